@@ -1,0 +1,1 @@
+//! Sockets, threads and sinks of the Tongshi data plane.
