@@ -1,1 +1,41 @@
 //! Sockets, threads and sinks of the Tongshi data plane.
+//!
+//! ```text
+//! UDP, TCP ──▶ worker (epoll, one of N) ──▶ source_lock ──▶ wire::ingest ──▶ publisher ──▶ units
+//!                                                                                           │
+//!              outputs::server (epoll, HTTP and WebSocket) ◀── GOP cache, live units ◀──────┤
+//!              recorder::disk (files)                      ◀── bounded queue         ◀──────┘
+//! ```
+//!
+//! A session belongs to one worker; nobody else touches its state. What others need is in `SessionShared`,
+//! behind two short locks. Facts go up through one queue ([`Plane::drain_facts`]).
+
+mod audio_track;
+mod clock;
+mod config;
+mod error;
+mod facts;
+mod gop;
+mod intake;
+mod outputs;
+mod plane;
+mod publisher;
+mod rates;
+mod receiver;
+mod recorder;
+mod rtcp;
+mod session;
+mod source_lock;
+mod sync;
+mod sys;
+#[cfg(test)]
+mod testing;
+mod unit;
+mod worker;
+
+pub use config::PlaneConfig;
+pub use error::PlaneError;
+pub use facts::{AudioInfo, Fact, FactKind, MediaInfo, SegmentState};
+pub use plane::{Plane, SessionRequest};
+pub use recorder::RecorderConfig;
+pub use session::{SessionSnapshot, SessionStats, Transport};

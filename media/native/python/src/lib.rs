@@ -1,1 +1,27 @@
-//! Python binding of the Tongshi data plane.
+//! Python binding of the Tongshi data plane: the module `media._native`, imported by `media.engine` alone.
+//!
+//! Few coarse calls. Every call that may wait releases the interpreter lock; a panic becomes `NativeError`.
+
+mod convert;
+mod oracle;
+mod plane;
+
+use pyo3::prelude::*;
+
+pyo3::create_exception!(
+    _native,
+    NativeError,
+    pyo3::exceptions::PyException,
+    "A call was refused: (kind, message, errno)."
+);
+
+/// The compiled data plane.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("NativeError", module.py().get_type::<NativeError>())?;
+    module.add_class::<plane::Plane>()?;
+    module.add_function(wrap_pyfunction!(oracle::ingest_packets, module)?)?;
+    module.add_function(wrap_pyfunction!(oracle::frame_chunks, module)?)?;
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! The sound of a stream on an even time line, coded for fMP4: G.711 becomes FLAC, AAC stays.
+
+use tongshi_wire::flac::{FlacEncoder, MAX_BLOCK_SAMPLES};
+use tongshi_wire::g711::Law;
+use tongshi_wire::{AudioCodec, AudioConfig, AudioFrame, aac};
+
+use crate::unit::{AudioSample, VIDEO_CLOCK};
+
+/// A frame may lie so far from where the last one ended before the time line moves: 1/5 s. Cameras stamp
+/// sound by their own clock, and a gap or overlap at each frame would be heard.
+const TOLERANCE_DIVISOR: i64 = 5;
+/// Sound that stays behind the time line for so many seconds moves it back: its clock was set.
+const PATIENCE_S: i64 = 2;
+
+/// State of one sound track.
+pub struct AudioTrack {
+    /// What it is.
+    pub config: AudioConfig,
+    /// When the last frame arrived.
+    pub last_at_us: u64,
+    encoder: Option<FlacEncoder>,
+    next: Option<i64>,
+    behind: i64,
+}
+
+impl AudioTrack {
+    /// A track whose time line begins with its first frame.
+    pub fn new(config: AudioConfig, now_us: u64) -> AudioTrack {
+        let encoder =
+            (config.codec != AudioCodec::Aac).then(|| FlacEncoder::new(config.sample_rate));
+        AudioTrack { config, last_at_us: now_us, encoder, next: None, behind: 0 }
+    }
+
+    /// Codes one frame and appends it to `out`. `origin_90k` is the camera's time at 0 of the time line.
+    pub fn code(&mut self, frame: &AudioFrame, origin_90k: i64, out: &mut Vec<AudioSample>) {
+        let rate = i64::from(self.config.sample_rate.max(1));
+        let samples = match self.config.codec {
+            AudioCodec::Aac => i64::from(aac::SAMPLES_PER_FRAME),
+            AudioCodec::G711A | AudioCodec::G711U => frame.data.len() as i64,
+        };
+        let stamped = (frame.pts_90k - origin_90k) * rate / VIDEO_CLOCK;
+        let Some(start) = self.place(stamped, samples, rate) else { return };
+        self.next = Some(start + samples);
+        let law = match self.config.codec {
+            AudioCodec::Aac => {
+                out.push(AudioSample { data: frame.data.clone(), time: start, duration: samples as u32 });
+                return;
+            }
+            AudioCodec::G711A => Law::A,
+            AudioCodec::G711U => Law::Mu,
+        };
+        let Some(encoder) = &mut self.encoder else { return };
+        let mut time = start;
+        for block in frame.data.chunks(MAX_BLOCK_SAMPLES) {
+            let mut data = Vec::with_capacity(block.len() * 2 + 16);
+            if encoder.encode_g711(law, block, &mut data).is_ok() {
+                out.push(AudioSample { data, time, duration: block.len() as u32 });
+            }
+            time += block.len() as i64;
+        }
+    }
+
+    /// Where the frame goes, or none when it must be left out to catch up.
+    fn place(&mut self, stamped: i64, samples: i64, rate: i64) -> Option<i64> {
+        let Some(next) = self.next else { return Some(stamped) };
+        let ahead = stamped - next;
+        if ahead > rate / TOLERANCE_DIVISOR {
+            self.behind = 0;
+            return Some(stamped);
+        }
+        if ahead >= -rate / TOLERANCE_DIVISOR {
+            self.behind = 0;
+            return Some(next);
+        }
+        self.behind += samples;
+        // Never backwards in a file: after patience the frame follows on, however late it says it is.
+        (self.behind > rate * PATIENCE_S).then_some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn track() -> AudioTrack {
+        let config =
+            AudioConfig { codec: AudioCodec::G711A, sample_rate: 8_000, channels: 1, asc: Vec::new() };
+        AudioTrack::new(config, 0)
+    }
+
+    fn times(track: &mut AudioTrack, stamps_90k: &[i64]) -> Vec<i64> {
+        let mut out = Vec::new();
+        for &pts_90k in stamps_90k {
+            let frame = AudioFrame { codec: AudioCodec::G711A, data: vec![0xD5; 160], pts_90k };
+            track.code(&frame, 0, &mut out);
+        }
+        out.iter().map(|sample| sample.time).collect()
+    }
+
+    #[test]
+    fn uneven_stamps_give_an_even_time_line() {
+        assert_eq!(times(&mut track(), &[0, 2_000, 3_400, 5_500]), [0, 160, 320, 480]);
+    }
+
+    #[test]
+    fn a_gap_moves_the_time_line_forward() {
+        assert_eq!(times(&mut track(), &[0, 90_000]), [0, 8_000]);
+    }
+
+    #[test]
+    fn a_frame_far_behind_is_left_out_until_patience_ends() {
+        let stamps: Vec<i64> = std::iter::once(90_000).chain((0..102).map(|_| 0)).collect();
+        assert_eq!(times(&mut track(), &stamps), [8_000, 8_160, 8_320]);
+    }
+
+    #[test]
+    fn a_long_packet_is_cut_into_blocks() {
+        let mut out = Vec::new();
+        let frame = AudioFrame { codec: AudioCodec::G711A, data: vec![0xD5; 5_000], pts_90k: 0 };
+        track().code(&frame, 0, &mut out);
+        let durations: Vec<u32> = out.iter().map(|sample| sample.duration).collect();
+        assert_eq!(durations, [4_608, 392]);
+    }
+}

@@ -1,0 +1,76 @@
+//! What the data plane is told at its start.
+
+/// Settings of one [`Plane`](crate::Plane); Python's `MediaSettings` fills them.
+#[derive(Clone, Debug)]
+pub struct PlaneConfig {
+    /// Address of the listener for viewers.
+    pub output_host: String,
+    /// Port of that listener; 0 = any free one.
+    pub output_port: u16,
+    /// Receiving threads.
+    pub threads: usize,
+    /// Key of the signed URLs.
+    pub url_key: Vec<u8>,
+    /// Rest of a receiving thread between two wake-ups, so that work comes in batches.
+    pub nap_us: u64,
+    /// Receive buffer asked for each UDP socket.
+    pub receive_buffer_bytes: usize,
+    /// Packets that may wait for a missing one.
+    pub reorder_packets: usize,
+    /// Time that they may wait.
+    pub reorder_us: u64,
+    /// Largest GOP that is kept for new viewers.
+    pub gop_bytes: usize,
+    /// Most pictures in it.
+    pub gop_pictures: usize,
+    /// How long the first description of a stream waits for a first audio frame.
+    pub audio_wait_us: u64,
+    /// Silence after which a session is reported silent.
+    pub silence_us: u64,
+    /// Silence of the locked source after which another one is taken.
+    pub relock_us: u64,
+    /// How long an expected SSRC is waited for before another one is taken.
+    pub ssrc_window_us: u64,
+    /// Connections of viewers at a time, over all sessions.
+    pub max_viewers: usize,
+    /// Bytes that may wait for one viewer before it loses pictures.
+    pub viewer_queue_bytes: usize,
+    /// Time without progress after which a viewer is closed.
+    pub viewer_stuck_us: u64,
+    /// Time for a whole request head.
+    pub request_deadline_us: u64,
+    /// Send buffer of a viewer's socket; 0 = the kernel's own choice.
+    pub viewer_send_buffer_bytes: usize,
+    /// Bytes that may wait for the disk, for each recorder.
+    pub recorder_queue_bytes: usize,
+    /// Longest fragment inside a recorded file.
+    pub recorder_fragment_us: u64,
+}
+
+impl Default for PlaneConfig {
+    fn default() -> Self {
+        PlaneConfig {
+            output_host: "127.0.0.1".into(),
+            output_port: 0,
+            threads: 1,
+            url_key: Vec::new(),
+            nap_us: 5_000,
+            receive_buffer_bytes: 4 << 20,
+            reorder_packets: 64,
+            reorder_us: 200_000,
+            gop_bytes: 8 << 20,
+            gop_pictures: 1_500,
+            audio_wait_us: 500_000,
+            silence_us: 15_000_000,
+            relock_us: 3_000_000,
+            ssrc_window_us: 500_000,
+            max_viewers: 1_000,
+            viewer_queue_bytes: 4 << 20,
+            viewer_stuck_us: 15_000_000,
+            request_deadline_us: 5_000_000,
+            viewer_send_buffer_bytes: 0,
+            recorder_queue_bytes: 16 << 20,
+            recorder_fragment_us: 1_000_000,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The way out: a tiny HTTP/1.1 and WebSocket server that hands shared fragments to viewers.
+
+pub(crate) mod http;
+pub(crate) mod inbox;
+pub(crate) mod server;
+pub(crate) mod signed_url;
+pub(crate) mod viewer;
+pub(crate) mod websocket;

@@ -1,0 +1,277 @@
+//! The face of this crate: few coarse calls, from any thread.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver as Inbox};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::config::PlaneConfig;
+use crate::error::PlaneError;
+use crate::facts::{Fact, FactKind, FactQueue};
+use crate::intake::Intake;
+use crate::outputs::inbox::{Delivery, OutputInbox};
+use crate::outputs::server::{Server, SessionMap};
+use crate::receiver::Receiver;
+use crate::recorder::RecorderConfig;
+use crate::recorder::disk::{self, DiskQueue, Job};
+use crate::recorder::port::RecorderPort;
+use crate::session::{SessionShared, SessionSnapshot, Transport};
+use crate::source_lock::SourceLock;
+use crate::sync::{lock, panic_text};
+use crate::worker::{self, Command, WorkerBox};
+
+/// Longest wait for a worker to close a session.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
+/// What a session is opened with.
+#[derive(Clone, Debug)]
+pub struct SessionRequest {
+    /// Unique; part of the URLs.
+    pub session_id: String,
+    /// How packets come.
+    pub transport: Transport,
+    /// Local address to receive on.
+    pub host: IpAddr,
+    /// Local port; 0 = any.
+    pub port: u16,
+    /// SSRC agreed in the offer, if any.
+    pub ssrc: Option<u32>,
+    /// Never take another SSRC.
+    pub strict_ssrc: bool,
+}
+
+struct Threads {
+    workers: Vec<(Arc<WorkerBox>, JoinHandle<()>)>,
+    output: Option<JoinHandle<()>>,
+    disk: Option<JoinHandle<()>>,
+}
+
+/// The data plane: receiving threads, one output thread, one disk thread.
+pub struct Plane {
+    config: PlaneConfig,
+    facts: Arc<FactQueue>,
+    sessions: Arc<SessionMap>,
+    outputs: Arc<OutputInbox>,
+    disk: Arc<DiskQueue>,
+    address: SocketAddr,
+    mailboxes: Vec<Arc<WorkerBox>>,
+    threads: Mutex<Option<Threads>>,
+    failures: Mutex<Inbox<String>>,
+    next_key: AtomicU64,
+    next_worker: AtomicUsize,
+}
+
+impl Plane {
+    /// Binds the listener for viewers and starts the threads.
+    pub fn open(config: PlaneConfig) -> Result<Plane, PlaneError> {
+        let address = resolve(&config.output_host, config.output_port)?;
+        let thread_error = |error| PlaneError::system("thread", error);
+        let facts = Arc::new(FactQueue::new().map_err(thread_error)?);
+        let sessions: Arc<SessionMap> = Arc::new(RwLock::new(HashMap::new()));
+        let outputs = Arc::new(OutputInbox::new().map_err(thread_error)?);
+        let (server, address) =
+            Server::bind(config.clone(), address, Arc::clone(&sessions), Arc::clone(&outputs), Arc::clone(&facts))
+                .map_err(|error| PlaneError::system(format!("TCP {address}"), error))?;
+        let (failed, failures) = mpsc::channel();
+        let disk_queue = Arc::new(DiskQueue::default());
+        let disk = disk::spawn(Arc::clone(&disk_queue), Arc::clone(&facts)).map_err(thread_error)?;
+        let workers = (0..config.threads.max(1))
+            .map(|index| {
+                worker::spawn(index, Arc::clone(&outputs), Arc::clone(&facts), config.nap_us, failed.clone())
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(thread_error)?;
+        let output = spawn_output(server, failed).map_err(thread_error)?;
+        Ok(Plane {
+            config,
+            facts,
+            sessions,
+            outputs,
+            disk: disk_queue,
+            address,
+            mailboxes: workers.iter().map(|(mailbox, _)| Arc::clone(mailbox)).collect(),
+            threads: Mutex::new(Some(Threads { workers, output: Some(output), disk: Some(disk) })),
+            failures: Mutex::new(failures),
+            next_key: AtomicU64::new(1),
+            next_worker: AtomicUsize::new(0),
+        })
+    }
+
+    /// Where viewers connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Readable while facts wait.
+    pub fn fact_fd(&self) -> i32 {
+        self.facts.raw_fd()
+    }
+
+    /// All facts since the last call, and how many were lost because nobody called.
+    pub fn drain_facts(&self) -> (Vec<Fact>, u64) {
+        let (mut facts, lost) = self.facts.drain();
+        for message in lock(&self.failures).try_iter() {
+            facts.push(Fact { session_id: String::new(), kind: FactKind::SessionFailed { message } });
+        }
+        (facts, lost)
+    }
+
+    /// Binds the port and begins to receive; the port's number.
+    pub fn open_session(&self, request: &SessionRequest) -> Result<u16, PlaneError> {
+        self.check_open()?;
+        check_id(&request.session_id)?;
+        let bytes = self.config.receive_buffer_bytes;
+        let (intake, granted) = match request.transport {
+            Transport::Udp => Intake::udp(request.host, request.port, bytes)?,
+            Transport::TcpPassive => Intake::tcp(request.host, request.port, bytes)?,
+        };
+        let port = intake.port();
+        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+        let worker = self.next_worker.fetch_add(1, Ordering::Relaxed) % self.mailboxes.len();
+        let session_id = request.session_id.clone();
+        let shared = SessionShared::new(session_id.clone(), key, worker, (request.transport, port), &self.config);
+        lock(&shared.stats).receive_buffer_bytes = granted;
+        let shared = Arc::new(shared);
+        let source_lock =
+            SourceLock::new(request.ssrc, request.strict_ssrc, self.config.ssrc_window_us, self.config.relock_us);
+        let receiver = Receiver::new(Arc::clone(&shared), source_lock, Arc::clone(&self.facts), &self.config);
+        let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
+        if sessions.contains_key(&session_id) {
+            return Err(PlaneError::DuplicateSession(session_id));
+        }
+        sessions.insert(session_id, shared);
+        drop(sessions);
+        self.mailboxes[worker].send(Command::Open(Box::new(receiver), intake));
+        Ok(port)
+    }
+
+    /// The answer named its SSRC.
+    pub fn expect_ssrc(&self, session_id: &str, ssrc: u32) -> Result<(), PlaneError> {
+        let session = self.session(session_id)?;
+        self.mailboxes[session.worker].send(Command::ExpectSsrc(session.key, ssrc));
+        Ok(())
+    }
+
+    /// What is known about one session.
+    pub fn snapshot(&self, session_id: &str) -> Result<SessionSnapshot, PlaneError> {
+        Ok(self.session(session_id)?.snapshot())
+    }
+
+    /// What is known about all sessions.
+    pub fn snapshots(&self) -> Vec<SessionSnapshot> {
+        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+        let sessions: Vec<Arc<SessionShared>> = sessions.values().cloned().collect();
+        sessions.iter().map(|session| session.snapshot()).collect()
+    }
+
+    /// Codec and Annex B bytes of the newest key frame.
+    pub fn keyframe(&self, session_id: &str) -> Result<Option<(&'static str, Vec<u8>)>, PlaneError> {
+        Ok(self.session(session_id)?.keyframe())
+    }
+
+    /// Begins to record.
+    pub fn attach_recorder(&self, session_id: &str, recorder: RecorderConfig) -> Result<(), PlaneError> {
+        let session = self.session(session_id)?;
+        check_id(&recorder.run)?;
+        if recorder.segment_us == 0 || recorder.fragment_us == 0 {
+            return Err(PlaneError::BadArgument("a segment and a fragment last longer than 0".into()));
+        }
+        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+        let (worker, session_key) = (session.worker, session.key);
+        let links = (Arc::clone(&self.disk), Arc::clone(&self.facts));
+        let port = RecorderPort::new(key, recorder, session, links, self.config.recorder_queue_bytes);
+        self.mailboxes[worker].send(Command::Attach(session_key, Box::new(port)));
+        Ok(())
+    }
+
+    /// Ends a recording; facts tell when its file is closed.
+    pub fn detach_recorder(&self, session_id: &str, recorder_id: &str) -> Result<(), PlaneError> {
+        let session = self.session(session_id)?;
+        self.mailboxes[session.worker].send(Command::Detach(session.key, recorder_id.to_owned()));
+        Ok(())
+    }
+
+    /// Disconnects the viewers with this tag and refuses its URLs from now on.
+    pub fn revoke(&self, session_id: &str, tag: &str) -> Result<(), PlaneError> {
+        let session = self.session(session_id)?;
+        lock(&session.stream).revoked.insert(tag.to_owned());
+        self.outputs.post(&mut vec![Delivery::Revoke(session.key, tag.to_owned())]);
+        Ok(())
+    }
+
+    /// Takes a revocation back.
+    pub fn allow(&self, session_id: &str, tag: &str) -> Result<(), PlaneError> {
+        lock(&self.session(session_id)?.stream).revoked.remove(tag);
+        Ok(())
+    }
+
+    /// Ends a session. When this returns its port is free.
+    pub fn close_session(&self, session_id: &str, reason: &str) -> Result<(), PlaneError> {
+        let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
+        let session = sessions.remove(session_id).ok_or_else(|| PlaneError::UnknownSession(session_id.to_owned()))?;
+        drop(sessions);
+        let (done, closed) = mpsc::sync_channel(1);
+        self.mailboxes[session.worker].send(Command::Close(session.key, reason.to_owned(), done));
+        // A worker that is gone drops its end; a stuck one is not waited for longer.
+        let _ = closed.recv_timeout(CLOSE_WAIT);
+        Ok(())
+    }
+
+    /// Ends all sessions and joins all threads. The second call does nothing.
+    pub fn close(&self) {
+        let Some(mut threads) = lock(&self.threads).take() else { return };
+        for (mailbox, _) in &threads.workers {
+            mailbox.send(Command::Stop);
+        }
+        for (_, handle) in threads.workers.drain(..) {
+            let _ = handle.join();
+        }
+        self.outputs.post(&mut vec![Delivery::Stop]);
+        self.disk.push(Job::Stop);
+        for handle in [threads.output.take(), threads.disk.take()].into_iter().flatten() {
+            let _ = handle.join();
+        }
+        self.sessions.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn check_open(&self) -> Result<(), PlaneError> {
+        if lock(&self.threads).is_some() { Ok(()) } else { Err(PlaneError::Closed) }
+    }
+
+    fn session(&self, session_id: &str) -> Result<Arc<SessionShared>, PlaneError> {
+        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(session_id).cloned().ok_or_else(|| PlaneError::UnknownSession(session_id.to_owned()))
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn spawn_output(mut server: Server, failed: mpsc::Sender<String>) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("media-out".into()).spawn(move || {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| server.run())) {
+            let _ = failed.send(panic_text(&*panic));
+        }
+    })
+}
+
+fn resolve(host: &str, port: u16) -> Result<SocketAddr, PlaneError> {
+    (host, port)
+        .to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .ok_or_else(|| PlaneError::BadArgument(format!("{host} is no address of this machine")))
+}
+
+/// Ids become parts of URLs and file names.
+fn check_id(id: &str) -> Result<(), PlaneError> {
+    let good = !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if good { Ok(()) } else { Err(PlaneError::BadArgument(format!("{id:?} is no id: 1 to 64 of A-Z a-z 0-9 - _"))) }
+}

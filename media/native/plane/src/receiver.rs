@@ -1,0 +1,329 @@
+//! One reception inside its worker thread: from judged packets to readers and statistics.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tongshi_wire::MediaEvent;
+use tongshi_wire::framing::FramingStats;
+use tongshi_wire::ingest::{Ingest, IngestConfig};
+
+use crate::config::PlaneConfig;
+use crate::facts::{FactKind, FactQueue};
+use crate::outputs::inbox::Delivery;
+use crate::publisher::{Published, Publisher};
+use crate::rates::Rates;
+use crate::recorder::port::RecorderPort;
+use crate::rtcp::{self, Reception};
+use crate::session::{SessionShared, SessionStats, Transport};
+use crate::source_lock::{SourceLock, Verdict};
+use crate::sync::lock;
+use crate::unit::{StreamConfig, Unit};
+
+/// What a packet needs from its surroundings.
+pub(crate) struct Scene<'a> {
+    pub(crate) now_us: u64,
+    pub(crate) wall_us: i64,
+    pub(crate) deliveries: &'a mut Vec<Delivery>,
+}
+
+/// The state of one reception that only its worker touches.
+pub(crate) struct Receiver {
+    pub(crate) shared: Arc<SessionShared>,
+    pub(crate) source_lock: SourceLock,
+    pub(crate) reception: Reception,
+    pub(crate) sender_report: Option<rtcp::SenderReport>,
+    pub(crate) stats: SessionStats,
+    facts: Arc<FactQueue>,
+    ingest: Ingest,
+    publisher: Publisher,
+    rates: Rates,
+    recorders: Vec<RecorderPort>,
+    events: Vec<MediaEvent>,
+    published: Vec<Published>,
+    silence_us: u64,
+    silent: bool,
+    started: bool,
+}
+
+impl Receiver {
+    pub(crate) fn new(
+        shared: Arc<SessionShared>,
+        source_lock: SourceLock,
+        facts: Arc<FactQueue>,
+        config: &PlaneConfig,
+    ) -> Receiver {
+        let ingest = Ingest::new(IngestConfig {
+            reorder_packets: config.reorder_packets,
+            reorder_us: config.reorder_us,
+            ordered: shared.transport == Transport::TcpPassive,
+            ..IngestConfig::default()
+        });
+        let stats = lock(&shared.stats).clone();
+        Receiver {
+            shared,
+            source_lock,
+            reception: Reception::default(),
+            sender_report: None,
+            stats,
+            facts,
+            ingest,
+            publisher: Publisher::new(config.audio_wait_us),
+            rates: Rates::default(),
+            recorders: Vec::new(),
+            events: Vec::new(),
+            published: Vec::new(),
+            silence_us: config.silence_us,
+            silent: false,
+            started: false,
+        }
+    }
+
+    pub(crate) fn report(&self, kind: FactKind) {
+        self.facts.push(&self.shared.session_id, kind);
+    }
+
+    /// Judges and takes one packet. [`Receiver::settle`] follows after each batch.
+    #[inline]
+    pub(crate) fn receive(&mut self, source: SocketAddr, packet: &[u8], now_us: u64) {
+        let Some(&[first, kind, s0, s1, t0, t1, t2, t3, a, b, c, d]) = packet.first_chunk::<12>() else {
+            self.stats.malformed += 1;
+            return;
+        };
+        if first >> 6 != 2 {
+            self.stats.malformed += 1;
+            return;
+        }
+        if (rtcp::FIRST_PACKET_TYPE..=rtcp::LAST_PACKET_TYPE).contains(&kind) {
+            self.receive_rtcp(source, packet, now_us);
+            return;
+        }
+        let ssrc = u32::from_be_bytes([a, b, c, d]);
+        match self.source_lock.judge(source, ssrc, now_us) {
+            Verdict::Accept => {}
+            verdict => {
+                if !self.admit(verdict, source, ssrc) {
+                    return;
+                }
+            }
+        }
+        self.stats.packets += 1;
+        self.stats.bytes += packet.len() as u64;
+        self.stats.packet_at_us = Some(now_us);
+        let sequence = u16::from_be_bytes([s0, s1]);
+        self.reception.receive(sequence, u32::from_be_bytes([t0, t1, t2, t3]), now_us);
+        self.ingest.receive(packet, now_us, &mut self.events);
+    }
+
+    /// Sender reports of the locked source; from anywhere else they are only counted.
+    pub(crate) fn receive_rtcp(&mut self, source: SocketAddr, packet: &[u8], now_us: u64) -> bool {
+        self.stats.rtcp += 1;
+        let Some((locked, ssrc)) = self.source_lock.locked() else { return false };
+        if locked.ip() != source.ip() {
+            return false;
+        }
+        let report = rtcp::parse_sender_report(packet, ssrc, now_us);
+        if report.is_some() {
+            self.sender_report = report;
+        }
+        report.is_some()
+    }
+
+    fn admit(&mut self, verdict: Verdict, source: SocketAddr, ssrc: u32) -> bool {
+        let expected = self.source_lock.expected();
+        match verdict {
+            Verdict::Accept => true,
+            Verdict::AcceptNew { relocked, wrong_ssrc } => {
+                self.stats.source = Some(source);
+                self.stats.ssrc = Some(ssrc);
+                self.stats.ssrc_mismatch = wrong_ssrc;
+                self.sender_report = None;
+                if let (true, Some(expected)) = (wrong_ssrc, expected) {
+                    self.stats.wrong_ssrc += 1;
+                    self.report(FactKind::WrongSsrc { expected, received: ssrc, accepted: true });
+                }
+                self.report(FactKind::SourceLocked { source, ssrc, relocked });
+                true
+            }
+            Verdict::WrongSsrc { first } => {
+                self.stats.wrong_ssrc += 1;
+                if let (true, Some(expected)) = (first, expected) {
+                    self.report(FactKind::WrongSsrc { expected, received: ssrc, accepted: false });
+                }
+                false
+            }
+            Verdict::Stranger => {
+                self.stats.stranger += 1;
+                false
+            }
+        }
+    }
+
+    /// Hands what the packets completed to the readers.
+    pub(crate) fn settle(&mut self, scene: &mut Scene<'_>) {
+        if self.events.is_empty() {
+            return;
+        }
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            match &event {
+                MediaEvent::Video(picture) => self.rates.picture(picture.keyframe, scene.now_us),
+                MediaEvent::Unsupported { what } => {
+                    let what = what.to_string();
+                    self.stats.unsupported = Some(what.clone());
+                    self.report(FactKind::Unsupported { what });
+                }
+                _ => {}
+            }
+            self.publisher.receive(event, scene.now_us, scene.wall_us, &mut self.published);
+        }
+        self.events = events;
+        self.publish(scene);
+    }
+
+    fn publish(&mut self, scene: &mut Scene<'_>) {
+        let mut published = std::mem::take(&mut self.published);
+        for item in published.drain(..) {
+            match item {
+                Published::Config(config) => self.publish_config(config, scene),
+                Published::Unit(unit) => self.publish_unit(unit, scene),
+            }
+        }
+        self.published = published;
+    }
+
+    fn publish_config(&mut self, config: Arc<StreamConfig>, scene: &mut Scene<'_>) {
+        let info = config.info.clone();
+        let mut stream = lock(&self.shared.stream);
+        stream.config = Some(Arc::clone(&config));
+        stream.gop.clear();
+        if stream.viewers > 0 {
+            scene.deliveries.push(Delivery::Config(self.shared.key, config));
+        }
+        drop(stream);
+        if self.started {
+            self.report(FactKind::ConfigChanged { info });
+        }
+    }
+
+    fn publish_unit(&mut self, unit: Arc<Unit>, scene: &mut Scene<'_>) {
+        let mut stream = lock(&self.shared.stream);
+        stream.gop.push(&unit);
+        if stream.viewers > 0 {
+            scene.deliveries.push(Delivery::Unit(self.shared.key, Arc::clone(&unit)));
+        }
+        drop(stream);
+        for recorder in &mut self.recorders {
+            recorder.push(&unit);
+        }
+        if !self.started {
+            self.started = true;
+            self.publish_stats(scene.now_us);
+            self.report(FactKind::MediaStarted { info: unit.config.info.clone() });
+        }
+    }
+
+    /// Timers, silence and statistics; called several times a second.
+    pub(crate) fn tick(&mut self, scene: &mut Scene<'_>) {
+        let now_us = scene.now_us;
+        if self.ingest.next_timer().is_some_and(|at| at <= now_us) {
+            self.ingest.handle_timer(now_us, &mut self.events);
+            self.settle(scene);
+        }
+        self.publisher.handle_timer(now_us, &mut self.published);
+        self.publish(scene);
+        self.recorders.retain(|recorder| !recorder.is_finished());
+        self.watch_silence(now_us);
+        self.publish_stats(now_us);
+    }
+
+    fn watch_silence(&mut self, now_us: u64) {
+        let since = self.stats.packet_at_us.unwrap_or(self.stats.opened_at_us);
+        let silence_us = now_us.saturating_sub(since);
+        let silent = silence_us >= self.silence_us;
+        if silent != self.silent {
+            self.silent = silent;
+            self.report(if silent { FactKind::SilenceBegan { silence_us } } else { FactKind::SilenceEnded });
+        }
+    }
+
+    pub(crate) fn count_framing(&mut self, earlier: &FramingStats, now: &FramingStats) {
+        use tongshi_wire::framing::FramingKind;
+        self.stats.framing = match now.kind {
+            FramingKind::Undecided => "",
+            FramingKind::Rfc4571 => "rfc4571",
+            FramingKind::Interleaved => "interleaved",
+        };
+        self.stats.framing_resyncs += now.resyncs - earlier.resyncs;
+        self.stats.framing_skipped_bytes += now.skipped_bytes - earlier.skipped_bytes;
+    }
+
+    fn publish_stats(&mut self, now_us: u64) {
+        let ingest = self.ingest.stats();
+        self.rates.tick(self.stats.bytes, ingest.access_units, now_us);
+        let stats = &mut self.stats;
+        stats.expected = self.reception.expected();
+        stats.lost = ingest.lost;
+        stats.reordered = ingest.reordered;
+        stats.duplicates = ingest.duplicates;
+        stats.late = ingest.late;
+        stats.resets = ingest.resets;
+        stats.jitter_us = self.reception.jitter_us();
+        stats.packs = ingest.packs;
+        stats.access_units = ingest.access_units;
+        stats.keyframes = ingest.keyframes;
+        stats.dropped_damaged = ingest.dropped_damaged;
+        stats.dropped_before_keyframe = ingest.dropped_before_keyframe;
+        stats.audio_frames = ingest.audio_frames;
+        stats.fps = self.rates.fps;
+        stats.bitrate_bps = self.rates.bitrate_bps as u64;
+        stats.gop_pictures = self.rates.gop_pictures;
+        stats.gop_us = self.rates.gop_us;
+        stats.keyframe_at_us = self.rates.keyframe_at_us();
+        lock(&self.shared.stats).clone_from(stats);
+    }
+
+    /// Gives the stream to a recorder, from the newest key frame on.
+    pub(crate) fn attach(&mut self, mut recorder: RecorderPort) {
+        let units = {
+            let mut stream = lock(&self.shared.stream);
+            stream.recorders += 1;
+            stream.gop.whole().to_vec()
+        };
+        recorder.open();
+        for unit in &units {
+            recorder.push(unit);
+        }
+        self.recorders.push(recorder);
+    }
+
+    pub(crate) fn detach(&mut self, recorder_id: &str, reason: &'static str) {
+        self.recorders.retain_mut(|recorder| {
+            let stays = recorder.recorder_id() != recorder_id;
+            if !stays {
+                recorder.close(reason);
+            }
+            stays
+        });
+    }
+
+    /// Publishes what is still inside and says goodbye to all readers.
+    pub(crate) fn end(&mut self, reason: &str, scene: &mut Scene<'_>) {
+        self.ingest.flush(&mut self.events);
+        self.settle(scene);
+        self.publisher.end(scene.now_us, &mut self.published);
+        self.publish(scene);
+        self.publish_stats(scene.now_us);
+        self.abandon(reason, scene.deliveries);
+    }
+
+    /// The goodbye alone, for a reception whose state cannot be trusted any more.
+    pub(crate) fn abandon(&mut self, reason: &str, deliveries: &mut Vec<Delivery>) {
+        for recorder in &mut self.recorders {
+            recorder.close("session closed");
+        }
+        self.recorders.clear();
+        lock(&self.shared.stream).ended = true;
+        deliveries.push(Delivery::Ended(self.shared.key, reason.to_owned()));
+    }
+
+}

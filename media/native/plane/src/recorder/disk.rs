@@ -1,0 +1,210 @@
+//! The thread that writes files. It may wait for the disk; nobody waits for it.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::facts::{FactKind, FactQueue};
+use crate::recorder::RecorderConfig;
+use crate::recorder::port::RecorderState;
+use crate::recorder::segment::Segment;
+use crate::sync::{lock, panic_text};
+use crate::unit::{Unit, VIDEO_CLOCK};
+
+/// Rest between two rounds, so that units come in batches.
+const NAP: Duration = Duration::from_millis(20);
+/// A key frame that comes so little before the end of a segment ends it (GOPs are rarely exact).
+const EARLY_CUT: i64 = VIDEO_CLOCK / 10;
+
+pub(crate) enum Job {
+    Attach(u64, String, Box<RecorderConfig>, Arc<RecorderState>),
+    Unit(u64, Arc<Unit>),
+    /// Pictures are missing before the next unit.
+    Gap(u64),
+    Detach(u64, &'static str),
+    Stop,
+}
+
+/// The way to the disk thread. Its bound is kept by each recorder's port, in bytes.
+#[derive(Default)]
+pub(crate) struct DiskQueue {
+    jobs: Mutex<VecDeque<Job>>,
+    ready: Condvar,
+}
+
+impl DiskQueue {
+    pub(crate) fn push(&self, job: Job) {
+        let mut jobs = lock(&self.jobs);
+        jobs.push_back(job);
+        if jobs.len() == 1 {
+            self.ready.notify_one();
+        }
+    }
+
+    fn take(&self, into: &mut VecDeque<Job>) {
+        let mut jobs = lock(&self.jobs);
+        while jobs.is_empty() {
+            jobs = self.ready.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::swap(&mut *jobs, into);
+    }
+}
+
+pub(crate) fn spawn(queue: Arc<DiskQueue>, facts: Arc<FactQueue>) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("media-disk".into()).spawn(move || {
+        let mut disk = Disk { facts, recorders: HashMap::new() };
+        let mut jobs = VecDeque::new();
+        loop {
+            queue.take(&mut jobs);
+            let mut stop = false;
+            for job in jobs.drain(..) {
+                stop |= matches!(job, Job::Stop);
+                disk.run(job);
+            }
+            if stop {
+                return;
+            }
+            std::thread::sleep(NAP);
+        }
+    })
+}
+
+struct Disk {
+    facts: Arc<FactQueue>,
+    recorders: HashMap<u64, Recorder>,
+}
+
+struct Recorder {
+    session_id: String,
+    config: RecorderConfig,
+    state: Arc<RecorderState>,
+    segment: Option<Segment>,
+    number: u32,
+    gap: bool,
+}
+
+impl Disk {
+    fn run(&mut self, job: Job) {
+        match job {
+            Job::Attach(key, session_id, config, state) => {
+                let number = config.first_number;
+                let recorder = Recorder { session_id, config: *config, state, segment: None, number, gap: false };
+                self.recorders.insert(key, recorder);
+            }
+            Job::Unit(key, unit) => self.write(key, unit),
+            Job::Gap(key) => {
+                if let Some(recorder) = self.recorders.get_mut(&key) {
+                    recorder.gap = true;
+                }
+            }
+            Job::Detach(key, reason) => self.detach(key, reason),
+            Job::Stop => {
+                let keys: Vec<u64> = self.recorders.keys().copied().collect();
+                keys.into_iter().for_each(|key| self.detach(key, "server stopping"));
+            }
+        }
+    }
+
+    fn write(&mut self, key: u64, unit: Arc<Unit>) {
+        let Some(recorder) = self.recorders.get_mut(&key) else { return };
+        recorder.state.queued_bytes.fetch_sub(unit.size_bytes(), Ordering::Relaxed);
+        let facts = &self.facts;
+        let outcome = catch_unwind(AssertUnwindSafe(|| recorder.receive(unit, facts)))
+            .unwrap_or_else(|panic| Err(io::Error::other(panic_text(&*panic))));
+        if let Err(error) = outcome {
+            self.fail(key, &error);
+        }
+    }
+
+    fn detach(&mut self, key: u64, reason: &'static str) {
+        let Some(mut recorder) = self.recorders.remove(&key) else { return };
+        if let Err(error) = recorder.end_segment(&self.facts, reason, None) {
+            recorder.report_failure(&self.facts, &error);
+        }
+        let recorder_id = recorder.config.recorder_id.clone();
+        self.facts.push(&recorder.session_id, FactKind::RecorderDetached { recorder_id });
+    }
+
+    fn fail(&mut self, key: u64, error: &io::Error) {
+        let Some(mut recorder) = self.recorders.remove(&key) else { return };
+        recorder.state.failed.store(true, Ordering::Relaxed);
+        // The failure below is the one that counts; a second one while closing says nothing new.
+        let _ = recorder.end_segment(&self.facts, "failed", None);
+        recorder.report_failure(&self.facts, error);
+    }
+}
+
+impl Recorder {
+    fn receive(&mut self, unit: Arc<Unit>, facts: &FactQueue) -> io::Result<()> {
+        if unit.is_key() {
+            if let Some(reason) = self.cut_before(&unit) {
+                // Seamless segments share their border; after a gap the end is where pictures ended.
+                let border = (!self.gap).then_some(unit.wall_us);
+                self.end_segment(facts, reason, border)?;
+            }
+            if self.segment.is_none() {
+                self.begin_segment(&unit, facts)?;
+            }
+            self.gap = false;
+        }
+        let fragment_ticks = (self.config.fragment_us * VIDEO_CLOCK as u64 / 1_000_000) as i64;
+        let Some(segment) = &mut self.segment else { return Ok(()) };
+        if segment.held_ticks() + i64::from(unit.duration) > fragment_ticks && segment.write_fragment()? {
+            let (recorder_id, state) = (self.config.recorder_id.clone(), segment.state().clone());
+            facts.push(&self.session_id, FactKind::SegmentGrown { recorder_id, state });
+        }
+        segment.hold(unit);
+        Ok(())
+    }
+
+    /// Why the segment ends before this key frame, if it does.
+    fn cut_before(&self, unit: &Unit) -> Option<&'static str> {
+        let segment = self.segment.as_ref()?;
+        let wanted = (self.config.segment_us * VIDEO_CLOCK as u64 / 1_000_000) as i64;
+        if !Arc::ptr_eq(segment.config(), &unit.config) {
+            Some("stream changed")
+        } else if self.gap {
+            Some("gap")
+        } else if segment.covered() + EARLY_CUT.min(wanted / 10) >= wanted {
+            Some("full")
+        } else {
+            None
+        }
+    }
+
+    fn begin_segment(&mut self, unit: &Unit, facts: &FactQueue) -> io::Result<()> {
+        let segment_id = format!("{}-{:06}", self.config.run, self.number);
+        let segment = Segment::create(&self.config.directory, segment_id.clone(), &self.config.metadata, unit)?;
+        self.number += 1;
+        let fact = FactKind::SegmentOpened {
+            recorder_id: self.config.recorder_id.clone(),
+            segment_id,
+            path: segment.path().to_string_lossy().into_owned(),
+            start_wall_us: unit.wall_us,
+        };
+        facts.push(&self.session_id, fact);
+        self.segment = Some(segment);
+        Ok(())
+    }
+
+    fn end_segment(&mut self, facts: &FactQueue, reason: &'static str, border_us: Option<i64>) -> io::Result<()> {
+        let Some(segment) = self.segment.take() else { return Ok(()) };
+        let (state, outcome) = segment.close(border_us);
+        let recorder_id = self.config.recorder_id.clone();
+        facts.push(&self.session_id, FactKind::SegmentClosed { recorder_id, state, reason });
+        outcome
+    }
+
+    fn report_failure(&self, facts: &FactQueue, error: &io::Error) {
+        let fact = FactKind::RecorderFailed {
+            recorder_id: self.config.recorder_id.clone(),
+            errno: error.raw_os_error().unwrap_or(0),
+            message: error.to_string(),
+        };
+        facts.push(&self.session_id, fact);
+    }
+}

@@ -1,0 +1,197 @@
+//! One recorded file: fragmented MP4 that is valid after each write.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tongshi_wire::fmp4;
+
+use crate::facts::SegmentState;
+use crate::unit::{AudioSample, StreamConfig, Unit, VIDEO_CLOCK, audio_sample};
+
+/// A file that is being written. Units are gathered and written as one fragment by one call, so what a
+/// killed process leaves ends with a whole fragment, or with a part of one that readers ignore.
+pub(crate) struct Segment {
+    file: File,
+    state: SegmentState,
+    config: Arc<StreamConfig>,
+    path: PathBuf,
+    mehd_offset: Option<usize>,
+    sequence: u32,
+    origin: i64,
+    duration: i64,
+    held: Vec<Arc<Unit>>,
+    held_ticks: i64,
+    buffer: Vec<u8>,
+}
+
+impl Segment {
+    /// Makes the file and writes its head. `first` is a key frame.
+    pub(crate) fn create(directory: &Path, segment_id: String, metadata: &[u8], first: &Unit) -> io::Result<Segment> {
+        let path = directory.join(format!("{segment_id}.mp4"));
+        let mut body = first.wall_us.to_be_bytes().to_vec();
+        body.extend_from_slice(metadata);
+        let config = Arc::clone(&first.config);
+        let init = fmp4::init_segment(&config.video, config.audio.as_ref(), Some(&body), true)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let mut segment = Segment {
+            file,
+            state: SegmentState {
+                segment_id,
+                size_bytes: 0,
+                duration_s: 0.0,
+                start_wall_us: first.wall_us,
+                end_wall_us: first.wall_us,
+                first_pts_90k: first.picture.pts_90k,
+                last_pts_90k: first.picture.pts_90k,
+                info: config.info.clone(),
+            },
+            config,
+            path,
+            mehd_offset: init.mehd_offset,
+            sequence: 0,
+            origin: first.time,
+            duration: 0,
+            held: Vec::new(),
+            held_ticks: 0,
+            buffer: Vec::new(),
+        };
+        segment.buffer = init.bytes;
+        if let Err(error) = segment.write_buffer() {
+            let _ = std::fs::remove_file(&segment.path);
+            return Err(error);
+        }
+        Ok(segment)
+    }
+
+    pub(crate) fn state(&self) -> &SegmentState {
+        &self.state
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn config(&self) -> &Arc<StreamConfig> {
+        &self.config
+    }
+
+    /// Time line covered by what was written and what is held, 90 kHz.
+    pub(crate) fn covered(&self) -> i64 {
+        self.duration + self.held_ticks
+    }
+
+    /// Time line of the units that are not written yet, 90 kHz.
+    pub(crate) fn held_ticks(&self) -> i64 {
+        self.held_ticks
+    }
+
+    pub(crate) fn hold(&mut self, unit: Arc<Unit>) {
+        self.held_ticks += i64::from(unit.duration);
+        self.held.push(unit);
+    }
+
+    /// Writes what is held as one fragment; true when there was something.
+    pub(crate) fn write_fragment(&mut self) -> io::Result<bool> {
+        let (Some(first), Some(last)) = (self.held.first(), self.held.last()) else { return Ok(false) };
+        let rate = self.config.audio.as_ref().map_or(1, |audio| i64::from(audio.sample_rate));
+        let video: Vec<fmp4::Sample<'_>> = self.held.iter().map(|unit| unit.video_sample(self.origin)).collect();
+        let sounds: Vec<&AudioSample> = self.held.iter().flat_map(|unit| &unit.audio).collect();
+        let audio = even_samples(&sounds, self.origin * rate / VIDEO_CLOCK);
+        self.sequence += 1;
+        self.buffer.clear();
+        fmp4::write_fragment(self.sequence, &video, &audio, &mut self.buffer);
+        let ticks = last.time + i64::from(last.duration) - first.time;
+        let last_pts_90k = self.held.iter().map(|unit| unit.picture.pts_90k).max();
+        let end_wall_us = last.wall_us + i64::from(last.duration) * 1_000_000 / VIDEO_CLOCK;
+        self.held.clear();
+        self.held_ticks = 0;
+        self.write_buffer()?;
+        self.duration += ticks;
+        self.state.duration_s = self.duration as f64 / VIDEO_CLOCK as f64;
+        self.state.last_pts_90k = last_pts_90k.unwrap_or(self.state.last_pts_90k);
+        self.state.end_wall_us = end_wall_us;
+        Ok(true)
+    }
+
+    /// All of the buffer, or nothing that a reader would see.
+    fn write_buffer(&mut self) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(&self.buffer) {
+            // Best effort: a part of a fragment at the end is ignored by readers as well.
+            let _ = self.file.set_len(self.state.size_bytes);
+            return Err(error);
+        }
+        self.state.size_bytes += self.buffer.len() as u64;
+        Ok(())
+    }
+
+    /// Writes the rest and the true duration, and waits until the disk has it.
+    pub(crate) fn close(mut self, end_wall_us: Option<i64>) -> (SegmentState, io::Result<()>) {
+        let written = self.write_fragment().map(|_| ());
+        if let Some(end) = end_wall_us {
+            self.state.end_wall_us = end;
+        }
+        let patched = match self.mehd_offset {
+            Some(offset) => self.file.write_all_at(&(self.duration.max(0) as u64).to_be_bytes(), offset as u64),
+            None => Ok(()),
+        };
+        let synced = self.file.sync_all();
+        (self.state, written.and(patched).and(synced))
+    }
+}
+
+/// Sound on the file's time line, each sample lasting until the next, so that a fragment has no holes.
+fn even_samples<'a>(sounds: &[&'a AudioSample], origin: i64) -> Vec<fmp4::Sample<'a>> {
+    let mut samples: Vec<fmp4::Sample<'a>> =
+        sounds.iter().filter_map(|sound| audio_sample(sound, origin)).collect();
+    for index in 1..samples.len() {
+        let apart = samples[index].dts.saturating_sub(samples[index - 1].dts);
+        samples[index - 1].duration = u32::try_from(apart).unwrap_or(samples[index - 1].duration);
+    }
+    samples
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::unit;
+
+    fn directory(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("tongshi-segment-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_file_grows_by_whole_fragments_and_gets_its_duration_at_the_end() {
+        let directory = directory("grow");
+        let first = unit(26, true, 100);
+        let mut segment = Segment::create(&directory, "ab-000001".into(), b"{}", &first).unwrap();
+        let path = segment.path().to_owned();
+        let head = segment.state().size_bytes;
+        segment.hold(first);
+        (27..=50).for_each(|sequence| segment.hold(unit(sequence, false, 100)));
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), head);
+        assert!(segment.write_fragment().unwrap());
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), segment.state().size_bytes);
+        let (state, outcome) = segment.close(None);
+        outcome.unwrap();
+        assert!((state.duration_s - 1.0).abs() < 1e-9);
+        assert_eq!(state.end_wall_us - state.start_wall_us, 1_000_000);
+        assert_eq!((state.first_pts_90k, state.last_pts_90k), (990_000, 990_000 + 24 * 3_600));
+        let bytes = std::fs::read(&path).unwrap();
+        let mehd = bytes.windows(4).position(|window| window == b"mehd").unwrap();
+        assert_eq!(bytes[mehd + 8..mehd + 16], 90_000u64.to_be_bytes());
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_with_its_number() {
+        let first = unit(1, true, 100);
+        let error = Segment::create(Path::new("/nonexistent"), "x".into(), b"", &first).err().unwrap();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
+    }
+}

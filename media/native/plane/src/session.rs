@@ -1,0 +1,147 @@
+//! What the threads share about one reception.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use crate::clock;
+use crate::config::PlaneConfig;
+use crate::facts::MediaInfo;
+use crate::gop::GopCache;
+use crate::sync::lock;
+use crate::unit::{StreamConfig, Unit};
+
+/// How a session receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// RTP datagrams.
+    Udp,
+    /// The device connects to us.
+    TcpPassive,
+}
+
+/// Counters and gauges of one session.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "the field names say it, and media/stats.py documents them for their reader")]
+pub struct SessionStats {
+    pub packets: u64,
+    pub bytes: u64,
+    pub expected: u64,
+    pub lost: u64,
+    pub reordered: u64,
+    pub duplicates: u64,
+    pub late: u64,
+    pub resets: u64,
+    pub malformed: u64,
+    pub rtcp: u64,
+    pub wrong_ssrc: u64,
+    pub stranger: u64,
+    pub jitter_us: u64,
+    pub packs: u64,
+    pub access_units: u64,
+    pub keyframes: u64,
+    pub dropped_damaged: u64,
+    pub dropped_before_keyframe: u64,
+    pub audio_frames: u64,
+    pub fps: f64,
+    pub bitrate_bps: u64,
+    pub gop_pictures: u64,
+    pub gop_us: u64,
+    pub keyframe_at_us: Option<u64>,
+    pub packet_at_us: Option<u64>,
+    pub opened_at_us: u64,
+    pub framing: &'static str,
+    pub framing_resyncs: u64,
+    pub framing_skipped_bytes: u64,
+    pub connections: u64,
+    pub source: Option<SocketAddr>,
+    pub ssrc: Option<u32>,
+    pub ssrc_mismatch: bool,
+    pub unsupported: Option<String>,
+    pub receive_buffer_bytes: usize,
+}
+
+/// A copy of everything worth showing about a session.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "see SessionStats")]
+pub struct SessionSnapshot {
+    pub session_id: String,
+    pub transport: Transport,
+    pub port: u16,
+    pub stats: SessionStats,
+    pub info: Option<MediaInfo>,
+    pub viewers: u32,
+    pub recorders: u32,
+    pub now_us: u64,
+}
+
+/// What viewers join.
+pub(crate) struct Stream {
+    pub(crate) config: Option<Arc<StreamConfig>>,
+    pub(crate) gop: GopCache,
+    pub(crate) viewers: u32,
+    pub(crate) recorders: u32,
+    pub(crate) ended: bool,
+    pub(crate) revoked: HashSet<String>,
+}
+
+/// One reception, as all threads see it.
+pub(crate) struct SessionShared {
+    pub(crate) session_id: String,
+    pub(crate) key: u64,
+    pub(crate) worker: usize,
+    pub(crate) transport: Transport,
+    pub(crate) port: u16,
+    pub(crate) stream: Mutex<Stream>,
+    pub(crate) stats: Mutex<SessionStats>,
+}
+
+impl SessionShared {
+    pub(crate) fn new(
+        session_id: String,
+        key: u64,
+        worker: usize,
+        (transport, port): (Transport, u16),
+        config: &PlaneConfig,
+    ) -> SessionShared {
+        SessionShared {
+            session_id,
+            key,
+            worker,
+            transport,
+            port,
+            stream: Mutex::new(Stream {
+                config: None,
+                gop: GopCache::new(config.gop_bytes, config.gop_pictures),
+                viewers: 0,
+                recorders: 0,
+                ended: false,
+                revoked: HashSet::new(),
+            }),
+            stats: Mutex::new(SessionStats { opened_at_us: clock::monotonic_us(), ..SessionStats::default() }),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> SessionSnapshot {
+        let stats = lock(&self.stats).clone();
+        let stream = lock(&self.stream);
+        SessionSnapshot {
+            session_id: self.session_id.clone(),
+            transport: self.transport,
+            port: self.port,
+            stats,
+            info: stream.config.as_ref().map(|config| config.info.clone()),
+            viewers: stream.viewers,
+            recorders: stream.recorders,
+            now_us: clock::monotonic_us(),
+        }
+    }
+
+    /// The newest key frame as an Annex B byte stream with its parameter sets.
+    pub(crate) fn keyframe(&self) -> Option<(&'static str, Vec<u8>)> {
+        let unit: Arc<Unit> = Arc::clone(lock(&self.stream).gop.keyframe()?);
+        let mut bytes = unit.config.video.to_annexb();
+        tongshi_wire::nal::append_annexb(&unit.picture.nals, &mut bytes);
+        Some((unit.picture.codec.name(), bytes))
+    }
+}

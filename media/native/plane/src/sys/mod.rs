@@ -1,0 +1,6 @@
+//! The calls to the kernel that the standard library does not have. All `unsafe` of the data plane is here.
+
+pub mod epoll;
+pub mod eventfd;
+pub mod receive;
+pub mod socket;

@@ -1,0 +1,157 @@
+//! What a stream is made of once it has left the wire: its description, and pictures with their sound.
+
+use std::sync::{Arc, OnceLock};
+
+use tongshi_wire::fmp4;
+use tongshi_wire::{AccessUnit, AudioConfig, VideoConfig, WireError};
+
+use crate::facts::{AudioInfo, MediaInfo};
+
+/// Ticks of the video clock for each second.
+pub const VIDEO_CLOCK: i64 = 90_000;
+
+/// The description of a stream, in force until the next one. Shared by all readers.
+#[derive(Debug)]
+pub struct StreamConfig {
+    /// Parameter sets and picture size.
+    pub video: VideoConfig,
+    /// The sound track, if there is one.
+    pub audio: Option<AudioConfig>,
+    /// The same for people and programs.
+    pub info: MediaInfo,
+    /// fMP4 initialisation segment for viewers.
+    pub init: Vec<u8>,
+    /// The text message that goes before it on a WebSocket.
+    pub description: String,
+}
+
+impl StreamConfig {
+    /// Builds all forms of the description; an error says that the parameter sets cannot be read.
+    pub fn new(video: VideoConfig, audio: Option<AudioConfig>) -> Result<StreamConfig, WireError> {
+        let init = fmp4::init_segment(&video, audio.as_ref(), None, false)?.bytes;
+        let mime = format!("video/mp4; codecs=\"{}\"", fmp4::mime_codecs(&video, audio.as_ref()));
+        let info = MediaInfo {
+            codec: video.codec.name(),
+            width: video.width,
+            height: video.height,
+            audio: audio.as_ref().map(|audio| AudioInfo {
+                codec: audio.codec.name(),
+                sample_rate: audio.sample_rate,
+                channels: u32::from(audio.channels),
+            }),
+            mime,
+        };
+        let description = describe(&info);
+        Ok(StreamConfig { video, audio, info, init, description })
+    }
+}
+
+/// No field holds a character that JSON would want escaped, except the quotes of the MIME type.
+fn describe(info: &MediaInfo) -> String {
+    let audio = info.audio.as_ref().map_or_else(
+        || "null".to_owned(),
+        |audio| {
+            format!(
+                r#"{{"codec":"{}","sample_rate":{},"channels":{}}}"#,
+                audio.codec, audio.sample_rate, audio.channels
+            )
+        },
+    );
+    format!(
+        r#"{{"type":"stream","mime":"{}","video":{{"codec":"{}","width":{},"height":{}}},"audio":{audio}}}"#,
+        info.mime.replace('"', "\\\""),
+        info.codec,
+        info.width,
+        info.height,
+    )
+}
+
+/// One coded piece of sound, in the form that goes into fMP4.
+#[derive(Debug)]
+pub struct AudioSample {
+    /// FLAC frame or AAC access unit.
+    pub data: Vec<u8>,
+    /// Time of its first sample in samples, on the stream's time line.
+    pub time: i64,
+    /// Samples in it.
+    pub duration: u32,
+}
+
+/// One picture with the sound since the one before it.
+#[derive(Debug)]
+pub struct Unit {
+    /// Position in the session, from 1.
+    pub sequence: u64,
+    /// What it is described by.
+    pub config: Arc<StreamConfig>,
+    /// The picture. Its times are those of the camera, unwrapped.
+    pub picture: AccessUnit,
+    /// Decoding time on the stream's time line, from 0, 90 kHz.
+    pub time: i64,
+    /// Until the next picture, 90 kHz.
+    pub duration: u32,
+    /// The sound.
+    pub audio: Vec<AudioSample>,
+    /// Wall clock when the picture was complete, µs since 1970.
+    pub wall_us: i64,
+    fragment: OnceLock<Vec<u8>>,
+}
+
+impl Unit {
+    /// Joins the parts.
+    pub fn new(
+        sequence: u64,
+        config: Arc<StreamConfig>,
+        picture: AccessUnit,
+        timing: (i64, u32),
+        audio: Vec<AudioSample>,
+        wall_us: i64,
+    ) -> Unit {
+        let (time, duration) = timing;
+        Unit { sequence, config, picture, time, duration, audio, wall_us, fragment: OnceLock::new() }
+    }
+
+    /// Decoding can start here.
+    pub fn is_key(&self) -> bool {
+        self.picture.keyframe
+    }
+
+    /// Bytes of picture and sound.
+    pub fn size_bytes(&self) -> usize {
+        self.picture.nals.len() + self.audio.iter().map(|sample| sample.data.len()).sum::<usize>()
+    }
+
+    /// The unit as an fMP4 fragment: built by whoever needs it first, shared by all who come later.
+    pub fn fragment(&self) -> &[u8] {
+        self.fragment.get_or_init(|| {
+            let mut bytes = Vec::with_capacity(self.size_bytes() + 320);
+            let audio: Vec<fmp4::Sample<'_>> =
+                self.audio.iter().filter_map(|sample| audio_sample(sample, 0)).collect();
+            fmp4::write_fragment(self.sequence as u32, &[self.video_sample(0)], &audio, &mut bytes);
+            bytes
+        })
+    }
+
+    /// The picture as a sample of a file whose time line begins at `origin`.
+    pub fn video_sample(&self, origin: i64) -> fmp4::Sample<'_> {
+        let shift = self.picture.pts_90k - self.picture.dts_90k;
+        fmp4::Sample {
+            data: &self.picture.nals,
+            dts: u64::try_from(self.time - origin).unwrap_or(0),
+            duration: self.duration,
+            cts: i32::try_from(shift).unwrap_or(0),
+            key: self.picture.keyframe,
+        }
+    }
+}
+
+/// The sound as a sample of a file whose time line begins at `origin` (in samples); none before it.
+pub fn audio_sample(sample: &AudioSample, origin: i64) -> Option<fmp4::Sample<'_>> {
+    Some(fmp4::Sample {
+        data: &sample.data,
+        dts: u64::try_from(sample.time - origin).ok()?,
+        duration: sample.duration,
+        cts: 0,
+        key: true,
+    })
+}

@@ -1,0 +1,257 @@
+//! A receiving thread: waits for its sockets, reads in batches, rests a few milliseconds.
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, SyncSender};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::clock;
+use crate::facts::{FactKind, FactQueue};
+use crate::intake::{Door, Intake, READ_BYTES};
+use crate::outputs::inbox::{Delivery, OutputInbox};
+use crate::receiver::{Receiver, Scene};
+use crate::recorder::port::RecorderPort;
+use crate::sync::{lock, panic_text};
+use crate::sys::epoll::{Interest, Poller, Readiness};
+use crate::sys::eventfd::EventFd;
+use crate::sys::receive::ReceiveBatch;
+
+/// Time between two rounds of timers and statistics.
+const TICK_US: u64 = 50_000;
+const EVENTS: usize = 512;
+const WAKE: u64 = u64::MAX;
+
+/// What the owner of the plane asks of a worker.
+pub(crate) enum Command {
+    Open(Box<Receiver>, Intake),
+    ExpectSsrc(u64, u32),
+    Attach(u64, Box<RecorderPort>),
+    Detach(u64, String),
+    Close(u64, String, SyncSender<()>),
+    /// Tests only: what happens when the code for one session panics.
+    #[cfg(test)]
+    Panic(u64),
+    Stop,
+}
+
+/// The mailbox of a worker.
+pub(crate) struct WorkerBox {
+    commands: Mutex<VecDeque<Command>>,
+    wake: EventFd,
+}
+
+impl WorkerBox {
+    pub(crate) fn send(&self, command: Command) {
+        lock(&self.commands).push_back(command);
+        self.wake.signal();
+    }
+}
+
+struct Slot {
+    receiver: Box<Receiver>,
+    intake: Intake,
+}
+
+/// The thread's own things.
+struct Worker {
+    mailbox: Arc<WorkerBox>,
+    poller: Poller,
+    slots: Vec<Option<Slot>>,
+    batch: ReceiveBatch,
+    buffer: Vec<u8>,
+    deliveries: Vec<Delivery>,
+    outputs: Arc<OutputInbox>,
+    facts: Arc<FactQueue>,
+    nap: Duration,
+    stopping: bool,
+}
+
+/// Starts a thread. It ends on [`Command::Stop`].
+pub(crate) fn spawn(
+    index: usize,
+    outputs: Arc<OutputInbox>,
+    facts: Arc<FactQueue>,
+    nap_us: u64,
+    failed: Sender<String>,
+) -> io::Result<(Arc<WorkerBox>, JoinHandle<()>)> {
+    let mailbox = Arc::new(WorkerBox { commands: Mutex::new(VecDeque::new()), wake: EventFd::new()? });
+    let poller = Poller::new(EVENTS)?;
+    poller.add(mailbox.wake.raw(), WAKE, Interest::Read)?;
+    let shared = Arc::clone(&mailbox);
+    let handle = std::thread::Builder::new().name(format!("media-in-{index}")).spawn(move || {
+        let mut worker = Worker {
+            mailbox: shared,
+            poller,
+            slots: Vec::new(),
+            batch: ReceiveBatch::new(),
+            buffer: vec![0; READ_BYTES],
+            deliveries: Vec::new(),
+            outputs,
+            facts,
+            nap: Duration::from_micros(nap_us),
+            stopping: false,
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| worker.run())) {
+            let _ = failed.send(panic_text(&*panic));
+        }
+    })?;
+    Ok((mailbox, handle))
+}
+
+/// A token is the slot's index and the door; a stale one finds an empty slot or an empty socket.
+fn token(index: usize, door: Door) -> u64 {
+    (index as u64) << 2 | door as u64
+}
+
+impl Worker {
+    fn run(&mut self) {
+        let mut ready: Vec<Readiness> = Vec::with_capacity(EVENTS);
+        let mut tick_at_us = 0;
+        while !self.stopping {
+            let timeout_ms = self.timeout_ms(tick_at_us);
+            if self.poller.wait(timeout_ms, &mut ready).is_err() {
+                // Only a broken descriptor can do this; without a rest the thread would spin.
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            let now_us = clock::monotonic_us();
+            let wall_us = clock::wall_us();
+            let mut media = false;
+            for readiness in &ready {
+                if readiness.token == WAKE {
+                    self.run_commands(now_us, wall_us);
+                } else {
+                    media = true;
+                    self.read(readiness.token, now_us, wall_us);
+                }
+            }
+            if now_us >= tick_at_us {
+                tick_at_us = now_us + TICK_US;
+                self.tick(now_us, wall_us);
+            }
+            self.outputs.post(&mut self.deliveries);
+            if media && !self.nap.is_zero() {
+                std::thread::sleep(self.nap);
+            }
+        }
+    }
+
+    fn timeout_ms(&self, tick_at_us: u64) -> i32 {
+        if self.slots.iter().all(Option::is_none) {
+            return -1;
+        }
+        let left_us = tick_at_us.saturating_sub(clock::monotonic_us());
+        i32::try_from(left_us.div_ceil(1_000)).unwrap_or(0)
+    }
+
+    /// Runs `work` on one slot. A panic ends that session, not the thread.
+    fn with_slot(&mut self, index: usize, work: impl FnOnce(&mut Slot, &Poller, &mut ReceiveBatch, &mut [u8], &mut Vec<Delivery>)) {
+        let Some(Some(slot)) = self.slots.get_mut(index) else { return };
+        let (poller, batch, buffer, deliveries) =
+            (&self.poller, &mut self.batch, &mut self.buffer[..], &mut self.deliveries);
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(slot, poller, batch, buffer, deliveries)));
+        let Err(panic) = outcome else { return };
+        if let Some(mut slot) = self.slots[index].take() {
+            slot.intake.unwatch(&self.poller);
+            slot.receiver.report(FactKind::SessionFailed { message: panic_text(&*panic) });
+            slot.receiver.abandon("internal error", &mut self.deliveries);
+        }
+    }
+
+    fn read(&mut self, token: u64, now_us: u64, wall_us: i64) {
+        let door = Door::ALL[(token & 3) as usize];
+        self.with_slot((token >> 2) as usize, |slot, poller, batch, buffer, deliveries| {
+            let receiver = &mut *slot.receiver;
+            match (&mut slot.intake, door) {
+                (Intake::Udp(udp), Door::Rtp | Door::Rtcp) => udp.read(door, batch, receiver, now_us),
+                (Intake::Tcp(tcp), Door::Listener) => {
+                    let token = token & !3 | Door::Connection as u64;
+                    tcp.accept(poller, token, receiver, now_us);
+                }
+                (Intake::Tcp(tcp), Door::Connection) => tcp.read(poller, buffer, receiver, now_us),
+                _ => {}
+            }
+            receiver.settle(&mut Scene { now_us, wall_us, deliveries });
+        });
+    }
+
+    fn tick(&mut self, now_us: u64, wall_us: i64) {
+        for index in 0..self.slots.len() {
+            self.with_slot(index, |slot, _, _, _, deliveries| {
+                slot.receiver.tick(&mut Scene { now_us, wall_us, deliveries });
+                if let Intake::Udp(udp) = &mut slot.intake {
+                    udp.send_report(&mut slot.receiver, now_us);
+                }
+            });
+        }
+    }
+
+    fn run_commands(&mut self, now_us: u64, wall_us: i64) {
+        self.mailbox.wake.clear();
+        let commands = std::mem::take(&mut *lock(&self.mailbox.commands));
+        for command in commands {
+            match command {
+                Command::Open(receiver, intake) => self.open(receiver, intake),
+                Command::ExpectSsrc(key, ssrc) => self.with_session(key, |slot| slot.receiver.source_lock.expect(ssrc)),
+                Command::Attach(key, port) => self.with_session(key, |slot| slot.receiver.attach(*port)),
+                Command::Detach(key, recorder_id) => {
+                    self.with_session(key, |slot| slot.receiver.detach(&recorder_id, "detached"));
+                }
+                Command::Close(key, reason, done) => {
+                    self.close(key, &reason, now_us, wall_us);
+                    let _ = done.try_send(());
+                }
+                #[cfg(test)]
+                Command::Panic(key) => self.with_session(key, |_| panic!("asked for by a test")),
+                Command::Stop => self.stop(now_us, wall_us),
+            }
+        }
+    }
+
+    fn index_of(&self, key: u64) -> Option<usize> {
+        let has_key = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| slot.receiver.shared.key == key);
+        self.slots.iter().position(has_key)
+    }
+
+    fn with_session(&mut self, key: u64, work: impl FnOnce(&mut Slot)) {
+        if let Some(index) = self.index_of(key) {
+            self.with_slot(index, |slot, _, _, _, _| work(slot));
+        }
+    }
+
+    fn open(&mut self, receiver: Box<Receiver>, intake: Intake) {
+        let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        let slot = Slot { receiver, intake };
+        if let Err(error) = slot.intake.watch(&self.poller, |door| token(index, door)) {
+            let message = format!("epoll: {error}");
+            self.facts.push(&slot.receiver.shared.session_id, FactKind::SessionFailed { message });
+            return;
+        }
+        if index == self.slots.len() {
+            self.slots.push(Some(slot));
+        } else {
+            self.slots[index] = Some(slot);
+        }
+    }
+
+    fn close(&mut self, key: u64, reason: &str, now_us: u64, wall_us: i64) {
+        let Some(index) = self.index_of(key) else { return };
+        self.with_slot(index, |slot, _, _, _, deliveries| {
+            slot.receiver.end(reason, &mut Scene { now_us, wall_us, deliveries });
+        });
+        if let Some(slot) = self.slots[index].take() {
+            slot.intake.unwatch(&self.poller);
+        }
+        self.outputs.post(&mut self.deliveries);
+    }
+
+    fn stop(&mut self, now_us: u64, wall_us: i64) {
+        let keys: Vec<u64> = self.slots.iter().flatten().map(|slot| slot.receiver.shared.key).collect();
+        for key in keys {
+            self.close(key, "server stopping", now_us, wall_us);
+        }
+        self.stopping = true;
+    }
+}

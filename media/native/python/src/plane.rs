@@ -1,0 +1,185 @@
+//! The class `Plane`.
+
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+use tongshi_plane::{Plane as NativePlane, PlaneConfig, PlaneError, RecorderConfig, SessionRequest, Transport};
+
+use crate::NativeError;
+use crate::convert;
+
+/// Receiving threads, one output thread, one disk thread.
+#[pyclass(module = "media._native", frozen)]
+pub struct Plane {
+    inner: NativePlane,
+}
+
+fn refuse(error: &PlaneError) -> PyErr {
+    NativeError::new_err((error.kind(), error.to_string(), error.errno()))
+}
+
+/// Runs native work without the interpreter lock; refusals and panics become `NativeError`.
+fn run<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, PlaneError> + Send) -> PyResult<T> {
+    match py.detach(|| catch_unwind(AssertUnwindSafe(work))) {
+        Ok(outcome) => outcome.map_err(|error| refuse(&error)),
+        Err(panic) => {
+            let text = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+                .unwrap_or_default();
+            Err(NativeError::new_err(("panic", text, 0)))
+        }
+    }
+}
+
+fn setting<'py, T>(settings: &Bound<'py, PyDict>, name: &str) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    match settings.get_item(name)? {
+        Some(value) => value.extract::<T>(),
+        None => Err(pyo3::exceptions::PyKeyError::new_err(name.to_owned())),
+    }
+}
+
+fn plane_config(settings: &Bound<'_, PyDict>) -> PyResult<PlaneConfig> {
+    Ok(PlaneConfig {
+        output_host: setting(settings, "output_host")?,
+        output_port: setting(settings, "output_port")?,
+        threads: setting(settings, "threads")?,
+        url_key: setting(settings, "url_key")?,
+        nap_us: setting(settings, "nap_us")?,
+        receive_buffer_bytes: setting(settings, "receive_buffer_bytes")?,
+        reorder_packets: setting(settings, "reorder_packets")?,
+        reorder_us: setting(settings, "reorder_us")?,
+        gop_bytes: setting(settings, "gop_bytes")?,
+        gop_pictures: setting(settings, "gop_pictures")?,
+        audio_wait_us: setting(settings, "audio_wait_us")?,
+        silence_us: setting(settings, "silence_us")?,
+        relock_us: setting(settings, "relock_us")?,
+        ssrc_window_us: setting(settings, "ssrc_window_us")?,
+        max_viewers: setting(settings, "max_viewers")?,
+        viewer_queue_bytes: setting(settings, "viewer_queue_bytes")?,
+        viewer_stuck_us: setting(settings, "viewer_stuck_us")?,
+        request_deadline_us: setting(settings, "request_deadline_us")?,
+        viewer_send_buffer_bytes: setting(settings, "viewer_send_buffer_bytes")?,
+        recorder_queue_bytes: setting(settings, "recorder_queue_bytes")?,
+        recorder_fragment_us: setting(settings, "recorder_fragment_us")?,
+    })
+}
+
+#[pymethods]
+impl Plane {
+    #[new]
+    fn new(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Plane> {
+        let config = plane_config(settings)?;
+        Ok(Plane { inner: run(py, || NativePlane::open(config))? })
+    }
+
+    fn address(&self) -> (String, u16) {
+        let address = self.inner.address();
+        (address.ip().to_string(), address.port())
+    }
+
+    fn fact_fd(&self) -> i32 {
+        self.inner.fact_fd()
+    }
+
+    fn drain_facts<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyList>, u64)> {
+        let (facts, lost) = run(py, || Ok(self.inner.drain_facts()))?;
+        let list = PyList::empty(py);
+        for fact in facts {
+            list.append(convert::fact(py, fact)?)?;
+        }
+        Ok((list, lost))
+    }
+
+    #[pyo3(signature = (session_id, transport, host, port, ssrc, strict_ssrc))]
+    fn open_session(
+        &self,
+        py: Python<'_>,
+        session_id: String,
+        transport: &str,
+        host: &str,
+        port: u16,
+        ssrc: Option<u32>,
+        strict_ssrc: bool,
+    ) -> PyResult<u16> {
+        let bad = |text: String| refuse(&PlaneError::BadArgument(text));
+        let transport = match transport {
+            "udp" => Transport::Udp,
+            "tcp_passive" => Transport::TcpPassive,
+            other => return Err(bad(format!("{other:?} is no transport"))),
+        };
+        let host: IpAddr = host.parse().map_err(|_| bad(format!("{host:?} is no IP address")))?;
+        let request = SessionRequest { session_id, transport, host, port, ssrc, strict_ssrc };
+        run(py, || self.inner.open_session(&request))
+    }
+
+    fn expect_ssrc(&self, py: Python<'_>, session_id: &str, ssrc: u32) -> PyResult<()> {
+        run(py, || self.inner.expect_ssrc(session_id, ssrc))
+    }
+
+    fn snapshot<'py>(&self, py: Python<'py>, session_id: &str) -> PyResult<Bound<'py, PyDict>> {
+        let snapshot = run(py, || self.inner.snapshot(session_id))?;
+        convert::snapshot(py, &snapshot)
+    }
+
+    fn snapshots<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for snapshot in run(py, || Ok(self.inner.snapshots()))? {
+            list.append(convert::snapshot(py, &snapshot)?)?;
+        }
+        Ok(list)
+    }
+
+    fn keyframe<'py>(&self, py: Python<'py>, session_id: &str) -> PyResult<Option<(&'static str, Bound<'py, PyBytes>)>> {
+        let found = run(py, || self.inner.keyframe(session_id))?;
+        Ok(found.map(|(codec, bytes)| (codec, PyBytes::new(py, &bytes))))
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one coarse call with keyword arguments")]
+    #[pyo3(signature = (session_id, recorder_id, *, run, directory, segment_us, fragment_us, metadata, first_number))]
+    fn attach_recorder(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        recorder_id: String,
+        run: String,
+        directory: PathBuf,
+        segment_us: u64,
+        fragment_us: u64,
+        metadata: Vec<u8>,
+        first_number: u32,
+    ) -> PyResult<()> {
+        let recorder = RecorderConfig { recorder_id, run, directory, segment_us, fragment_us, metadata, first_number };
+        self::run(py, || self.inner.attach_recorder(session_id, recorder))
+    }
+
+    fn detach_recorder(&self, py: Python<'_>, session_id: &str, recorder_id: &str) -> PyResult<()> {
+        run(py, || self.inner.detach_recorder(session_id, recorder_id))
+    }
+
+    fn revoke(&self, py: Python<'_>, session_id: &str, tag: &str) -> PyResult<()> {
+        run(py, || self.inner.revoke(session_id, tag))
+    }
+
+    fn allow(&self, py: Python<'_>, session_id: &str, tag: &str) -> PyResult<()> {
+        run(py, || self.inner.allow(session_id, tag))
+    }
+
+    fn close_session(&self, py: Python<'_>, session_id: &str, reason: &str) -> PyResult<()> {
+        run(py, || self.inner.close_session(session_id, reason))
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        run(py, || {
+            self.inner.close();
+            Ok(())
+        })
+    }
+}

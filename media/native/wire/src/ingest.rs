@@ -1,0 +1,158 @@
+//! RTP packets of one source in, access units and audio frames out.
+//!
+//! Source: GB/T 28181-2016 annex C; protocol notes 7.1 to 7.5.
+
+mod pipeline;
+mod program;
+
+use crate::media::MediaEvent;
+use crate::reorder::Reorder;
+use crate::rtp;
+use crate::stats::{IngestStats, Jitter};
+use pipeline::Pipeline;
+
+pub use crate::access_unit::MAX_ACCESS_UNIT_BYTES;
+pub use crate::probe::PayloadHint;
+
+/// How one reception is read. Take the rest from `..Default::default()`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IngestConfig {
+    /// Packets that the reorder window spans.
+    pub reorder_packets: usize,
+    /// Longest wait for a missing packet, in microseconds.
+    pub reorder_us: u64,
+    /// The transport keeps order (TCP): nothing is held back.
+    pub ordered: bool,
+    /// After a loss hand out damaged pictures, marked [`crate::AccessUnit::corrupt`], instead of
+    /// dropping everything up to the next key frame.
+    pub pass_corrupt: bool,
+    /// What the SDP said about the payload, when it named an elementary stream.
+    pub hint: PayloadHint,
+}
+
+impl Default for IngestConfig {
+    fn default() -> Self {
+        Self {
+            reorder_packets: 64,
+            reorder_us: 200_000,
+            ordered: false,
+            pass_corrupt: false,
+            hint: PayloadHint::Probe,
+        }
+    }
+}
+
+/// Everything between the packets of one SSRC and its pictures.
+///
+/// Give each packet to [`Ingest::receive`]; call [`Ingest::handle_timer`] when
+/// [`Ingest::next_timer`] is due; call [`Ingest::flush`] once at the end. All times are
+/// microseconds of one clock that never goes back.
+#[derive(Debug)]
+pub struct Ingest {
+    reorder: Reorder,
+    jitter: Jitter,
+    pipeline: Pipeline,
+    stats: IngestStats,
+}
+
+impl Ingest {
+    /// A reception that has seen nothing yet.
+    #[must_use]
+    pub fn new(config: IngestConfig) -> Self {
+        Self {
+            reorder: Reorder::new(config.reorder_packets, config.reorder_us, config.ordered),
+            jitter: Jitter::default(),
+            pipeline: Pipeline::new(&config),
+            stats: IngestStats::default(),
+        }
+    }
+
+    /// Takes one RTP packet that arrived at `now_us`; appends what it completes to `out`.
+    ///
+    /// The owner has checked the SSRC. RTCP and malformed packets are counted and dropped.
+    pub fn receive(&mut self, packet: &[u8], now_us: u64, out: &mut Vec<MediaEvent>) {
+        if rtp::is_rtcp(packet) {
+            self.stats.rtcp += 1;
+            return;
+        }
+        let Ok(parsed) = rtp::parse(packet) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        self.stats.packets += 1;
+        self.stats.bytes += packet.len() as u64;
+        self.stats.payload_type = parsed.payload_type;
+        self.stats.rtp_timestamp = parsed.timestamp;
+        self.jitter
+            .receive(parsed.timestamp, now_us, clock_rate(parsed.payload_type));
+        let pipeline = &mut self.pipeline;
+        self.reorder.receive(parsed, now_us, |delivery| {
+            pipeline.deliver(delivery, out);
+        });
+        self.count();
+    }
+
+    /// Gives up packets that are missing for too long.
+    pub fn handle_timer(&mut self, now_us: u64, out: &mut Vec<MediaEvent>) {
+        let pipeline = &mut self.pipeline;
+        self.reorder.handle_timer(now_us, |delivery| {
+            pipeline.deliver(delivery, out);
+        });
+        self.count();
+    }
+
+    /// When [`Ingest::handle_timer`] wants to be called, in microseconds; none when nothing waits.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<u64> {
+        self.reorder.next_timer()
+    }
+
+    /// Hands out what is whole at the end of the stream: the last picture has no successor that
+    /// would close it.
+    pub fn flush(&mut self, out: &mut Vec<MediaEvent>) {
+        let pipeline = &mut self.pipeline;
+        self.reorder
+            .flush(|delivery| pipeline.deliver(delivery, out));
+        self.pipeline.flush(out);
+        self.count();
+    }
+
+    /// Takes back the buffer of an access unit that nobody needs any more, to be filled again.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        self.pipeline.recycle(buffer);
+    }
+
+    /// Bytes of memory kept in buffers. Bounded by the window of packets, and a few times
+    /// [`MAX_ACCESS_UNIT_BYTES`].
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.reorder.held_bytes() + self.pipeline.held_bytes()
+    }
+
+    /// Counters and gauges, as of the last call.
+    #[must_use]
+    pub const fn stats(&self) -> &IngestStats {
+        &self.stats
+    }
+
+    fn count(&mut self) {
+        let reorder = self.reorder.stats();
+        self.stats.lost = reorder.lost;
+        self.stats.reordered = reorder.reordered;
+        self.stats.duplicates = reorder.duplicates;
+        self.stats.late = reorder.late;
+        self.stats.resets = reorder.resets;
+        self.stats.jitter_ticks = self.jitter.ticks();
+        let rate = u64::from(clock_rate(self.stats.payload_type));
+        self.stats.jitter_us = u64::from(self.jitter.ticks()) * 1_000_000 / rate;
+        self.pipeline.count(&mut self.stats);
+    }
+}
+
+/// Ticks per second of the RTP timestamp: 8,000 for the audio payload types, 90,000 for the rest.
+const fn clock_rate(payload_type: u8) -> u32 {
+    match payload_type {
+        0 | 4 | 8 | 9 | 18 | 20 | 102 => 8_000,
+        _ => 90_000,
+    }
+}

@@ -1,0 +1,151 @@
+//! What an RTP payload really is, whatever its payload type says.
+//!
+//! Source: protocol notes 7.5, table of payload type tricks (Q94, Q95).
+
+use crate::media::Unsupported;
+use crate::nal::{self, h264};
+use crate::ps::FIRST_SYSTEM_CODE;
+use crate::rtp_h264::{FU_A, STAP_A};
+use crate::rtp_h265::{AGGREGATION, FRAGMENTATION};
+
+/// Packets that must all fit an elementary stream before it is believed without a parameter set.
+const ENOUGH_PACKETS: u32 = 24;
+/// Bytes of a transport stream packet.
+const TS_PACKET: usize = 188;
+
+/// What the SDP said about the payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PayloadHint {
+    /// Nothing that can be trusted: look at the bytes.
+    #[default]
+    Probe,
+    /// The rtpmap names H264.
+    H264,
+    /// The rtpmap names H265.
+    H265,
+}
+
+/// What the bytes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Ps,
+    /// An Annex B byte stream, cut anywhere.
+    AnnexB,
+    H264,
+    H265,
+    Refused(Unsupported),
+    Unsure,
+}
+
+/// Looks at payloads until they can only be one thing.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    packets: u32,
+    unfit_h264: bool,
+    unfit_h265: bool,
+    fragments: u32,
+}
+
+impl Probe {
+    /// Whether the payloads so far cannot be RTP of an elementary stream.
+    pub(crate) const fn is_no_elementary_stream(&self) -> bool {
+        self.unfit_h264 && self.unfit_h265
+    }
+
+    /// Looks at the next payload.
+    pub(crate) fn look(&mut self, payload: &[u8]) -> Verdict {
+        let plain = look_at_start(payload);
+        if plain != Verdict::Unsure {
+            return plain;
+        }
+        if payload.len() < 3 {
+            return Verdict::Unsure;
+        }
+        if is_h265_set(payload) {
+            return Verdict::H265;
+        }
+        if is_h264_set(payload) {
+            return Verdict::H264;
+        }
+        self.packets += 1;
+        self.unfit_h264 |= !fits_h264(payload);
+        self.unfit_h265 |= !fits_h265(payload);
+        self.fragments += u32::from(is_first_fragment(payload));
+        let enough = self.packets >= ENOUGH_PACKETS && self.fragments > 0;
+        match (enough, self.unfit_h264, self.unfit_h265) {
+            (true, _, false) => Verdict::H265,
+            (true, false, true) => Verdict::H264,
+            _ => Verdict::Unsure,
+        }
+    }
+}
+
+/// What can be told from the first bytes of one payload.
+pub(crate) fn look_at_start(payload: &[u8]) -> Verdict {
+    match payload {
+        &[0, 0, 1, code, ..] if code >= FIRST_SYSTEM_CODE => Verdict::Ps,
+        [0, 0, 1, _, ..] | [0, 0, 0, 1, ..] => Verdict::AnnexB,
+        [b'I', b'M', b'K', b'H', ..] => Verdict::Refused(Unsupported::Hikvision),
+        [b'D', b'H', b'A', b'V', ..] => Verdict::Refused(Unsupported::Dahua),
+        _ if is_transport_stream(payload) => Verdict::Refused(Unsupported::MpegTs),
+        _ => Verdict::Unsure,
+    }
+}
+
+fn is_transport_stream(payload: &[u8]) -> bool {
+    payload.len() >= 2 * TS_PACKET
+        && payload.len() % TS_PACKET == 0
+        && payload.iter().step_by(TS_PACKET).all(|&sync| sync == 0x47)
+}
+
+fn is_h264_set(payload: &[u8]) -> bool {
+    let set = match payload[0] & 0x9F {
+        STAP_A => payload.get(3..).unwrap_or(&[]),
+        _ => payload,
+    };
+    matches!(set.first(), Some(0x67 | 0x27 | 0x47)) && h264::parse_sps(set).is_ok()
+}
+
+fn is_h265_set(payload: &[u8]) -> bool {
+    let set = match payload[0] >> 1 {
+        AGGREGATION => payload.get(4..).unwrap_or(&[]),
+        _ => payload,
+    };
+    match set {
+        [0x42, 0x01, ..] => nal::h265::parse_sps(set).is_ok(),
+        // The VPS: reserved bits of its head are all set (H.265 7.3.2.1).
+        [0x40, 0x01, _, _, 0xFF, 0xFF, ..] => true,
+        _ => false,
+    }
+}
+
+fn fits_h264(payload: &[u8]) -> bool {
+    match payload[0] & 0x9F {
+        1..=23 => true,
+        STAP_A => crate::rtp_h264::for_each_aggregated(payload, 1, |_| {}).is_ok(),
+        FU_A => {
+            let header = payload[1];
+            matches!(header & 0x1F, 1..=23) && header & 0x20 == 0 && header & 0xC0 != 0xC0
+        }
+        _ => false,
+    }
+}
+
+fn fits_h265(payload: &[u8]) -> bool {
+    let (first, second) = (payload[0], payload[1]);
+    if first & 0x81 != 0 || second >> 3 != 0 || second & 7 == 0 {
+        return false;
+    }
+    match first >> 1 {
+        0..=9 | 16..=21 | 32..=40 => true,
+        AGGREGATION => crate::rtp_h264::for_each_aggregated(payload, 2, |_| {}).is_ok(),
+        FRAGMENTATION => payload[2] & 0xC0 != 0xC0,
+        _ => false,
+    }
+}
+
+fn is_first_fragment(payload: &[u8]) -> bool {
+    let h264 = payload[0] & 0x9F == FU_A && payload[1] & 0xC0 == 0x80;
+    let h265 = payload[0] >> 1 == FRAGMENTATION && payload[2] & 0xC0 == 0x80;
+    h264 || h265
+}
