@@ -1,0 +1,98 @@
+"""Who may register at all, and with which password. Says nothing about the password given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from catalog.model import Device
+from sipserver.devices.settings import DeviceSettings
+
+
+class Refusal(StrEnum):
+    """Why a REGISTER gets 403, and the key under which it is counted."""
+
+    OWN_ID = "own id"
+    BAD_ID = "bad id"
+    BLOCKED_ID = "blocked id"
+    BLOCKED_ADDRESS = "blocked address"
+    BLOCKED_USER_AGENT = "blocked user agent"
+    NOT_ALLOWED = "not on the allow-list"
+    NO_PASSWORD = "no password is set for it"  # noqa: S105
+    WRONG_PASSWORD = "wrong password"  # noqa: S105
+    WRONG_USERNAME = "user name is not the id"
+
+
+@dataclass(slots=True)
+class _Known:
+    is_allowed: bool
+    is_blocked: bool
+    password_sealed: str | None
+    password: str | None = None
+
+
+class Admission:
+    """The allow-list, the block-lists and the passwords.
+
+    Args:
+        unseal: opens a stored password; a device's own password is unsealed on first use and kept.
+    """
+
+    def __init__(self, settings: DeviceSettings, unseal: Callable[[str], str] | None = None) -> None:
+        self._settings = settings
+        self._unseal = unseal
+        self._known: dict[str, _Known] = {}
+        self._blocked_ids = frozenset(settings.blocked_ids)
+        self._blocked_networks: tuple[IPv4Network | IPv6Network, ...] = tuple(
+            ip_network(text, strict=False) for text in settings.blocked_networks
+        )
+        self._blocked_user_agents = tuple(text.casefold() for text in settings.blocked_user_agents)
+
+    def load(self, devices: Iterable[Device]) -> None:
+        for device in devices:
+            self.set(device)
+
+    def set(self, device: Device) -> None:
+        """An operator entered or changed a device."""
+        self._known[device.device_id] = _Known(device.allowed, device.blocked, device.password_sealed)
+
+    def forget(self, device_id: str) -> None:
+        self._known.pop(device_id, None)
+
+    def is_known(self, device_id: str) -> bool:
+        return device_id in self._known
+
+    def refusal(self, device_id: str, host: str, user_agent: str) -> Refusal | None:
+        """Why this device may not even try, or None."""
+        if device_id == self._settings.id:
+            return Refusal.OWN_ID
+        known = self._known.get(device_id)
+        if device_id in self._blocked_ids or (known is not None and known.is_blocked):
+            return Refusal.BLOCKED_ID
+        if self._blocked_networks and self._is_blocked_address(host):
+            return Refusal.BLOCKED_ADDRESS
+        if self._blocked_user_agents:
+            folded = user_agent.casefold()
+            if any(text in folded for text in self._blocked_user_agents):
+                return Refusal.BLOCKED_USER_AGENT
+        if self._settings.allow_list and (known is None or not known.is_allowed):
+            return Refusal.NOT_ALLOWED
+        return None
+
+    def password_of(self, device_id: str) -> str | None:
+        """Its own password, else the common one; None when one is stored that cannot be opened."""
+        known = self._known.get(device_id)
+        if known is None or not known.password_sealed:
+            return self._settings.password
+        if known.password is None and self._unseal is not None:
+            known.password = self._unseal(known.password_sealed)
+        return known.password
+
+    def _is_blocked_address(self, host: str) -> bool:
+        try:
+            address = ip_address(host.partition("%")[0])
+        except ValueError:
+            return False
+        return any(address.version == each.version and address in each for each in self._blocked_networks)

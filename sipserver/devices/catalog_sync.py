@@ -1,0 +1,262 @@
+"""Fetches catalogues and device information: after a registration, and on demand.
+
+The last good catalogue stands until the new one is whole. An answer with holes adds and updates, takes
+nothing away, and is asked for again later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from catalog.from_gb import rows_from_items
+from catalog.model import Device
+from sipserver.devices.errors import DeviceError, DeviceOffline, NoAnswer
+from sipserver.devices.events import DeviceCameOnline, DeviceEvent, DeviceRefreshed, DeviceWentOffline
+from sipserver.devices.ports import DeviceCatalog
+from sipserver.devices.presence import Presence
+from sipserver.devices.queries import QueryDesk
+from sipserver.devices.settings import DeviceSettings
+from sipserver.devices.signalling import Signalling
+from sipserver.devices.stats import DeviceStats
+from sipserver.devices.tasks import TaskOwner
+from sipserver.gb.catalog_collector import CatalogCollector, CollectedCatalog
+from sipserver.gb.errors import MalformedDocument
+from sipserver.gb.ids import GbId
+from sipserver.gb.manscdp import Document
+from sipserver.gb.messages.catalog import CatalogQuery, CatalogResponse
+from sipserver.gb.messages.device_info import DeviceInfoQuery, DeviceInfoResponse
+
+MAX_BACKOFF_S: Final = 3600.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSyncResult:
+    """What one query brought. ``complete`` is False when fragments were missing."""
+
+    device_id: str
+    complete: bool
+    items: int
+    sum_num: int
+    duplicates: int
+    missing: int
+
+
+class CatalogSync:
+    """One query at a time per device, a bounded number at a time in all."""
+
+    def __init__(
+        self,
+        settings: DeviceSettings,
+        signalling: Signalling,
+        queries: QueryDesk,
+        presence: Presence,
+        catalog: DeviceCatalog,
+        stats: DeviceStats,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._signalling = signalling
+        self._queries = queries
+        self._presence = presence
+        self._catalog = catalog
+        self._stats = stats
+        self._clock = clock
+        self._slots = asyncio.Semaphore(settings.catalog_syncs_at_once)
+        self._running: dict[str, asyncio.Task[CatalogSyncResult]] = {}
+        self._scheduled: dict[str, asyncio.Task[None]] = {}
+        self._good_at: dict[str, float] = {}
+        self._tasks = TaskOwner("catalogue sync")
+
+    async def close(self) -> None:
+        await self._tasks.close()
+        for task in list(self._running.values()):
+            task.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    @property
+    def running(self) -> list[str]:
+        """Devices that are being asked."""
+        return list(self._running)
+
+    def load(self, devices: Iterable[Device], wall: datetime) -> None:
+        """Remember from before our restart whose catalogue is whole, and since when."""
+        now = self._clock()
+        for device in devices:
+            if device.catalog_complete and device.catalog_time is not None:
+                self._good_at[device.device_id] = now + (device.catalog_time - wall).total_seconds()
+
+    def listen(self, event: DeviceEvent) -> None:
+        """A registration is the moment to look whether the catalogue is still true."""
+        match event:
+            case DeviceCameOnline(device_id):
+                self._schedule(device_id)
+            case DeviceRefreshed(device_id, is_restarted):
+                if is_restarted or self._is_stale(device_id):
+                    self._schedule(device_id)
+            case DeviceWentOffline(device_id, _):
+                scheduled = self._scheduled.pop(device_id, None)
+                if scheduled is not None:
+                    scheduled.cancel()
+            case _:
+                pass
+
+    async def sync(self, device_id: str) -> CatalogSyncResult:
+        """Ask for the catalogue now; a query that is already running is waited for instead.
+
+        Raises:
+            UnknownDevice, DeviceOffline, NoAnswer, Refused
+        """
+        task = self._running.get(device_id)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(
+                self._sync(device_id), name=f"catalogue of {device_id}"
+            )
+            self._running[device_id] = task
+            task.add_done_callback(lambda done: self._finished(device_id, done))
+        return await asyncio.shield(task)
+
+    async def query_info(self, device_id: str) -> DeviceInfoResponse:
+        """Ask the device who made it, and note the answer in the catalogue.
+
+        Raises:
+            UnknownDevice, DeviceOffline, NoAnswer, Refused
+        """
+        sn = self._signalling.next_sn()
+        query = DeviceInfoQuery(sn, GbId(device_id)).to_xml()
+        document = await self._queries.ask(
+            device_id, "DeviceInfo", sn, query, timeout_s=self._settings.query_timeout_s
+        )
+        info = DeviceInfoResponse.from_xml(document.element)
+        await self._presence.ensure_stored(device_id)
+        device = await self._catalog.get_device(device_id)
+        if device is not None:
+            changed = replace(
+                device,
+                name=device.name or info.name,
+                manufacturer=info.manufacturer or device.manufacturer,
+                model=info.model or device.model,
+                firmware=info.firmware or device.firmware,
+            )
+            if changed != device:
+                await self._catalog.upsert_device(changed)
+        return info
+
+    # ---------------------------------------------------------------- inside
+
+    def _is_stale(self, device_id: str) -> bool:
+        good_at = self._good_at.get(device_id)
+        return good_at is None or self._clock() - good_at > self._settings.catalog_stale_s
+
+    def _schedule(self, device_id: str) -> None:
+        if device_id in self._scheduled:
+            return
+        task = self._tasks.spawn(self._fetch(device_id), device_id)
+        if task is not None:
+            self._scheduled[device_id] = task
+
+    async def _fetch(self, device_id: str) -> None:
+        """Information and catalogue after a registration, with patience for devices that just booted."""
+        try:
+            pause = self._settings.catalog_retry_s
+            wants_info = True
+            for _ in range(1 + self._settings.catalog_retries):
+                try:
+                    if wants_info:
+                        wants_info = not await self._try_info(device_id)
+                    if (await self.sync(device_id)).complete:
+                        return
+                except DeviceOffline:
+                    return
+                except DeviceError as error:
+                    logger.info("catalogue of %s: %s", device_id, error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, MAX_BACKOFF_S)
+        finally:
+            if self._scheduled.get(device_id) is asyncio.current_task():
+                del self._scheduled[device_id]
+
+    async def _try_info(self, device_id: str) -> bool:
+        try:
+            await self.query_info(device_id)
+        except DeviceOffline:
+            raise
+        except (DeviceError, MalformedDocument) as error:
+            logger.info("device information of %s: %s", device_id, error)
+            return False
+        return True
+
+    async def _sync(self, device_id: str) -> CatalogSyncResult:
+        async with self._slots:
+            collected = await self._collect(device_id)
+        await self._presence.ensure_stored(device_id)
+        rows = rows_from_items(device_id, collected.items)
+        replaced = await self._catalog.replace_catalog(device_id, rows, collected.complete)
+        if collected.complete:
+            self._stats.catalogs_complete += 1
+            self._good_at[device_id] = self._clock()
+        else:
+            self._stats.catalogs_partial += 1
+        logger.info(
+            "catalogue of %s: %d of %d items, %s",
+            device_id,
+            len(collected.items),
+            collected.sum_num,
+            "complete" if collected.complete else "with holes",
+        )
+        return CatalogSyncResult(
+            device_id=device_id,
+            complete=collected.complete,
+            items=len(collected.items),
+            sum_num=collected.sum_num,
+            duplicates=collected.duplicates,
+            missing=replaced.missing,
+        )
+
+    async def _collect(self, device_id: str) -> CollectedCatalog:
+        sn = self._signalling.next_sn()
+        settings = self._settings
+        collector = CatalogCollector(sn, self._clock(), settings.catalog_quiet_s, settings.catalog_total_s)
+        arrived = asyncio.Event()
+
+        def receive(document: Document) -> None:
+            try:
+                response = CatalogResponse.from_xml(document.element)
+            except MalformedDocument as error:
+                self._stats.malformed_bodies += 1
+                logger.debug("fragment of the catalogue of %s dropped: %s", device_id, error)
+                return
+            collector.receive(response, self._clock())
+            arrived.set()
+
+        with self._queries.expect(device_id, "Catalog", sn, receive):
+            query = CatalogQuery(sn, GbId(device_id)).to_xml()
+            await self._signalling.send_document(device_id, query, timeout_s=settings.query_timeout_s)
+            while (result := collector.result) is None:
+                timer = collector.next_timer()
+                try:
+                    async with asyncio.timeout(None if timer is None else max(0.0, timer - self._clock())):
+                        await arrived.wait()
+                except TimeoutError:
+                    collector.handle_timer(self._clock())
+                arrived.clear()
+        if collector.fragments == 0:
+            raise NoAnswer(
+                f"device {device_id} took the Catalog query and sent no answer "
+                f"within {settings.catalog_quiet_s:g} s",
+                device_id=device_id,
+            )
+        return result
+
+    def _finished(self, device_id: str, task: asyncio.Task[CatalogSyncResult]) -> None:
+        if self._running.get(device_id) is task:
+            del self._running[device_id]
+        if not task.cancelled() and task.exception() is not None:
+            self._stats.catalog_failures += 1

@@ -1,0 +1,72 @@
+"""What happens to devices, for whoever wants to know: catalogue sync, invites, health, logs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sipserver.devices.presence_state import OfflineReason
+
+
+class DeviceCameOnline(NamedTuple):
+    """A registration began."""
+
+    device_id: str
+
+
+class DeviceRefreshed(NamedTuple):
+    """A registration was renewed; ``is_restarted`` when the Call-ID or the source changed."""
+
+    device_id: str
+    is_restarted: bool
+
+
+class DeviceConfirmed(NamedTuple):
+    """A device that was restored or suspected was heard again."""
+
+    device_id: str
+
+
+class DeviceWentOffline(NamedTuple):
+    """The registration is over; its sessions and subscriptions end."""
+
+    device_id: str
+    reason: OfflineReason
+
+
+class ProbeWanted(NamedTuple):
+    """The device missed its periods: ask it."""
+
+    device_id: str
+
+
+class DeviceMoved(NamedTuple):
+    """The device is reached at another address now."""
+
+    device_id: str
+    before: str
+    after: str
+
+
+class DeviceFlapping(NamedTuple):
+    """The device changed its address too often in an hour: probably two devices with one id."""
+
+    device_id: str
+    changes: int
+
+
+class OwnIdUsed(NamedTuple):
+    """A device registers with the id of this platform, an unchanged factory setting."""
+
+    host: str
+
+
+DeviceEvent = (
+    DeviceCameOnline
+    | DeviceRefreshed
+    | DeviceConfirmed
+    | DeviceWentOffline
+    | ProbeWanted
+    | DeviceMoved
+    | DeviceFlapping
+    | OwnIdUsed
+)

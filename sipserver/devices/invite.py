@@ -1,0 +1,497 @@
+"""One invite: the owner of a picture that was asked for, from the first holder to the answered BYE.
+
+Everything that happens to it goes through ``feed`` and the table in ``invite_state``. What takes time runs
+in one task per state, whose outcome is fed back; leaving the state ends the task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from catalog.model import ChannelKey
+from media import errors as media_errors
+from media.session import MediaSession, MediaTransport, StreamInfo
+from sipserver.devices.dialog_store import OpenDialog
+from sipserver.devices.errors import (
+    BadAnswer,
+    DeviceError,
+    DeviceOffline,
+    InviteEnded,
+    NoAnswer,
+    NoCapacity,
+    NoKeyframe,
+    NoMedia,
+    Refused,
+    WrongSsrc,
+)
+from sipserver.devices.invite_context import InviteContext
+from sipserver.devices.invite_state import INVITE, Action, Input, State
+from sipserver.gb import sdp, ssrc
+from sipserver.gb.errors import MalformedSdp, SsrcExhausted
+from sipserver.sip.dialog import Dialog
+from sipserver.sip.errors import SipError
+from sipserver.sip.flow import Flow
+from sipserver.sip.message import SipRequest, SipResponse
+from sipserver.transport.errors import FlowClosed
+from sipserver.transport.errors import NoAnswer as TransactionTimedOut
+
+KEYFRAME_REQUEST_AFTER_S: Final = 2.0
+CLEARING_PAUSE_S: Final = 1.5
+BYE_TIMEOUT_S: Final = 10.0
+BUSY: Final = 486
+# What a device answers to an offer that it cannot read or serve: worth one more try over UDP.
+TCP_REFUSALS: Final = frozenset({400, 415, 488, 500, 501, 606})
+
+logger = logging.getLogger(__name__)
+
+
+class StreamHold:
+    """One holder's share of a live picture; as long as somebody holds it, it is kept."""
+
+    def __init__(self, invite: Invite, purpose: str, tag: str, now: float) -> None:
+        self._invite = invite
+        self.key: Final = invite.key
+        self.purpose: Final = purpose
+        self.tag: Final = tag
+        self.held_at: Final = now
+        self.lost: Final = asyncio.Event()
+        self.lost_reason = ""
+        self._is_released = False
+
+    @property
+    def session(self) -> MediaSession:
+        session = self._invite.session
+        if session is None:
+            raise InviteEnded(
+                "the invite is over", device_id=self.key.device_id, channel_id=self.key.channel_id
+            )
+        return session
+
+    @property
+    def info(self) -> StreamInfo:
+        info = self._invite.info
+        if info is None:
+            raise InviteEnded("no picture yet", device_id=self.key.device_id, channel_id=self.key.channel_id)
+        return info
+
+    async def release(self) -> None:
+        """Let go; the last one starts the linger. Harmless when repeated or after the loss."""
+        if not self._is_released:
+            self._is_released = True
+            self._invite.detach(self)
+
+    def lose(self, reason: str) -> None:
+        """The picture ended; called by its owner."""
+        self.lost_reason = reason
+        self.lost.set()
+
+
+class Invite:
+    """One upstream session, shared by all who hold it."""
+
+    def __init__(self, key: ChannelKey, context: InviteContext, transport: MediaTransport) -> None:
+        self.key: Final = key
+        self.state = State.IDLE
+        self.session: MediaSession | None = None
+        self.info: StreamInfo | None = None
+        self.transport = transport
+        self.ssrc: str | None = None
+        self.call_id = ""
+        self.started_at: Final = context.clock()
+        self.state_since = self.started_at
+        self.holders: set[StreamHold] = set()
+        self.closed: Final = asyncio.Event()
+        self.end_reason = ""
+        self._context = context
+        self._ready: asyncio.Future[StreamInfo] = asyncio.get_running_loop().create_future()
+        self._dialog: Dialog | None = None
+        self._flow: Flow | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._linger: asyncio.TimerHandle | None = None
+        self._retried_busy = False
+        self._remote_ended = False
+
+    @property
+    def host(self) -> str:
+        """The host that was invited, empty before."""
+        return self._flow.remote[0] if self._flow is not None else ""
+
+    # ---------------------------------------------------------------- holders
+
+    def attach(self, purpose: str, tag: str) -> StreamHold:
+        hold = StreamHold(self, purpose, tag, self._context.clock())
+        self.holders.add(hold)
+        self.feed(Input.HELD)
+        return hold
+
+    def detach(self, hold: StreamHold) -> None:
+        self.holders.discard(hold)
+        if not self.holders:
+            self.feed(Input.LAST_RELEASED)
+
+    async def ready(self) -> StreamInfo:
+        """Wait for the first key frame.
+
+        Raises:
+            DeviceError: why there is none.
+        """
+        return await asyncio.shield(self._ready)
+
+    # ---------------------------------------------------------------- inputs
+
+    def feed(self, what: Input, error: DeviceError | None = None) -> None:
+        """Take one step of the table; an input that the state does not know changes nothing."""
+        step = INVITE.get((self.state, what))
+        if step is None:
+            return
+        action, state = step
+        logger.debug("invite %s: %s, %s -> %s", self.key, what.value, self.state.value, state.value)
+        self.state = state
+        self.state_since = self._context.clock()
+        if action is Action.CLOSE:
+            self._close(what, error)
+        else:
+            _ACTIONS[action](self)
+
+    def remote_bye(self, request: SipRequest) -> bool:
+        """A BYE that may be for this dialog; False when its tags say otherwise."""
+        dialog = self._dialog
+        if dialog is None:
+            return False
+        try:
+            dialog.receive(request)
+        except SipError:
+            return False
+        self._remote_ended = True
+        self.feed(Input.REMOTE_BYE)
+        return True
+
+    # ---------------------------------------------------------------- actions
+
+    def _open(self) -> None:
+        self._start(self._open_session())
+
+    def _invite(self) -> None:
+        self._start(self._send_invite())
+
+    def _clear(self) -> None:
+        self._start(self._clear_stale())
+
+    def _switch(self) -> None:
+        self._start(self._switch_to_udp())
+
+    def _await_media(self) -> None:
+        self._start(self._wait_keyframe())
+
+    def _deliver(self) -> None:
+        if not self._ready.done() and self.info is not None:
+            self._ready.set_result(self.info)
+        self._context.stats.invites += 1
+        logger.info("invite %s is playing", self.key, extra=self._fields())
+
+    def _start_linger(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._linger = loop.call_later(self._context.settings.linger_s, self._linger_over)
+
+    def _linger_over(self) -> None:
+        if self.session is not None and self.session.readers:
+            # Somebody still watches without a hold, through an address given out before.
+            self._start_linger()
+            return
+        self.feed(Input.LINGER_OVER)
+
+    def _resume(self) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+
+    def _close(self, what: Input, error: DeviceError | None) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+        self.end_reason = str(error) if error is not None else what.value
+        if not self._ready.done():
+            cause = error or InviteEnded(
+                f"the invite of {self.key} ended: {what.value}",
+                device_id=self.key.device_id,
+                channel_id=self.key.channel_id,
+            )
+            self._ready.set_exception(cause)
+            self._ready.exception()  # every holder may have left already
+            self._context.stats.invites_failed[type(cause).__name__] += 1
+        self._context.stats.invites_ended[what.value] += 1
+        for hold in list(self.holders):
+            hold.lose(self.end_reason)
+        work, self._work = self._work, None
+        if work is not None and work is not asyncio.current_task():
+            work.cancel()
+        else:
+            work = None
+        self._work = self._context.tasks.spawn(self._end(work), f"end {self.key}")
+
+    def _forget(self) -> None:
+        self.closed.set()
+        self._context.forget(self)
+
+    # ---------------------------------------------------------------- work
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        self._work = self._context.tasks.spawn(self._guarded(work), f"{self.state.value} {self.key}")
+
+    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+        """Whatever goes wrong in a state's work ends the invite, never leaves it hanging."""
+        try:
+            await work
+        except DeviceError as error:
+            self.feed(Input.FAILED, error)
+        except Exception as error:
+            self.feed(Input.FAILED, self._error(InviteEnded, f"internal failure: {error}"))
+            raise
+
+    async def _open_session(self) -> None:
+        await self._allocate()
+        self.feed(Input.OPENED)
+
+    async def _allocate(self) -> None:
+        """Take an SSRC and a port; the port listens when this returns."""
+        context = self._context
+        try:
+            self.ssrc = context.ssrcs.allocate("live", context.clock())
+        except SsrcExhausted as error:
+            raise self._error(NoCapacity, f"no SSRC is free: {error}") from error
+        opening = asyncio.ensure_future(
+            context.media.open_session(
+                transport=self.transport, ssrc=ssrc.to_int(self.ssrc), label=str(self.key)
+            )
+        )
+        try:
+            session = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._close_late_session)
+            raise
+        except media_errors.MediaError as error:
+            raise self._error(NoCapacity, f"no media session can be opened: {error}") from error
+        session.on_closed = self._session_closed
+        self.session = session
+
+    def _session_closed(self, reason: str) -> None:
+        """The data plane gave the session up, or somebody closed it over our head."""
+        self.feed(Input.LOST, self._error(InviteEnded, f"the media session ended: {reason}"))
+
+    def _close_late_session(self, opening: asyncio.Future[MediaSession]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._context.tasks.spawn(opening.result().close("not wanted any more"), f"drop {self.key}")
+
+    async def _send_invite(self) -> None:
+        context, settings = self._context, self._context.settings
+        flow = context.signalling.entry_of(self.key.device_id).flow
+        if flow is None:
+            raise self._error(DeviceOffline, f"device {self.key.device_id} is offline")
+        request, offer = self._make_invite(flow)
+        self._flow = flow
+        self.call_id = request.call_id
+        call = context.transport.invite(request, flow)
+        try:
+            response = await call.final(settings.invite_timeout_s)
+        except TransactionTimedOut as error:
+            heard = "after a provisional answer" if error.heard_provisional else "at all"
+            raise self._error(
+                NoAnswer, f"no final answer to INVITE within {settings.invite_timeout_s:g} s, {heard}"
+            ) from error
+        except FlowClosed as error:
+            raise self._error(DeviceOffline, f"connection lost while inviting: {error}") from error
+        context.presence.answered(self.key.device_id)
+        if response.status >= 300:
+            self._refused(response)
+            return
+        self._dialog = dialog = Dialog.from_answer(request, response)
+        call.ack(dialog.make_ack())
+        await context.dialogs.remember(self._open_dialog(dialog))
+        self._answered(offer, response)
+
+    def _make_invite(self, flow: Flow) -> tuple[SipRequest, sdp.SessionDescription]:
+        """The INVITE of gb28181.md 6.4 and 6.5; its port listens already."""
+        context = self._context
+        if self.session is None or self.ssrc is None:
+            raise self._error(InviteEnded, "the media session is gone")
+        channel_id, platform_id = self.key.channel_id, context.signalling.platform_id
+        offer = sdp.make_offer(
+            platform_id,
+            context.settings.media_advertised_host or context.transport.advertised(flow)[0],
+            self.session.port,
+            self.ssrc,
+            setup=sdp.Setup.PASSIVE if self.transport is MediaTransport.TCP_PASSIVE else None,
+        )
+        request = context.signalling.request("INVITE", channel_id, flow)
+        request.headers.set("Subject", f"{channel_id}:{self.ssrc},{platform_id}:0")
+        request.headers.set("Content-Type", sdp.CONTENT_TYPE)
+        request.body = offer.serialize()
+        return request, offer
+
+    def _refused(self, response: SipResponse) -> None:
+        status = response.status
+        if status == BUSY and not self._retried_busy:
+            self._retried_busy = True
+            self.feed(Input.BUSY)
+        elif self.transport is MediaTransport.TCP_PASSIVE and status in TCP_REFUSALS:
+            self.feed(Input.NO_TCP)
+        else:
+            text = f"the device refused the invite: {status} {response.reason}"
+            raise Refused(text, status=status, device_id=self.key.device_id, channel_id=self.key.channel_id)
+
+    def _answered(self, offer: sdp.SessionDescription, response: SipResponse) -> None:
+        try:
+            answer = sdp.SessionDescription.parse(response.body)
+        except MalformedSdp as error:
+            raise self._error(BadAnswer, f"the answer to INVITE has no usable SDP: {error}") from error
+        if self.transport is MediaTransport.TCP_PASSIVE and not answer.is_tcp:
+            self.feed(Input.NO_TCP)
+            return
+        expected = sdp.expected_ssrc(offer, answer)
+        if self.session is not None and expected is not None:
+            self.session.expect_ssrc(ssrc.to_int(expected))
+        self.feed(Input.ANSWERED)
+
+    async def _clear_stale(self) -> None:
+        """486 on a channel that nobody else plays: a dialog of an earlier run is still open there (Q17)."""
+        await self._context.dialogs.end_channel(self.key)
+        await asyncio.sleep(CLEARING_PAUSE_S)
+        self.feed(Input.CLEARED)
+
+    async def _switch_to_udp(self) -> None:
+        """The device does not do TCP (Q61): end what was begun, and once more over UDP."""
+        await self._say_bye()
+        await self._return_resources("the device does not do TCP")
+        self.transport = MediaTransport.UDP
+        self._context.learn_udp_only(self.key.device_id)
+        await self._allocate()
+        self.feed(Input.OPENED)
+
+    async def _wait_keyframe(self) -> None:
+        settings, session = self._context.settings, self.session
+        if session is None:
+            raise self._error(InviteEnded, "the media session is gone")
+        is_tcp = self.transport is MediaTransport.TCP_PASSIVE
+        timeout_s = settings.tcp_keyframe_timeout_s if is_tcp else settings.keyframe_timeout_s
+        nudge = asyncio.get_running_loop().call_later(KEYFRAME_REQUEST_AFTER_S, self._nudge)
+        try:
+            self.info = await session.wait_first_keyframe(timeout_s)
+        except media_errors.MediaError as error:
+            raise self._error(_error_type(error), str(error)) from error
+        finally:
+            nudge.cancel()
+        self.feed(Input.KEYFRAME)
+
+    def _nudge(self) -> None:
+        """Groups of pictures of a minute exist; a key frame can be asked for."""
+        self._context.tasks.spawn(self._context.ask_keyframe(self.key), f"key frame {self.key}")
+
+    async def _end(self, work: asyncio.Task[None] | None) -> None:
+        """BYE until answered, and only then give port and SSRC back."""
+        if work is not None:
+            await asyncio.gather(work, return_exceptions=True)
+        try:
+            if self._remote_ended and self.call_id:
+                await self._context.dialogs.ended(self.call_id)
+            else:
+                await self._say_bye()
+        finally:
+            await self._return_resources(self.end_reason)
+            logger.info("invite %s ended: %s", self.key, self.end_reason, extra=self._fields())
+            self.feed(Input.ENDED)
+
+    async def _say_bye(self) -> None:
+        dialog, self._dialog = self._dialog, None
+        if dialog is None or self._flow is None:
+            return
+        try:
+            for _ in range(self._context.settings.bye_attempts):
+                if await self._bye_once(dialog):
+                    await self._context.dialogs.ended(self.call_id)
+                    return
+        except asyncio.CancelledError:
+            self._dialog = dialog  # somebody else has to say it
+            raise
+        self._context.stats.byes_unanswered += 1
+        logger.warning("BYE for %s was not answered; it is said again when the device returns", self.key)
+        self._context.dialogs.leave(self._open_dialog(dialog))
+
+    async def _bye_once(self, dialog: Dialog) -> bool:
+        """Any final answer ends it, 481 too (Q18)."""
+        context = self._context
+        entry = context.presence.table.get(self.key.device_id)
+        flow = entry.flow if entry is not None and entry.flow is not None else self._flow
+        if flow is None:
+            return False
+        try:
+            await context.signalling.send(
+                self.key.device_id, dialog.make_request("BYE"), flow, timeout_s=BYE_TIMEOUT_S
+            )
+        except DeviceError:
+            return False
+        return True
+
+    async def _return_resources(self, reason: str) -> None:
+        session, self.session = self.session, None
+        taken, self.ssrc = self.ssrc, None
+        try:
+            if session is not None:
+                session.on_closed = None
+                await session.close(reason)
+        finally:
+            if taken is not None:
+                self._context.ssrcs.release(taken, self._context.clock())
+
+    # ---------------------------------------------------------------- small things
+
+    def _open_dialog(self, dialog: Dialog) -> OpenDialog:
+        return OpenDialog(
+            call_id=self.call_id,
+            device_id=self.key.device_id,
+            channel_id=self.key.channel_id,
+            target=dialog.remote_target,
+            local=dialog.local,
+            remote=dialog.remote,
+            cseq=dialog.local_cseq,
+            ssrc=self.ssrc or "",
+            opened_time=self._context.wall(),
+        )
+
+    def _error(self, kind: type[DeviceError], text: str) -> DeviceError:
+        return kind(f"{self.key}: {text}", device_id=self.key.device_id, channel_id=self.key.channel_id)
+
+    def _fields(self) -> dict[str, Any]:
+        return {
+            "device_id": self.key.device_id,
+            "channel_id": self.key.channel_id,
+            "call_id": self.call_id,
+            "ssrc": self.ssrc,
+        }
+
+
+def _error_type(error: media_errors.MediaError) -> type[DeviceError]:
+    for media_type, device_type in MEDIA_ERRORS.items():
+        if isinstance(error, media_type):
+            return device_type
+    return InviteEnded
+
+
+MEDIA_ERRORS: Final[Mapping[type[Exception], type[DeviceError]]] = {
+    media_errors.NoMedia: NoMedia,
+    media_errors.WrongSsrc: WrongSsrc,
+    media_errors.NoPackHeader: NoKeyframe,
+    media_errors.NoKeyframe: NoKeyframe,
+}
+
+_ACTIONS: Final[Mapping[Action, Callable[[Invite], None]]] = {
+    Action.OPEN: Invite._open,
+    Action.INVITE: Invite._invite,
+    Action.CLEAR: Invite._clear,
+    Action.SWITCH: Invite._switch,
+    Action.AWAIT_MEDIA: Invite._await_media,
+    Action.DELIVER: Invite._deliver,
+    Action.LINGER: Invite._start_linger,
+    Action.RESUME: Invite._resume,
+    Action.FORGET: Invite._forget,
+}

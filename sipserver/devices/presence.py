@@ -1,0 +1,320 @@
+"""Keeps the presence table going: its timer, probes, batched saving, and the news to the other parts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from catalog.model import Device, PresenceRow
+from sipserver.devices.events import DeviceEvent, DeviceFlapping, DeviceMoved, DeviceWentOffline, ProbeWanted
+from sipserver.devices.ports import DeviceCatalog
+from sipserver.devices.presence_state import OfflineReason, State
+from sipserver.devices.presence_table import (
+    DeviceEntry,
+    LoadedDevice,
+    PresenceLimits,
+    PresenceTable,
+    Registration,
+)
+from sipserver.devices.settings import DeviceSettings
+from sipserver.devices.stats import DeviceStats
+from sipserver.devices.tasks import TaskOwner
+from sipserver.gb.editions import ASSUMED_EDITION, Edition
+from sipserver.sip.flow import Flow, Transport
+from sipserver.transport.sampled_log import SampledLog
+
+TICK_S: Final = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePresence:
+    """What others see of a device. ``*_at`` are monotonic seconds."""
+
+    device_id: str
+    online: bool
+    state: State
+    transport: Transport | None
+    remote: tuple[str, int] | None
+    edition: Edition
+    user_agent: str
+    contact: str
+    registered_at: float | None
+    expires_at: float
+    last_seen_at: float
+    last_keepalive_at: float | None
+    keepalive_interval_s: float | None
+    online_since: float | None
+    offline_reason: OfflineReason | None
+
+
+class Presence:
+    """The table and what it needs from outside.
+
+    Every method that changes the table passes the table's facts on before it returns. Listeners are plain
+    functions; what takes time they do in tasks of their own.
+    """
+
+    def __init__(
+        self,
+        settings: DeviceSettings,
+        catalog: DeviceCatalog,
+        stats: DeviceStats,
+        *,
+        clock: Callable[[], float],
+        wall: Callable[[], datetime] = wall_clock,
+        open_flow: Callable[[tuple[str, int], tuple[str, int] | None], Flow | None],
+    ) -> None:
+        self.table: Final = PresenceTable(
+            PresenceLimits(
+                keepalive_interval_s=settings.keepalive_interval_s,
+                keepalive_interval_max_s=settings.keepalive_interval_max_s,
+                keepalive_count=settings.keepalive_count,
+                moves_per_hour_max=settings.moves_per_hour_max,
+            )
+        )
+        self.listeners: list[Callable[[DeviceEvent], None]] = []
+        self.probe: Callable[[str], Awaitable[bool]] | None = None
+        self._catalog = catalog
+        self._stats = stats
+        self._clock = clock
+        self._wall = wall
+        self._open_flow = open_flow
+        self._stored: set[str] = set()
+        self._saving = asyncio.Lock()
+        self._tasks = TaskOwner("presence")
+        self._sampled_log = SampledLog(logger)
+
+    # ---------------------------------------------------------------- life
+
+    async def open(self) -> list[Device]:
+        """Take over what the catalogue remembers, and start. Returns the devices for others to load."""
+        devices = await self._catalog.load_registrations()
+        now, wall = self._clock(), self._wall()
+        for device in devices:
+            self._stored.add(device.device_id)
+            self.table.load(self._loaded(device, now, wall), now)
+        restored = sum(entry.is_online for entry in self.table)
+        logger.info("presence open: %d devices known, %d still registered", len(self.table), restored)
+        self._tasks.spawn(self._run(), "tick")
+        return devices
+
+    async def close(self) -> None:
+        await self._tasks.close()
+        await self.save()
+
+    # ---------------------------------------------------------------- questions
+
+    def get(self, device_id: str) -> DevicePresence | None:
+        entry = self.table.get(device_id)
+        return None if entry is None else _view(entry)
+
+    def snapshot(self) -> list[DevicePresence]:
+        return [_view(entry) for entry in self.table]
+
+    def is_online(self, device_id: str) -> bool:
+        entry = self.table.get(device_id)
+        return entry is not None and entry.is_online
+
+    # ---------------------------------------------------------------- evidence
+
+    def registered(self, registration: Registration) -> DeviceEntry:
+        entry = self.table.registered(registration, self._clock())
+        self.publish()
+        return entry
+
+    def unregistered(self, device_id: str) -> None:
+        self.table.unregistered(device_id, self._clock())
+        self.publish()
+
+    def keepalive(self, entry: DeviceEntry, flow: Flow, now: float) -> None:
+        self.table.keepalive(entry, flow, now)
+        if self.table.has_events:
+            self.publish()
+
+    def heard(self, entry: DeviceEntry, now: float) -> None:
+        self.table.heard(entry, now)
+        if self.table.has_events:
+            self.publish()
+
+    def announce(self, event: DeviceEvent) -> None:
+        """Pass on a fact that is not the table's."""
+        self._log(event)
+        for listener in self.listeners:
+            listener(event)
+
+    def answered(self, device_id: str) -> None:
+        """The device answered a request, or said anything else."""
+        entry = self.table.get(device_id)
+        if entry is not None:
+            self.table.heard(entry, self._clock())
+            self.publish()
+
+    def flow_closed(self, flow: Flow) -> None:
+        self.table.flow_closed(flow, self._clock())
+        self.publish()
+
+    def publish(self) -> None:
+        """Pass on what the table has to report."""
+        while self.table.has_events:
+            for event in self.table.events():
+                if isinstance(event, ProbeWanted):
+                    self._tasks.spawn(self._probe(event.device_id), f"probe {event.device_id}")
+                self.announce(event)
+
+    # ---------------------------------------------------------------- time
+
+    async def tick(self) -> None:
+        """Once a second: look at the devices whose moment has come, and save what changed."""
+        self.table.handle_timer(self._clock())
+        self.publish()
+        await self.save()
+
+    async def save(self) -> None:
+        """Write every changed entry in one transaction; what cannot be written is tried again."""
+        async with self._saving:
+            entries = self.table.take_dirty(self._clock())
+            if not entries:
+                return
+            now, wall = self._clock(), self._wall()
+            rows = [_row(entry, now, wall) for entry in entries]
+            try:
+                for entry in entries:
+                    await self._store(entry.device_id)
+                await self._catalog.save_presence(rows)
+            except Exception as error:  # the database may be away; presence goes on
+                self._stats.presence_save_failures += 1
+                self._sampled_log.warning("cannot save the presence of %d devices: %s", len(rows), error)
+                self.table.put_back(entries)
+            except asyncio.CancelledError:
+                self.table.put_back(entries)
+                raise
+            else:
+                self._stats.presence_rows_saved += len(rows)
+
+    async def ensure_stored(self, device_id: str) -> None:
+        """See that the catalogue has a row for the device, before anything refers to it."""
+        async with self._saving:
+            await self._store(device_id)
+
+    def forget(self, device_id: str) -> None:
+        self._stored.discard(device_id)
+        self.table.forget(device_id)
+
+    # ---------------------------------------------------------------- inside
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            await self.tick()
+
+    async def _store(self, device_id: str) -> None:
+        if device_id in self._stored:
+            return
+        if await self._catalog.get_device(device_id) is None:
+            await self._catalog.upsert_device(Device(device_id=device_id, created_time=self._wall()))
+        self._stored.add(device_id)
+
+    async def _probe(self, device_id: str) -> None:
+        self._stats.probes += 1
+        answered = self.probe is not None and await self.probe(device_id)
+        if answered:
+            self._stats.probes_answered += 1
+        else:
+            self.table.probe_failed(device_id, self._clock())
+        self.publish()
+
+    def _loaded(self, device: Device, now: float, wall: datetime) -> LoadedDevice:
+        def mono(moment: datetime | None) -> float | None:
+            return None if moment is None else now + (moment - wall).total_seconds()
+
+        transport = Transport(device.transport) if device.transport in set(Transport) else None
+        remote = (device.remote_host, device.remote_port or 0) if device.remote_host else None
+        local = (device.local_host, device.local_port or 0) if device.local_host else None
+        flow = None
+        if transport is Transport.UDP and remote is not None:
+            flow = self._open_flow(remote, local)
+        return LoadedDevice(
+            device_id=device.device_id,
+            was_online=device.online,
+            transport=transport,
+            remote=remote,
+            local=local,
+            flow=flow,
+            contact=device.contact or "",
+            user_agent=device.user_agent,
+            edition=Edition(device.edition) if device.edition in set(Edition) else ASSUMED_EDITION,
+            registered_at=mono(device.registered_at),
+            expires_at=mono(device.expires_at) or 0.0,
+            last_heard_at=mono(device.last_seen_at) or 0.0,
+            interval_s=device.keepalive_interval_s,
+        )
+
+    def _log(self, event: DeviceEvent) -> None:
+        match event:
+            case DeviceWentOffline(device_id, reason):
+                self._stats.went_offline[reason.value] += 1
+                logger.info("device %s is offline: %s", device_id, reason)
+            case DeviceFlapping(device_id, changes):
+                self._stats.flapping += 1
+                self._sampled_log.warning(
+                    "device %s changed its address %d times in an hour: two devices with one id?",
+                    device_id,
+                    changes,
+                )
+            case DeviceMoved(device_id, before, after):
+                logger.debug("device %s moved from %s to %s", device_id, before, after)
+            case _:
+                logger.debug("%s", event)
+
+
+def _view(entry: DeviceEntry) -> DevicePresence:
+    return DevicePresence(
+        device_id=entry.device_id,
+        online=entry.is_online,
+        state=entry.state,
+        transport=entry.transport,
+        remote=entry.remote,
+        edition=entry.edition,
+        user_agent=entry.user_agent,
+        contact=entry.contact,
+        registered_at=entry.registered_at,
+        expires_at=entry.expires_at,
+        last_seen_at=entry.last_heard_at,
+        last_keepalive_at=entry.last_keepalive_at,
+        keepalive_interval_s=entry.interval_s,
+        online_since=entry.online_since,
+        offline_reason=entry.offline_reason,
+    )
+
+
+def _row(entry: DeviceEntry, now: float, wall: datetime) -> PresenceRow:
+    def instant(at: float | None) -> datetime | None:
+        return None if not at else wall + timedelta(seconds=at - now)
+
+    remote, local = entry.remote or (None, None), entry.local or (None, None)
+    return PresenceRow(
+        device_id=entry.device_id,
+        online=entry.is_online,
+        transport=entry.transport.value if entry.transport is not None else None,
+        remote_host=remote[0],
+        remote_port=remote[1],
+        local_host=local[0],
+        local_port=local[1],
+        contact=entry.contact or None,
+        edition=entry.edition.value,
+        user_agent=entry.user_agent,
+        registered_at=instant(entry.registered_at),
+        expires_at=instant(entry.expires_at),
+        last_seen_at=instant(entry.last_heard_at),
+        keepalive_interval_s=entry.interval_s,
+    )

@@ -1,0 +1,252 @@
+"""REGISTER: who is admitted, challenged, refused, or met with silence (注册, 注销).
+
+Source: GB/T 28181-2022 9.1; gb28181.md 2.6.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from sipserver.devices.admission import Admission, Refusal
+from sipserver.devices.events import OwnIdUsed
+from sipserver.devices.limiter import FailureCounts, TokenBuckets
+from sipserver.devices.ports import SipPort
+from sipserver.devices.presence import Presence
+from sipserver.devices.presence_table import Registration
+from sipserver.devices.settings import DeviceSettings
+from sipserver.devices.stats import DeviceStats
+from sipserver.gb.editions import OWN_EDITION, VERSION_HEADER, from_header
+from sipserver.gb.errors import MalformedId
+from sipserver.gb.gb_time import format_date_header
+from sipserver.gb.ids import GbId
+from sipserver.sip.digest import Authorization, DigestServer, Verdict
+from sipserver.sip.errors import MalformedMessage
+from sipserver.sip.fields import NameAddr
+from sipserver.sip.message import SipRequest
+from sipserver.transport.driver import IncomingRequest
+from sipserver.transport.sampled_log import SampledLog
+
+VERSION: Final = (VERSION_HEADER, OWN_EDITION.value)
+MAX_USER_AGENT_CHARS: Final = 256
+MAX_CONTACT_CHARS: Final = 512
+
+logger = logging.getLogger(__name__)
+
+
+class Registrar:
+    """Authenticates every REGISTER: the first, each refresh and the last.
+
+    A wrong password gets a fresh 401 first, 403 the next times, and then no answer for a while; it
+    never changes what is known about the device.
+    """
+
+    def __init__(
+        self,
+        settings: DeviceSettings,
+        transport: SipPort,
+        presence: Presence,
+        admission: Admission,
+        digest: DigestServer,
+        attempts: TokenBuckets,
+        stats: DeviceStats,
+        *,
+        wall: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._presence = presence
+        self._admission = admission
+        self._digest = digest
+        self._attempts = attempts
+        self._failures = FailureCounts(settings.failure_memory_s)
+        self._stats = stats
+        self._wall = wall
+        self._date_off = frozenset(settings.date_off_ids)
+        self._date_second = -1
+        self._date_text = ""
+        self._sampled_log = SampledLog(logger)
+
+    def receive(self, incoming: IncomingRequest) -> None:
+        """Answer one REGISTER."""
+        request, host = incoming.request, incoming.flow.remote[0]
+        try:
+            device_id = request.from_.uri.user
+        except MalformedMessage:
+            device_id = ""
+        try:
+            device_id = GbId.parse(device_id, relaxed=self._settings.accept_any_id)
+        except MalformedId:
+            self._refuse(incoming, device_id, Refusal.BAD_ID)
+            return
+        user_agent = request.headers.get("User-Agent")[:MAX_USER_AGENT_CHARS]
+        refusal = self._admission.refusal(device_id, host, user_agent)
+        if refusal is not None:
+            self._refuse(incoming, device_id, refusal)
+        elif self._is_authentic(incoming, device_id):
+            self._accept(incoming, device_id, user_agent)
+
+    # ---------------------------------------------------------------- authentication
+
+    def _is_authentic(self, incoming: IncomingRequest, device_id: str) -> bool:
+        """Whether the sender proved the password; every other case is answered here, or met with silence."""
+        settings, now, host = self._settings, incoming.received_at, incoming.flow.remote[0]
+        password = self._admission.password_of(device_id)
+        if not password:
+            if password is not None and settings.allow_empty_password:
+                return True
+            self._refuse(incoming, device_id, Refusal.NO_PASSWORD)
+            return False
+        authorization = self._digest.read(incoming.request)
+        if authorization is None:
+            self._challenge(incoming)
+            return False
+        if self._failures.count(host, device_id, now) >= settings.failures_before_silence:
+            self._stats.registrations_silenced += 1
+            return False
+        if settings.username_must_be_id and authorization.username != device_id:
+            self._refuse(incoming, device_id, Refusal.WRONG_USERNAME)
+            return False
+        verdict = self._digest.verify(authorization, "REGISTER", password, now)
+        if verdict is Verdict.ACCEPTED:
+            self._failures.clear(host, device_id)
+            self._attempts.give_back(host, now)
+            return True
+        if verdict is Verdict.STALE:
+            self._challenge(incoming, stale=True)
+        else:
+            self._fail(incoming, device_id, authorization)
+        return False
+
+    def _fail(self, incoming: IncomingRequest, device_id: str, authorization: Authorization) -> None:
+        host, now = incoming.flow.remote[0], incoming.received_at
+        failures = self._failures.failed(host, device_id, now)
+        if failures < self._settings.failures_before_403:
+            self._stats.registrations_refused[Refusal.WRONG_PASSWORD] += 1
+            self._challenge(incoming)
+            return
+        self._refuse(incoming, device_id, Refusal.WRONG_PASSWORD)
+        self._sampled_log.warning(
+            "device %s at %s: wrong password for user %r, %d times",
+            device_id,
+            host,
+            authorization.username[:64],
+            failures,
+        )
+
+    def _challenge(self, incoming: IncomingRequest, *, stale: bool = False) -> None:
+        now = incoming.received_at
+        if not self._attempts.take(incoming.flow.remote[0], now):
+            self._silence(incoming)
+            return
+        self._stats.challenges += 1
+        headers = [
+            ("WWW-Authenticate", challenge.serialize())
+            for challenge in self._digest.challenges(now, stale=stale)
+        ]
+        self._transport.respond(incoming, 401, headers=[*headers, VERSION])
+
+    def _refuse(self, incoming: IncomingRequest, device_id: str, refusal: Refusal) -> None:
+        host = incoming.flow.remote[0]
+        if not self._attempts.take(host, incoming.received_at):
+            self._silence(incoming)
+            return
+        self._stats.registrations_refused[refusal] += 1
+        if refusal is not Refusal.WRONG_PASSWORD:
+            self._sampled_log.warning("refused REGISTER of %s at %s: %s", device_id[:64], host, refusal.value)
+        if refusal is Refusal.OWN_ID:
+            self._presence.announce(OwnIdUsed(host))
+        self._transport.respond(incoming, 403, headers=(VERSION,))
+
+    def _silence(self, incoming: IncomingRequest) -> None:
+        self._stats.registrations_silenced += 1
+        self._sampled_log.warning(
+            "%s sends too many REGISTERs without valid credentials", incoming.flow.remote[0]
+        )
+
+    # ---------------------------------------------------------------- acceptance
+
+    def _accept(self, incoming: IncomingRequest, device_id: str, user_agent: str) -> None:
+        request = incoming.request
+        contact = _contact(request)
+        expires = self._expires(request, contact)
+        if request.headers.get("Contact").strip() == "*" and expires:
+            # RFC 3261 section 10.3: a star removes, and says nothing else.
+            self._transport.respond(incoming, 400, headers=(VERSION,))
+            return
+        headers: list[tuple[str, str]] = []
+        if expires:
+            if contact is not None:
+                headers.append(("Contact", f"<{contact.uri}>;expires={expires}"))
+            self._register(incoming, device_id, user_agent, contact, expires)
+        else:
+            self._stats.unregistrations += 1
+            self._presence.unregistered(device_id)
+        headers.append(("Expires", str(expires)))
+        if device_id not in self._date_off:
+            headers.append(("Date", self._date()))
+        headers.append(VERSION)
+        self._transport.respond(incoming, 200, headers=headers)
+
+    def _register(
+        self,
+        incoming: IncomingRequest,
+        device_id: str,
+        user_agent: str,
+        contact: NameAddr | None,
+        expires: int,
+    ) -> None:
+        request = incoming.request
+        is_refresh = self._presence.is_online(device_id)
+        if is_refresh:
+            self._stats.refreshes += 1
+        else:
+            self._stats.registrations += 1
+            logger.info("device %s registers from %s:%d", device_id, *incoming.flow.remote)
+        self._presence.registered(
+            Registration(
+                device_id=device_id,
+                flow=incoming.flow,
+                expires_s=expires,
+                call_id=request.call_id,
+                contact="" if contact is None else str(contact.uri)[:MAX_CONTACT_CHARS],
+                user_agent=user_agent,
+                edition=from_header(request.headers.get(VERSION_HEADER)),
+            )
+        )
+
+    def _date(self) -> str:
+        """Beijing time with milliseconds (GB-C035); the part before them is written once a second."""
+        moment = self._wall()
+        second = int(moment.timestamp())
+        if second != self._date_second:
+            self._date_second = second
+            self._date_text = format_date_header(moment)[:-3]
+        return f"{self._date_text}{moment.microsecond // 1000:03d}"
+
+    def _expires(self, request: SipRequest, contact: NameAddr | None) -> int:
+        """Contact parameter, else header, else the default; granted as asked within our bounds, 0 as 0."""
+        settings = self._settings
+        asked = _seconds(contact.params if contact is not None else {}, request.headers.get("Expires"))
+        if asked is None:
+            asked = settings.expires_default_s
+        return asked and max(settings.expires_min_s, min(asked, settings.expires_max_s))
+
+
+def _contact(request: SipRequest) -> NameAddr | None:
+    """The Contact, None when there is none that can be read: the address is the packet's source anyway."""
+    try:
+        contact = request.contact
+    except MalformedMessage:
+        return None
+    return None if contact is None or contact.uri.host == "*" else contact
+
+
+def _seconds(params: Mapping[str, str | None], header: str) -> int | None:
+    for text in (params.get("expires"), header):
+        stripped = (text or "").strip().strip('"')
+        if stripped.isascii() and stripped.isdigit() and len(stripped) <= 10:
+            return int(stripped)
+    return None

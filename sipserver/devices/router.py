@@ -1,0 +1,218 @@
+"""Which part of this room gets which request: two tables, by method and by command."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sipserver.devices.invites import Invites
+from sipserver.devices.ports import SipPort
+from sipserver.devices.presence import Presence
+from sipserver.devices.presence_table import DeviceEntry
+from sipserver.devices.queries import QueryDesk
+from sipserver.devices.registrar import Registrar
+from sipserver.devices.senders import Doubt, Senders
+from sipserver.devices.stats import DeviceStats
+from sipserver.gb.errors import MalformedText
+from sipserver.gb.manscdp import Document, parse_document
+from sipserver.gb.messages.keepalive import Keepalive, keepalive_of, match_keepalive
+from sipserver.sip.message import SipRequest
+from sipserver.transport.driver import IncomingRequest
+from sipserver.transport.sampled_log import SampledLog
+
+ALLOW: Final = (
+    "Allow",
+    "REGISTER, INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, INFO, SUBSCRIBE, NOTIFY",
+)
+
+logger = logging.getLogger(__name__)
+
+CommandHandler = Callable[["Router", DeviceEntry, IncomingRequest, Document], None]
+
+
+class Router:
+    """Takes every request of the transport. The keepalive path touches memory only."""
+
+    def __init__(
+        self,
+        transport: SipPort,
+        registrar: Registrar,
+        senders: Senders,
+        presence: Presence,
+        queries: QueryDesk,
+        invites: Invites,
+        stats: DeviceStats,
+    ) -> None:
+        self._transport = transport
+        self._senders = senders
+        self._presence = presence
+        self._queries = queries
+        self._invites = invites
+        self._stats = stats
+        self._sampled_log = SampledLog(logger)
+        self._methods: Final[Mapping[str, Callable[[IncomingRequest], None]]] = {
+            "MESSAGE": self._message,
+            "REGISTER": registrar.receive,
+            "OPTIONS": self._options,
+            "NOTIFY": self._notify,
+            "BYE": self._bye,
+            "INVITE": self._invite,
+            "INFO": self._info,
+            "SUBSCRIBE": self._subscribe,
+        }
+
+    def receive(self, incoming: IncomingRequest) -> None:
+        """Answer one request, at once and exactly once (or never, for sources that had their share)."""
+        handler = self._methods.get(incoming.request.method)
+        if handler is not None:
+            handler(incoming)
+            return
+        self._stats.unknown_methods += 1
+        if self._sender(incoming) is not None:
+            self._transport.respond(incoming, 405, headers=(ALLOW,))
+
+    # ---------------------------------------------------------------- methods
+
+    def _message(self, incoming: IncomingRequest) -> None:
+        body = incoming.request.body
+        keepalive = match_keepalive(body) if body else None
+        entry = self._sender(incoming)
+        if entry is None:
+            return
+        if keepalive is not None:
+            self._transport.respond(incoming, 200)
+            self._keepalive(entry, incoming, keepalive)
+        elif not body:
+            # The body is lost on the way, or never was there (Q3).
+            self._transport.respond(incoming, 200)
+            self._stats.empty_keepalives += 1
+            self._presence.keepalive(entry, incoming.flow, incoming.received_at)
+        else:
+            self._document(entry, incoming)
+
+    def _document(self, entry: DeviceEntry, incoming: IncomingRequest) -> None:
+        """Read, answer 200 without body, and only then act on it (GB-C051)."""
+        try:
+            document = parse_document(incoming.request.body, _charset(incoming.request))
+        except MalformedText as error:
+            self._stats.malformed_bodies += 1
+            self._sampled_log.warning("unreadable body from device %s: %s", entry.device_id, error)
+            self._transport.respond(incoming, 400)
+            return
+        self._stats.repaired_bodies += document.repaired
+        self._transport.respond(incoming, 200)
+        self._presence.heard(entry, incoming.received_at)
+        handler = COMMANDS.get((document.root, document.cmd_type))
+        if handler is None and document.root == "Response":
+            handler = Router._response
+        if handler is None:
+            self._stats.unknown_commands += 1
+            self._sampled_log.warning(
+                "device %s sent %s %s, which is not used here",
+                entry.device_id,
+                document.root,
+                document.cmd_type[:40],
+            )
+            return
+        handler(self, entry, incoming, document)
+
+    def _notify(self, incoming: IncomingRequest) -> None:
+        """Out of a dialog too: subscriptions get lost on either side (Q44)."""
+        entry = self._sender(incoming)
+        if entry is None:
+            return
+        if incoming.request.body:
+            self._document(entry, incoming)
+        else:
+            self._transport.respond(incoming, 200)
+            self._presence.heard(entry, incoming.received_at)
+
+    def _options(self, incoming: IncomingRequest) -> None:
+        sender = self._senders.identify(incoming)
+        if isinstance(sender, Doubt):
+            if not self._senders.may_answer(incoming, sender):
+                return
+        else:
+            self._presence.heard(sender, incoming.received_at)
+        self._transport.respond(incoming, 200, headers=(ALLOW,))
+
+    def _bye(self, incoming: IncomingRequest) -> None:
+        """200 always: 481 makes some devices repeat for ever (gb28181.md 6.3)."""
+        if self._invites.remote_bye(incoming):
+            self._transport.respond(incoming, 200)
+            return
+        sender = self._senders.identify(incoming)
+        if isinstance(sender, Doubt):
+            if not self._senders.may_answer(incoming, sender):
+                return
+        else:
+            self._presence.heard(sender, incoming.received_at)
+        self._transport.respond(incoming, 200)
+
+    def _invite(self, incoming: IncomingRequest) -> None:
+        """Talk and broadcast are not offered yet; a session of ours is never changed by the device."""
+        if self._sender(incoming) is not None:
+            self._transport.respond(incoming, 488)
+
+    def _info(self, incoming: IncomingRequest) -> None:
+        if self._sender(incoming) is not None:
+            self._transport.respond(incoming, 481)
+
+    def _subscribe(self, incoming: IncomingRequest) -> None:
+        if self._sender(incoming) is not None:
+            self._transport.respond(incoming, 489)
+
+    # ---------------------------------------------------------------- commands
+
+    def _keepalive_document(self, entry: DeviceEntry, incoming: IncomingRequest, document: Document) -> None:
+        try:
+            keepalive = keepalive_of(document)
+        except MalformedText:
+            # Answered already; what cannot be read is still a sign of life.
+            self._stats.malformed_bodies += 1
+            self._presence.keepalive(entry, incoming.flow, incoming.received_at)
+            return
+        self._keepalive(entry, incoming, keepalive)
+
+    def _keepalive(self, entry: DeviceEntry, incoming: IncomingRequest, keepalive: Keepalive) -> None:
+        self._stats.keepalives += 1
+        if keepalive.faulty_devices or entry.faulty:
+            entry.faulty = keepalive.faulty_devices
+        self._presence.keepalive(entry, incoming.flow, incoming.received_at)
+
+    def _response(self, entry: DeviceEntry, incoming: IncomingRequest, document: Document) -> None:
+        if not self._queries.receive(entry.device_id, document):
+            self._stats.unexpected_responses += 1
+            logger.debug("nobody waits for %s sn %s of %s", document.cmd_type, document.sn, entry.device_id)
+
+    # ---------------------------------------------------------------- inside
+
+    def _sender(self, incoming: IncomingRequest) -> DeviceEntry | None:
+        """The registered device, or None after 403: many devices register again on a 4xx only (Q11)."""
+        sender = self._senders.identify(incoming)
+        if not isinstance(sender, Doubt):
+            return sender
+        if self._senders.may_answer(incoming, sender):
+            if sender is Doubt.FORGED:
+                self._sampled_log.warning(
+                    "%s from %s:%d claims to be a device that is registered elsewhere",
+                    incoming.request.method,
+                    *incoming.flow.remote,
+                )
+            self._transport.respond(incoming, 403)
+        return None
+
+
+COMMANDS: Final[Mapping[tuple[str, str], CommandHandler]] = {
+    ("Notify", "Keepalive"): Router._keepalive_document,
+    ("Response", "Catalog"): Router._response,
+    ("Response", "DeviceInfo"): Router._response,
+    ("Response", "DeviceStatus"): Router._response,
+}
+
+
+def _charset(request: SipRequest) -> str | None:
+    _, _, parameters = request.headers.get("Content-Type").partition(";")
+    name, _, value = parameters.strip().partition("=")
+    return value.strip(" \t\"'") or None if name.strip().lower() == "charset" else None

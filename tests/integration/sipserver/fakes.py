@@ -1,0 +1,137 @@
+"""Small twins of the rooms that the devices' side needs: catalogue and media."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from catalog.model import CatalogReplaced, CatalogRow, Channel, ChannelKey, Device, PresenceRow
+from media import errors as media_errors
+from media.session import MediaTransport
+
+
+class FakeCatalog:
+    """Devices and channels in two dictionaries."""
+
+    def __init__(self) -> None:
+        self.devices: dict[str, Device] = {}
+        self.channels: dict[ChannelKey, CatalogRow] = {}
+        self.replaced: list[tuple[str, int, bool]] = []
+        self.fail_saving = False
+
+    async def load_registrations(self) -> list[Device]:
+        return list(self.devices.values())
+
+    async def get_device(self, device_id: str) -> Device | None:
+        return self.devices.get(device_id)
+
+    async def upsert_device(self, device: Device) -> None:
+        self.devices[device.device_id] = device
+
+    async def save_presence(self, rows: Iterable[PresenceRow]) -> None:
+        if self.fail_saving:
+            raise OSError("the disk is full")
+        for row in rows:
+            if row.device_id in self.devices:
+                fields = {name: getattr(row, name) for name in PresenceRow.__slots__}
+                self.devices[row.device_id] = replace(self.devices[row.device_id], **fields)
+
+    async def replace_catalog(
+        self, device_id: str, items: Sequence[CatalogRow], complete: bool
+    ) -> CatalogReplaced:
+        keys = {ChannelKey(device_id, item.channel_id) for item in items}
+        missing = 0
+        if complete:
+            for key in [key for key in self.channels if key.device_id == device_id and key not in keys]:
+                del self.channels[key]
+                missing += 1
+        for item in items:
+            self.channels[ChannelKey(device_id, item.channel_id)] = item
+        self.replaced.append((device_id, len(items), complete))
+        return CatalogReplaced(len(items), missing, complete)
+
+    async def get_channel(self, key: ChannelKey) -> Channel | None:
+        row = self.channels.get(key)
+        return (
+            None
+            if row is None
+            else Channel(device_id=key.device_id, channel_id=row.channel_id, name=row.name)
+        )
+
+    async def resolve_channel(self, text: str) -> ChannelKey:
+        return next(key for key in self.channels if key.channel_id == text)
+
+
+@dataclass
+class FakeStats:
+    silence_s: float | None = 0.0
+
+
+class FakeSession:
+    """A media session whose picture comes when a test says so."""
+
+    def __init__(
+        self, plane: FakeMediaPlane, transport: MediaTransport, ssrc: int | None, label: str
+    ) -> None:
+        self.session_id = f"s{next(plane.numbers)}"
+        self.port = next(plane.ports)
+        self.transport = transport
+        self.ssrc = ssrc
+        self.label = label
+        self.readers = 0
+        self.expected: int | None = None
+        self.close_reason: str | None = None
+        self.closed = asyncio.Event()
+        self.silence_s: float | None = 0.0
+        self.info: Any = None
+        self.on_closed: Any = None
+        self._plane = plane
+        self._keyframe = asyncio.Event()
+
+    def expect_ssrc(self, ssrc: int) -> None:
+        self.expected = ssrc
+
+    def picture(self) -> None:
+        self.info = {"codec": "h264"}
+        self._keyframe.set()
+
+    async def wait_first_keyframe(self, timeout_s: float) -> Any:
+        if self._plane.media_error is not None:
+            raise self._plane.media_error
+        if self._plane.pictures_come:
+            self.picture()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._keyframe.wait()
+        except TimeoutError:
+            raise media_errors.NoMedia(f"no packet within {timeout_s:g} s") from None
+        return self.info
+
+    def stats(self) -> FakeStats:
+        return FakeStats(self.silence_s)
+
+    async def close(self, reason: str) -> None:
+        self.close_reason = reason
+        self._plane.sessions.pop(self.session_id, None)
+        self.closed.set()
+
+
+class FakeMediaPlane:
+    """Opens fake sessions; ``pictures_come`` makes each show a key frame at once."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, FakeSession] = {}
+        self.opened: list[FakeSession] = []
+        self.pictures_come = True
+        self.media_error: Exception | None = None
+        self.numbers = itertools.count(1)
+        self.ports = itertools.count(30000, 2)
+
+    async def open_session(self, *, transport: MediaTransport, ssrc: int | None, label: str) -> FakeSession:
+        session = FakeSession(self, transport, ssrc, label)
+        self.sessions[session.session_id] = session
+        self.opened.append(session)
+        return session
