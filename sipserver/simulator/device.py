@@ -1,0 +1,176 @@
+"""A camera or NVR to play against: registers, lives, answers, streams."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from sipserver.gb import manscdp
+from sipserver.gb.errors import MalformedDocument
+from sipserver.gb.manscdp import Document, Element
+from sipserver.gb.messages.device_control import DeviceControl
+from sipserver.simulator.answers import answer_query
+from sipserver.simulator.channel import Channel
+from sipserver.simulator.faults import behaviour_of
+from sipserver.simulator.invites import Invites
+from sipserver.simulator.pacer import Pacer
+from sipserver.simulator.registration import Registration
+from sipserver.simulator.settings import SimulatedDeviceSettings
+from sipserver.simulator.signalling import Signalling, local_host_towards
+from sipserver.simulator.stats import DeviceStats
+from sipserver.transport.driver import IncomingRequest
+from sipserver.transport.errors import TransportError
+
+_ANSWERS_MAX: Final = 50_000
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS"
+
+logger = logging.getLogger(__name__)
+
+
+class SimulatedDevice:
+    """One simulated device.
+
+    Args:
+        pacer: shared by a fleet, so that one timer serves all its streams; a device on its own makes one.
+    """
+
+    def __init__(self, settings: SimulatedDeviceSettings, pacer: Pacer | None = None) -> None:
+        self.settings = settings
+        self.stats = DeviceStats()
+        self.channels = {
+            channel_id: Channel(settings, number, channel_id)
+            for number, channel_id in enumerate(settings.all_channel_ids)
+        }
+        self._behaviour = behaviour_of(settings.faults)
+        self._shared_pacer = pacer
+        self._answers: asyncio.Queue[Element] = asyncio.Queue(_ANSWERS_MAX)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._handlers: dict[str, Callable[[IncomingRequest], None]] = {
+            "MESSAGE": self._receive_message,
+            "INVITE": self._receive_invite,
+            "BYE": self._receive_bye,
+            "OPTIONS": self._receive_options,
+        }
+        self._signalling: Signalling
+        self._registration: Registration
+        self._invites: Invites
+        self._pacer: Pacer
+
+    async def start(self) -> None:
+        """Open the sockets and begin to register; does not wait for the platform.
+
+        Raises:
+            ListenFailed: the local address cannot be used.
+            OSError: the platform's name cannot be resolved.
+        """
+        settings = self.settings
+        host = settings.local_host or await local_host_towards(settings.server_host, settings.server_port)
+        self._pacer = self._shared_pacer or Pacer()
+        self._signalling = Signalling(settings, host)
+        await self._signalling.open()
+        self._registration = Registration(settings, self._behaviour, self._signalling, self.stats)
+        self._invites = Invites(
+            settings, self._behaviour, self._signalling, self.channels, self._pacer, self.stats
+        )
+        transport = self._signalling.transport
+        transport.request_handler = self._receive
+        transport.ack_handler = lambda key, _request, _flow: self._invites.receive_ack(key)
+        transport.cancelled_handler = self._invites.cancel
+        transport.unacknowledged_handler = self._invites.hang_up
+        transport.flow_closed_handler = lambda _flow: self._registration.wake()
+        self._tasks = [
+            asyncio.create_task(self._registration.run()),
+            asyncio.create_task(self._send_answers()),
+            asyncio.create_task(self._prepare()),
+        ]
+        logger.info("simulated device %s started on %s", settings.device_id, host)
+
+    async def stop(self) -> None:
+        """End every stream with BYE, unregister, close. The platform is given one time-out for each."""
+        if not self._tasks:
+            return
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._invites.close()
+        await self._registration.unregister()
+        await self._signalling.close()
+        if self._shared_pacer is None:
+            self._pacer.close()
+        logger.info("simulated device %s stopped: %s", self.settings.device_id, self.stats)
+
+    async def wait_registered(self, timeout_s: float) -> None:
+        """Wait for the platform's 200.
+
+        Raises:
+            TimeoutError: not registered in time.
+        """
+        async with asyncio.timeout(timeout_s):
+            await self._registration.registered.wait()
+
+    @property
+    def is_registered(self) -> bool:
+        return bool(self._tasks) and self._registration.registered.is_set()
+
+    @property
+    def streams(self) -> int:
+        """How many INVITEs are open."""
+        return len(self._invites.open) if self._tasks else 0
+
+    def _receive(self, incoming: IncomingRequest) -> None:
+        method = incoming.request.method
+        self.stats.requests[method] = self.stats.requests.get(method, 0) + 1
+        handler = self._handlers.get(method)
+        if handler is None:
+            self._signalling.transport.respond(incoming, 405, headers=[("Allow", ALLOW)])
+        else:
+            handler(incoming)
+
+    def _receive_message(self, incoming: IncomingRequest) -> None:
+        """200 without a body at once, the business answer later in a MESSAGE of our own (GB-C051)."""
+        try:
+            document = manscdp.parse_document(incoming.request.body)
+            self._act_on(document)
+        except MalformedDocument as error:
+            logger.info("%s got a document it cannot read: %s", self.settings.device_id, error)
+            self._signalling.transport.respond(incoming, 400)
+            return
+        self._signalling.transport.respond(incoming, 200)
+
+    def _act_on(self, document: Document) -> None:
+        if (document.root, document.cmd_type) == ("Control", "DeviceControl"):
+            control = DeviceControl.from_xml(document.element)
+            if control.asks_for_keyframe:
+                self._invites.restart_at_keyframe(control.device_id)
+            return
+        items = {channel_id: channel.item for channel_id, channel in self.channels.items()}
+        for answer in answer_query(document, self.settings, items, datetime.now(UTC)):
+            if self._answers.full():
+                logger.warning("%s has too many answers to send", self.settings.device_id)
+                return
+            self._answers.put_nowait(answer)
+
+    def _receive_invite(self, incoming: IncomingRequest) -> None:
+        self._invites.receive_invite(incoming)
+
+    def _receive_bye(self, incoming: IncomingRequest) -> None:
+        self._invites.receive_bye(incoming)
+
+    def _receive_options(self, incoming: IncomingRequest) -> None:
+        self._signalling.transport.respond(incoming, 200, headers=[("Allow", ALLOW)])
+
+    async def _send_answers(self) -> None:
+        """One after the other: the next fragment only after the answer to the last (GB-C061)."""
+        while True:
+            answer = await self._answers.get()
+            try:
+                await self._signalling.send_message(answer)
+                self.stats.queries_answered += 1
+            except TransportError as error:
+                logger.info("%s: an answer was lost: %s", self.settings.device_id, error)
+
+    async def _prepare(self) -> None:
+        for channel in self.channels.values():
+            await channel.prepare()

@@ -1,0 +1,56 @@
+"""Faults by name: how a simulated device can go wrong on purpose.
+
+A plain table. A fault changes a few fields of ``Behaviour``; the device reads these and knows no fault by
+name.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sipserver.simulator.errors import UnknownFault
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What a device does where devices are known to differ."""
+
+    ssrc_offset: int = 0
+    """Added to the agreed SSRC in the RTP headers."""
+    with_map: bool = True
+    """Whether a program stream map stands before key frames."""
+    password_suffix: str = ""
+    answers_invite: bool = True
+    stream_delay_s: float = 0.0
+    """From ACK to the first packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A named change of behaviour, and what it imitates."""
+
+    imitates: str
+    changes: Mapping[str, Any]
+
+
+FAULTS: Final[Mapping[str, Fault]] = {
+    "wrong-ssrc": Fault("RTP does not carry the y= value (Q56)", {"ssrc_offset": 1}),
+    "no-psm": Fault("no program stream map (Q90)", {"with_map": False}),
+    "wrong-password": Fault("the password was mistyped", {"password_suffix": "-wrong"}),
+    "no-answer": Fault("INVITE is never answered", {"answers_invite": False}),
+    "late-stream": Fault("media starts long after ACK, as from a sleeping camera", {"stream_delay_s": 8.0}),
+}
+
+
+def behaviour_of(names: Iterable[str]) -> Behaviour:
+    """The behaviour with these faults.
+
+    Raises:
+        UnknownFault: a name that is not in the table.
+    """
+    behaviour = Behaviour()
+    for name in names:
+        if name not in FAULTS:
+            raise UnknownFault(f"no fault is named {name!r}; known are {', '.join(FAULTS)}")
+        behaviour = replace(behaviour, **FAULTS[name].changes)
+    return behaviour

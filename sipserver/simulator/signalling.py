@@ -1,0 +1,149 @@
+"""The signalling of a simulated device: its identity in headers, and the flow to its platform."""
+
+import asyncio
+import socket
+from itertools import count
+
+from sipserver.gb import manscdp
+from sipserver.gb.editions import VERSION_HEADER
+from sipserver.gb.manscdp import Element
+from sipserver.simulator.settings import SimulatedDeviceSettings
+from sipserver.sip.flow import Flow, Transport, format_host
+from sipserver.sip.headers import Headers
+from sipserver.sip.message import SipRequest, SipResponse
+from sipserver.transport.driver import SipTransport
+from sipserver.transport.errors import FlowClosed
+from sipserver.transport.settings import ListenAddress, SipTransportSettings
+
+_RECEIVE_BUFFER_BYTES = 262_144
+
+
+class Signalling:
+    """Builds and sends the requests of one device."""
+
+    def __init__(self, settings: SimulatedDeviceSettings, local_host: str) -> None:
+        self._settings = settings
+        self.local_host = local_host
+        listens: tuple[ListenAddress, ...] = ()
+        if settings.transport is Transport.UDP:
+            listens = (ListenAddress(Transport.UDP, local_host, settings.local_port),)
+        self.transport = SipTransport(
+            SipTransportSettings(listens=listens, udp_receive_buffer_bytes=_RECEIVE_BUFFER_BYTES)
+        )
+        self._flow: Flow | None = None
+        self._register_call_id = self._call_id()
+        self._register_tag = self.transport.token()
+        self._register_cseq = count(1)
+        self._message_cseq = count(1)
+        self._serial_numbers = count(1)
+
+    async def open(self) -> None:
+        await self.transport.open()
+
+    async def close(self) -> None:
+        await self.transport.close()
+
+    @property
+    def flow(self) -> Flow:
+        """The way to the platform.
+
+        Raises:
+            FlowClosed: there is none, or it closed.
+        """
+        if self._flow is None or not self.transport.is_flow_open(self._flow):
+            raise FlowClosed("not connected to the platform")
+        return self._flow
+
+    async def connect(self) -> None:
+        """Make the flow, unless it is open: over TCP the device is the one that connects.
+
+        Raises:
+            ConnectFailed: the platform does not accept.
+        """
+        remote = (self._settings.server_host, self._settings.server_port)
+        if self._settings.transport is Transport.UDP:
+            self._flow = self.transport.flow_to(await _resolve(*remote))
+        elif self._flow is None or not self.transport.is_flow_open(self._flow):
+            self._flow = await self.transport.connect(self._settings.transport, remote)
+
+    @property
+    def contact(self) -> str:
+        host, port = self.transport.advertised(self.flow)
+        suffix = (
+            ""
+            if self._settings.transport is Transport.UDP
+            else f";transport={self._settings.transport.lower()}"
+        )
+        return f"<sip:{self._settings.device_id}@{format_host(host)}:{port}{suffix}>"
+
+    def next_sn(self) -> str:
+        return str(next(self._serial_numbers))
+
+    def register(self, expires_s: int) -> SipRequest:
+        """A REGISTER; all of one life share Call-ID and tag (RFC 3261 section 10.2)."""
+        own = f"<sip:{self._settings.device_id}@{self._settings.sip_domain}>"
+        headers = Headers(
+            [
+                ("From", f"{own};tag={self._register_tag}"),
+                ("To", own),
+                ("Call-ID", self._register_call_id),
+                ("CSeq", f"{next(self._register_cseq)} REGISTER"),
+                ("Contact", self.contact),
+                ("Max-Forwards", "70"),
+                ("User-Agent", self._settings.user_agent),
+                (VERSION_HEADER, self._settings.edition.value),
+                ("Expires", str(expires_s)),
+            ]
+        )
+        return SipRequest("REGISTER", self._server_uri(), headers)
+
+    def continue_register(self, cseq: int) -> None:
+        """The digest client has counted on; the next REGISTER follows it."""
+        self._register_cseq = count(cseq + 1)
+
+    async def send_message(self, document: Element) -> SipResponse:
+        """Send a document in a MESSAGE and wait for the answer to it.
+
+        Raises:
+            NoAnswer, FlowClosed: the platform does not answer, or is out of reach.
+        """
+        own = f"<sip:{self._settings.device_id}@{self._settings.sip_domain}>"
+        headers = Headers(
+            [
+                ("From", f"{own};tag={self.transport.token()}"),
+                ("To", f"<{self._server_uri()}>"),
+                ("Call-ID", self._call_id()),
+                ("CSeq", f"{next(self._message_cseq)} MESSAGE"),
+                ("Max-Forwards", "70"),
+                ("User-Agent", self._settings.user_agent),
+                ("Content-Type", manscdp.CONTENT_TYPE),
+            ]
+        )
+        body = manscdp.serialize_document(document, self._settings.charset)
+        request = SipRequest("MESSAGE", self._server_uri(), headers, body)
+        return await self.request(request)
+
+    async def request(self, request: SipRequest) -> SipResponse:
+        return await self.transport.request(request, self.flow, timeout_s=self._settings.answer_timeout_s)
+
+    def _server_uri(self) -> str:
+        return f"sip:{self._settings.server_id}@{self._settings.sip_domain}"
+
+    def _call_id(self) -> str:
+        return f"{self.transport.token()}@{self.local_host}"
+
+
+async def local_host_towards(host: str, port: int) -> str:
+    """The address of ours from which packets to the platform leave; nothing is sent."""
+    remote = await _resolve(host, port)
+    family = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect(remote)
+        return str(probe.getsockname()[0])
+
+
+async def _resolve(host: str, port: int) -> tuple[str, int]:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    address = found[0][4]
+    return str(address[0]), int(address[1])
