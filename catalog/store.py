@@ -1,0 +1,367 @@
+"""The catalogue's queries, one named function each. Bound parameters only."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Unpack
+
+from sqlalchemy import RowMapping, Select, bindparam, func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from catalog.columns import chunks, for_writing, upsert
+from catalog.errors import AmbiguousChannel, UnknownChannel, UnknownDevice
+from catalog.keyset import DEFAULT_LIMIT, Page, clamp_limit, decode_cursor, encode_cursor, page_of
+from catalog.model import (
+    RETENTION_OF_PRIORITY,
+    CatalogCounts,
+    CatalogReplaced,
+    CatalogRow,
+    Channel,
+    ChannelChanges,
+    ChannelKey,
+    ChannelKind,
+    Device,
+    DeviceChanges,
+    PresenceRow,
+    RetentionClass,
+)
+from catalog.rows import (
+    CATALOG_COLUMNS,
+    DEVICE_COLUMNS,
+    PRESENCE_COLUMNS,
+    channel_from,
+    channel_values,
+    device_from,
+    device_values,
+    presence_values,
+)
+from catalog.tables import channels, devices
+
+CAMERAS: Final = frozenset({ChannelKind.CAMERA})
+"""The kinds that lists of channels show unless asked for more."""
+
+EVERY_KIND: Final = frozenset(ChannelKind)
+
+KEPT_WHEN_EMPTY: Final = ("status_online", "camera_class")
+"""An empty Status or PointType in a later answer keeps what is known (gb28181.md 3.6)."""
+
+MAX_CANDIDATES: Final = 20
+"""Devices named in the message about an ambiguous channel."""
+
+
+def wall_clock() -> datetime:
+    """Now, as an aware instant."""
+    return datetime.now(UTC)
+
+
+class CatalogStore:
+    """Devices and channels in SQL. The only writer of the catalogue's tables."""
+
+    def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime] = wall_clock) -> None:
+        self._reading = engine
+        self._writing = for_writing(engine)
+        self._dialect = engine.dialect.name
+        self._clock = clock
+
+    # ------------------------------------------------------------------ devices
+
+    async def list_devices(self, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Device]:
+        """Devices in the order of their ids."""
+        limit = clamp_limit(limit)
+        query = select(devices).order_by(devices.c.device_id).limit(limit + 1)
+        if cursor is not None:
+            (after,) = decode_cursor(cursor, (str,))
+            query = query.where(devices.c.device_id > after)
+        found = [device_from(row) for row in await self._rows(query)]
+        return page_of(found, limit, [encode_cursor(device.device_id) for device in found])
+
+    async def get_device(self, device_id: str) -> Device | None:
+        """The device, or None when nobody knows it."""
+        rows = await self._rows(select(devices).where(devices.c.device_id == device_id))
+        return device_from(rows[0]) if rows else None
+
+    async def load_registrations(self) -> list[Device]:
+        """Every device, for presence to start from after our own restart."""
+        return [device_from(row) for row in await self._rows(select(devices).order_by(devices.c.device_id))]
+
+    async def upsert_device(self, device: Device) -> None:
+        """Add a device, or replace what is said about it.
+
+        The presence of a device that exists is left alone: it belongs to ``save_presence``, and a
+        device that was read, changed and written back must not turn the clock back.
+        """
+        kept = {"device_id", "created_time", *PRESENCE_COLUMNS}
+        statement = upsert(
+            self._dialect,
+            devices,
+            key=["device_id"],
+            update=[name for name in DEVICE_COLUMNS if name not in kept],
+        )
+        async with self._writing.begin() as connection:
+            await connection.execute(statement, [device_values(device, self._clock())])
+
+    async def set_device(self, device_id: str, **changes: Unpack[DeviceChanges]) -> None:
+        """Change single fields of a device.
+
+        Raises:
+            UnknownDevice: it is not in the catalogue.
+        """
+        if not changes:
+            return
+        statement = update(devices).where(devices.c.device_id == device_id).values(**changes)
+        async with self._writing.begin() as connection:
+            if (await connection.execute(statement)).rowcount == 0:
+                raise UnknownDevice(device_id)
+
+    async def save_presence(self, rows: Iterable[PresenceRow]) -> None:
+        """Store the presence of many devices in one transaction; devices that are gone are passed over."""
+        values = [presence_values(row) for row in rows]
+        if not values:
+            return
+        statement = (
+            update(devices)
+            .where(devices.c.device_id == bindparam("key_device_id"))
+            .values({name: bindparam(name) for name in PRESENCE_COLUMNS})
+        )
+        async with self._writing.begin() as connection:
+            await connection.execute(statement, values)
+
+    # ------------------------------------------------------------------ channels
+
+    async def list_channels(
+        self,
+        device_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+        *,
+        kinds: Collection[ChannelKind] = CAMERAS,
+        include_missing: bool = False,
+    ) -> Page[Channel]:
+        """Channels in the order of their keys: the cameras that are present, unless asked otherwise."""
+        limit = clamp_limit(limit)
+        query = _channels_query(device_id, kinds, include_missing).limit(limit + 1)
+        if cursor is not None:
+            after = decode_cursor(cursor, (str, str))
+            query = query.where(tuple_(channels.c.device_id, channels.c.channel_id) > tuple_(*after))
+        found = [channel_from(row) for row in await self._rows(query)]
+        return page_of(found, limit, [encode_cursor(*channel.key) for channel in found])
+
+    async def load_channels(
+        self,
+        device_id: str | None = None,
+        *,
+        kinds: Collection[ChannelKind] = EVERY_KIND,
+        include_missing: bool = False,
+    ) -> list[Channel]:
+        """All channels of one device or of all, for trees and metrics."""
+        return [
+            channel_from(row) for row in await self._rows(_channels_query(device_id, kinds, include_missing))
+        ]
+
+    async def get_channel(self, key: ChannelKey) -> Channel | None:
+        """The channel, present or not, or None when nobody knows it."""
+        rows = await self._rows(select(channels).where(*_is_channel(key)))
+        return channel_from(rows[0]) if rows else None
+
+    async def resolve_channel(self, text: str) -> ChannelKey:
+        """Which channel is meant by ``channel_id`` or ``device_id~channel_id``.
+
+        A channel that is present wins over others of its id that have gone; one that has gone is
+        still found, because recordings of it may remain.
+
+        Raises:
+            UnknownChannel: there is none.
+            AmbiguousChannel: the id alone does not say which.
+        """
+        where = _text_condition(text)
+        query = (
+            select(channels.c.device_id, channels.c.channel_id, channels.c.present)
+            .where(*where)
+            .order_by(channels.c.present.desc(), channels.c.device_id)
+            .limit(MAX_CANDIDATES + 1)
+        )
+        rows = await self._rows(query)
+        if not rows:
+            raise UnknownChannel(text)
+        candidates = [row for row in rows if row["present"]] or rows
+        if len(candidates) > 1:
+            keys = [ChannelKey(row["device_id"], row["channel_id"]) for row in candidates]
+            raise AmbiguousChannel(text, [str(key) for key in keys])
+        return ChannelKey(candidates[0]["device_id"], candidates[0]["channel_id"])
+
+    async def set_channel(self, key: ChannelKey, **changes: Unpack[ChannelChanges]) -> None:
+        """Change what this platform decided about a channel.
+
+        A priority brings its retention class with it (R-8, R-15), unless a class is named too.
+
+        Raises:
+            UnknownChannel: it is not in the catalogue.
+        """
+        if not changes:
+            return
+        if "priority" in changes and "retention_class" not in changes:
+            changes["retention_class"] = RETENTION_OF_PRIORITY[changes["priority"]]
+        statement = update(channels).where(*_is_channel(key)).values(**changes)
+        async with self._writing.begin() as connection:
+            if (await connection.execute(statement)).rowcount == 0:
+                raise UnknownChannel(str(key))
+
+    async def replace_catalog(
+        self, device_id: str, items: Sequence[CatalogRow], complete: bool
+    ) -> CatalogReplaced:
+        """Store a catalogue answer in one transaction: readers see the old one until the new one is whole.
+
+        A whole answer marks the channels that it lacks as missing; their rows stay, recordings
+        refer to them. An answer with holes adds and updates, and takes nothing away.
+
+        Raises:
+            UnknownDevice: the device is not in the catalogue.
+        """
+        now = self._clock()
+        async with self._writing.begin() as connection:
+            run = await self._next_run(connection, device_id, complete, now)
+            rows = [channel_values(device_id, row, place, run, now) for place, row in enumerate(items)]
+            for chunk in chunks(rows):
+                await connection.execute(self._store_channel(), chunk)
+            missing = await _mark_missing(connection, device_id, run, now) if complete else 0
+        return CatalogReplaced(
+            stored=len({row.channel_id for row in items}), missing=missing, complete=complete
+        )
+
+    async def set_channel_status(self, device_id: str, online: dict[str, bool]) -> None:
+        """Status of single channels, as a device notifies it; ids that it never listed are passed over."""
+        if not online:
+            return
+        statement = (
+            update(channels)
+            .where(channels.c.device_id == device_id, channels.c.channel_id == bindparam("key_channel_id"))
+            .values(status_online=bindparam("new_status"))
+        )
+        values = [
+            {"key_channel_id": channel_id, "new_status": status} for channel_id, status in online.items()
+        ]
+        async with self._writing.begin() as connection:
+            await connection.execute(statement, values)
+
+    # ------------------------------------------------------------------ for storage
+
+    async def channels_recorded_always(self) -> list[ChannelKey]:
+        """Channels to be recorded without being asked; one that went missing is still tried."""
+        query = select(channels.c.device_id, channels.c.channel_id).where(channels.c.record_always)
+        return [ChannelKey(row["device_id"], row["channel_id"]) for row in await self._rows(query)]
+
+    async def retention_classes(
+        self, keys: Collection[ChannelKey] | None = None
+    ) -> dict[ChannelKey, RetentionClass]:
+        """The class of each known key; without keys, of every channel that is not ordinary."""
+        columns = (channels.c.device_id, channels.c.channel_id, channels.c.retention_class)
+        if keys is None:
+            queries = [select(*columns).where(channels.c.retention_class != RetentionClass.ORDINARY.value)]
+        else:
+            queries = [
+                select(*columns).where(tuple_(channels.c.device_id, channels.c.channel_id).in_(chunk))
+                for chunk in chunks(keys)
+            ]
+        return {
+            ChannelKey(row["device_id"], row["channel_id"]): RetentionClass(row["retention_class"])
+            for query in queries
+            for row in await self._rows(query)
+        }
+
+    # ------------------------------------------------------------------ counts
+
+    async def counts(self) -> CatalogCounts:
+        """Totals over the whole catalogue."""
+        cameras = channels.c.kind.in_([kind.value for kind in CAMERAS])
+        async with self._reading.connect() as connection:
+            by_online = await connection.execute(
+                select(devices.c.online, func.count()).group_by(devices.c.online)
+            )
+            online = {bool(state): count for state, count in by_online.all()}
+            by_present = await connection.execute(
+                select(channels.c.present, func.count()).where(cameras).group_by(channels.c.present)
+            )
+            present = {bool(state): count for state, count in by_present.all()}
+        return CatalogCounts(
+            devices=sum(online.values()),
+            devices_online=online.get(True, 0),
+            channels=present.get(True, 0),
+            channels_missing=present.get(False, 0),
+        )
+
+    async def channel_counts(self, device_ids: Collection[str] | None = None) -> dict[str, int]:
+        """How many cameras are present on each device; a device without any is left out."""
+        query = (
+            select(channels.c.device_id, func.count().label("cameras"))
+            .where(channels.c.present, channels.c.kind.in_([kind.value for kind in CAMERAS]))
+            .group_by(channels.c.device_id)
+        )
+        if device_ids is None:
+            queries = [query]
+        else:
+            queries = [query.where(channels.c.device_id.in_(chunk)) for chunk in chunks(device_ids)]
+        return {row["device_id"]: row["cameras"] for each in queries for row in await self._rows(each)}
+
+    # ------------------------------------------------------------------ inside
+
+    async def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
+        async with self._reading.connect() as connection:
+            rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
+        return rows
+
+    async def _next_run(
+        self, connection: AsyncConnection, device_id: str, complete: bool, now: datetime
+    ) -> int:
+        statement = (
+            update(devices)
+            .where(devices.c.device_id == device_id)
+            .values(catalog_run=devices.c.catalog_run + 1, catalog_time=now, catalog_complete=complete)
+            .returning(devices.c.catalog_run)
+        )
+        run: int | None = (await connection.execute(statement)).scalar_one_or_none()
+        if run is None:
+            raise UnknownDevice(device_id)
+        return run
+
+    def _store_channel(self) -> Any:
+        ours_or_kept = {"channel_id", "device_id", *KEPT_WHEN_EMPTY}
+        theirs = [name for name in CATALOG_COLUMNS if name not in ours_or_kept]
+        return upsert(
+            self._dialect,
+            channels,
+            key=["device_id", "channel_id"],
+            update=[*theirs, "position", "present", "catalog_run", "missing_since_time"],
+            keep_when_null=KEPT_WHEN_EMPTY,
+        )
+
+
+async def _mark_missing(connection: AsyncConnection, device_id: str, run: int, now: datetime) -> int:
+    statement = (
+        update(channels)
+        .where(channels.c.device_id == device_id, channels.c.catalog_run < run, channels.c.present)
+        .values(present=False, missing_since_time=now)
+    )
+    return (await connection.execute(statement)).rowcount
+
+
+def _channels_query(
+    device_id: str | None, kinds: Collection[ChannelKind], include_missing: bool
+) -> Select[Any]:
+    query = select(channels).order_by(channels.c.device_id, channels.c.channel_id)
+    if device_id is not None:
+        query = query.where(channels.c.device_id == device_id)
+    if len(kinds) < len(EVERY_KIND):
+        query = query.where(channels.c.kind.in_([kind.value for kind in kinds]))
+    return query if include_missing else query.where(channels.c.present)
+
+
+def _is_channel(key: ChannelKey) -> tuple[Any, Any]:
+    return channels.c.device_id == key.device_id, channels.c.channel_id == key.channel_id
+
+
+def _text_condition(text: str) -> tuple[Any, ...]:
+    if "~" not in text:
+        return (channels.c.channel_id == text,)
+    try:
+        return _is_channel(ChannelKey.parse(text))
+    except ValueError:
+        raise UnknownChannel(text) from None
