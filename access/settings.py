@@ -36,7 +36,7 @@ class AccessSettings:
     password_min_length: Annotated[int, Ge(8), Le(128)] = 10
     """Shortest password that may be set, in characters."""
 
-    hash_memory_kib: Annotated[int, Ge(8), Le(4_194_304)] = 65_536
+    hash_memory_kib: Annotated[int, Ge(32), Le(4_194_304)] = 65_536
     """Memory of one Argon2id hash, in KiB."""
 
     hash_rounds: Annotated[int, Ge(1), Le(100)] = 3

@@ -11,7 +11,9 @@ users = Table(
     metadata,
     Column("user_id", String(32), primary_key=True, comment="random, 32 hexadecimal digits"),
     Column("username", String(64), nullable=False, comment="as it is shown"),
-    Column("username_key", String(256), nullable=False, unique=True, comment="NFKC and case-folded, compared"),
+    Column(
+        "username_key", String(256), nullable=False, unique=True, comment="NFKC and case-folded, compared"
+    ),
     Column("password_hash", String(255), nullable=False, comment="Argon2id in PHC form"),
     Column("role", String(32), nullable=False, comment="admin, operator or viewer"),
     Column("enabled", Boolean, nullable=False, comment="a disabled user cannot log in, its tokens are void"),
@@ -24,7 +26,11 @@ sessions = Table(
     metadata,
     Column("session_id", String(32), primary_key=True, comment="the token's jti"),
     Column(
-        "user_id", String(32), ForeignKey("access_user.user_id", ondelete="CASCADE"), nullable=False, index=True
+        "user_id",
+        String(32),
+        ForeignKey("access_user.user_id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
     ),
     Column("source", String(64), nullable=False, comment="address that logged in"),
     Column("created_us", BigInteger, nullable=False),
@@ -45,7 +51,10 @@ audit_entries = Table(
     "access_audit",
     metadata,
     Column(
-        "sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False,
+        "sequence",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
         comment="1, 2, 3 ... without a hole",
     ),
     Column("time_us", BigInteger, nullable=False, index=True),
