@@ -1,0 +1,83 @@
+"""What can go wrong in storage.
+
+StorageError
+├── SegmentNotFound      no recording has this id
+├── SegmentGone          it was recorded, but its file is deleted or missing
+├── DiskFull             free space is below the floor: nothing new is begun (nothing is deleted early)
+├── AlwaysRecorded       the channel is recorded by configuration, so it cannot be stopped by request
+├── RecorderClosed       the room is shutting down
+├── SegmentUnreadable    the bytes of a file are not a segment of ours
+├── LedgerBroken         the chain of deletions does not hold
+└── StorageViolation     a bug of ours: a path outside the store, a fact for nobody
+"""
+
+from catalog.model import ChannelKey
+
+
+class StorageError(Exception):
+    """Any failure of storage that a caller may have to explain."""
+
+
+class SegmentNotFound(StorageError):
+    """No recording has this id."""
+
+    def __init__(self, segment_id: str) -> None:
+        super().__init__(f"no recording {segment_id[:80]!r}")
+        self.segment_id = segment_id
+
+
+class SegmentGone(StorageError):
+    """It was recorded, but its file is deleted or missing."""
+
+    def __init__(self, segment_id: str, state: str) -> None:
+        super().__init__(f"recording {segment_id} is {state}")
+        self.segment_id = segment_id
+        self.state = state
+
+
+class DiskFull(StorageError):
+    """Free space is below the floor."""
+
+    def __init__(self, free_bytes: int, floor_bytes: int) -> None:
+        super().__init__(
+            f"{free_bytes:,} bytes are free on the recording disk, below the floor of {floor_bytes:,}: "
+            "add space or move other files away; recordings are not deleted before their time"
+        )
+        self.free_bytes = free_bytes
+        self.floor_bytes = floor_bytes
+
+
+class AlwaysRecorded(StorageError):
+    """The channel is recorded by configuration."""
+
+    def __init__(self, key: ChannelKey) -> None:
+        super().__init__(f"channel {key} is set to be always recorded: switch that off to stop it")
+        self.key = key
+
+
+class RecorderClosed(StorageError):
+    """The room is shutting down."""
+
+
+class SegmentUnreadable(StorageError):
+    """The bytes of a file are not a segment of ours.
+
+    Args:
+        offset: where in the file it stops making sense.
+    """
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(f"{message} (at byte {offset:,})")
+        self.offset = offset
+
+
+class LedgerBroken(StorageError):
+    """The chain of deletions does not hold."""
+
+    def __init__(self, seq: int, message: str) -> None:
+        super().__init__(f"deletion ledger, entry {seq}: {message}")
+        self.seq = seq
+
+
+class StorageViolation(StorageError):
+    """A bug of ours; it ends its task, loudly."""

@@ -1,0 +1,262 @@
+"""The recorder: what is to be recorded, held against what is being recorded, every few seconds.
+
+Desired is a channel that the catalogue wants recorded always, or that somebody asked for; both
+survive a restart. Field lesson 19: recordings are not lost because one event was lost.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from catalog.model import ChannelKey, RetentionClass
+from storage.clock import Clock, SystemClock
+from storage.disk import DiskWatch
+from storage.errors import AlwaysRecorded, RecorderClosed
+from storage.events import EventSink, RecordingStopped, ignore
+from storage.model import GapCause
+from storage.ports import ChannelPolicy, Footage, Gaps, Instants, Requests, StreamSource
+from storage.recording import Recording, RecordingParts, RecordingState
+from storage.retention import rules_of
+from storage.settings import StorageSettings
+from storage.stats import StorageStats
+from storage.writer import SegmentWriter
+
+log = logging.getLogger(__name__)
+
+ALIVE: Final = "recorder_alive"
+"""The last instant at which a recorder of this store was known to run."""
+
+ALIVE_S: Final = 30.0
+CLASSES_S: Final = 30.0
+ASKING_AT_ONCE: Final = 64
+"""Streams asked for at the same time, so that a start with a thousand channels is not a storm."""
+
+RUNNING_S: Final = 120.0
+"""Footage that ends so shortly before the last sign of life was still being recorded then."""
+
+STOP_S: Final = 15.0
+"""How long a clean stop may take, before the task is cancelled and the file left to recovery."""
+
+
+def half_jitter(delay_s: float) -> float:
+    """Between half and the whole of a delay, so that a hundred channels do not ask at once."""
+    return delay_s * random.uniform(0.5, 1.0)
+
+
+class Recorder:
+    """Owns the recordings, one task each."""
+
+    def __init__(
+        self,
+        settings: StorageSettings,
+        source: StreamSource,
+        policy: ChannelPolicy,
+        index: Footage,
+        requests: Requests,
+        gaps: Gaps,
+        state: Instants,
+        disk: DiskWatch,
+        *,
+        clock: Clock | None = None,
+        stats: StorageStats | None = None,
+        on_event: EventSink = ignore,
+        jitter: Callable[[float], float] = half_jitter,
+    ) -> None:
+        self._settings = settings
+        self._policy = policy
+        self._index = index
+        self._requests = requests
+        self._gaps = gaps
+        self._state = state
+        self._disk = disk
+        self._clock = clock or SystemClock()
+        self._stats = stats or StorageStats()
+        self._on_event = on_event
+        self._writer = SegmentWriter(settings.path, index, rules_of(settings), self._stats)
+        self._parts = RecordingParts(
+            settings=settings,
+            source=source,
+            writer=self._writer,
+            gaps=gaps,
+            disk=disk,
+            clock=self._clock,
+            stats=self._stats,
+            on_event=on_event,
+            jitter=jitter,
+            asking=asyncio.Semaphore(ASKING_AT_ONCE),
+        )
+        self._recordings: dict[ChannelKey, tuple[Recording, asyncio.Task[None]]] = {}
+        self._requested: set[ChannelKey] = set()
+        self._always: set[ChannelKey] = set()
+        self._classes: dict[ChannelKey, RetentionClass] = {}
+        self._classes_at: float | None = None
+        self._alive_at: float | None = None
+        self._loops: list[asyncio.Task[None]] = []
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Load what is to be recorded and begin with it."""
+        await asyncio.to_thread(self._settings.path.mkdir, parents=True, exist_ok=True)
+        self._requested = set(await self._requests.load())
+        await asyncio.to_thread(self._disk.look)
+        await self._note_downtime(await self._state.get_time(ALIVE))
+        self._is_open = True
+        await self.reconcile()
+        self._loops = [
+            asyncio.create_task(self._every(self._settings.reconcile_s, self.reconcile)),
+            asyncio.create_task(self._every(self._settings.flush_s, self._writer.flush)),
+        ]
+
+    async def close(self) -> None:
+        """Close every file cleanly; what is to be recorded stays so for the next start."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self._stop_all(list(self._recordings))
+        await self._writer.flush()
+        await self._state.set_time(ALIVE, self._clock.wall())
+
+    async def start(self, key: ChannelKey, requested_by: str = "") -> None:
+        """Record a channel from now on, through every loss and restart, until ``stop``.
+
+        Raises:
+            DiskFull: free space is below the floor; nothing was begun and nothing is remembered.
+        """
+        self._require_open()
+        await asyncio.to_thread(self._disk.require_room)
+        await self._requests.add(key, requested_by, self._clock.wall())
+        self._requested.add(key)
+        await self._start_missing({key})
+
+    async def stop(self, key: ChannelKey) -> None:
+        """End a recording that was asked for; returns when its file is closed and in the index.
+
+        Raises:
+            AlwaysRecorded: the catalogue wants it recorded whoever asks.
+        """
+        self._require_open()
+        self._always = set(await self._policy.channels_recorded_always())
+        if key in self._always:
+            raise AlwaysRecorded(key)
+        await self._requests.remove(key)
+        self._requested.discard(key)
+        await self._stop_all([key])
+        await self._gaps.end(key, self._clock.wall())
+
+    def is_desired(self, key: ChannelKey) -> bool:
+        """Whether the channel should be recorded."""
+        return key in self._requested or key in self._always
+
+    def is_recording(self, key: ChannelKey) -> bool:
+        """Whether footage of the channel reaches the disk now."""
+        running = self._recordings.get(key)
+        return running is not None and running[0].is_recording
+
+    def snapshot(self) -> list[RecordingState]:
+        """All recordings that are wanted, in the order of their channels."""
+        return [recording.state() for _, (recording, _) in sorted(self._recordings.items())]
+
+    async def reconcile(self) -> None:
+        """Compare desired with running, and mend the difference."""
+        await asyncio.to_thread(self._disk.look)
+        self._always = set(await self._policy.channels_recorded_always())
+        await self._refresh_classes()
+        if not self._is_open:
+            return
+        desired = self._requested | self._always
+        self._collect_ended()
+        unwanted = [key for key in self._recordings if key not in desired]
+        await self._stop_all(unwanted)
+        for key in unwanted:
+            await self._gaps.end(key, self._clock.wall())
+        await self._start_missing(desired)
+        for recording, _ in list(self._recordings.values()):
+            recording.look()
+        await self._tell_alive()
+
+    # ------------------------------------------------------------------ inside
+
+    async def _start_missing(self, desired: set[ChannelKey]) -> None:
+        for key in sorted(desired):
+            if key not in self._recordings and self._is_open:
+                retention_class = self._classes.get(key, RetentionClass.ORDINARY)
+                recording = Recording(key, retention_class, self._parts)
+                self._recordings[key] = (recording, asyncio.create_task(recording.run()))
+
+    async def _stop_all(self, keys: list[ChannelKey]) -> None:
+        """Stop recordings side by side; one that hangs is cancelled, its file is recovered later."""
+        stopping = {}
+        for key in keys:
+            running = self._recordings.pop(key, None)
+            if running is not None:
+                running[0].stop()
+                stopping[key] = running[1]
+        if not stopping:
+            return
+        _, hanging = await asyncio.wait(stopping.values(), timeout=STOP_S)
+        for task in hanging:
+            task.cancel()
+        results = await asyncio.gather(*stopping.values(), return_exceptions=True)
+        for key, result in zip(stopping, results, strict=True):
+            if isinstance(result, Exception):
+                log.error("recording of %s ended with a fault", key, exc_info=result)
+            log.info("recording of %s stopped", key)
+            self._on_event(RecordingStopped(key))
+
+    def _collect_ended(self) -> None:
+        """A task that ended by itself is a bug of ours: say so loudly, and begin again."""
+        for key, (_, task) in list(self._recordings.items()):
+            if not task.done():
+                continue
+            del self._recordings[key]
+            self._stats.recording_failures += 1
+            fault = None if task.cancelled() else task.exception()
+            log.error("recording of %s ended by itself, beginning again", key, exc_info=fault)
+
+    async def _refresh_classes(self) -> None:
+        """Classes decide the promise of new segments; the keeper asks again before it deletes."""
+        now = self._clock.monotonic()
+        if self._classes_at is not None and now - self._classes_at < CLASSES_S:
+            return
+        self._classes = await self._policy.retention_classes()
+        self._classes_at = now
+        for key, (recording, _) in self._recordings.items():
+            recording.retention_class = self._classes.get(key, RetentionClass.ORDINARY)
+
+    async def _note_downtime(self, alive: datetime | None) -> None:
+        """Whatever should have been recorded while the platform was down has a gap since then."""
+        if alive is None:
+            return
+        self._always = set(await self._policy.channels_recorded_always())
+        desired = self._requested | self._always
+        newest = await self._index.newest_end(desired)
+        now = self._clock.wall()
+        for key in sorted(desired):
+            end = newest.get(key, alive)
+            was_running = end > alive - timedelta(seconds=RUNNING_S)
+            await self._gaps.begin(key, min(end if was_running else alive, now), GapCause.PLATFORM_DOWN)
+
+    async def _tell_alive(self) -> None:
+        now = self._clock.monotonic()
+        if self._alive_at is None or now - self._alive_at >= ALIVE_S:
+            await self._state.set_time(ALIVE, self._clock.wall())
+            self._alive_at = now
+
+    async def _every(self, period_s: float, action: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self._clock.sleep(period_s)
+            try:
+                await action()
+            except Exception:  # the next round may do better; a silent end would be worse
+                self._stats.recording_failures += 1
+                log.exception("recorder: %s failed, will try again", getattr(action, "__name__", "round"))
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise RecorderClosed("the recorder is not running")
