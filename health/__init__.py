@@ -1,0 +1,1 @@
+"""How the cameras and the platform are doing: rates and Prometheus text."""

@@ -1,0 +1,33 @@
+"""The platform's gauges as families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from health.inputs import Totals
+from health.text import Family, Sample
+
+HELP: Final[Mapping[str, str]] = {
+    "devices": "Devices on file.",
+    "devices_online": "Devices that are registered and heard from.",
+    "media_sessions": "RTP receptions that are open.",
+    "media_viewers": "Connections that watch a live stream.",
+    "media_bitrate_bps": "Sum of what is received, in bits per second.",
+    "media_ports_in_use": "Receive ports in use.",
+    "recorders": "Recordings that run.",
+    "recordings_wanted": "Recordings that should run.",
+    "storage_segments": "Segments on disk.",
+    "storage_recorded_bytes": "Size of all segments on disk.",
+    "storage_disk_bytes": "Size of the file system that holds the recordings.",
+    "storage_disk_free_bytes": "Free space of the file system that holds the recordings.",
+    "storage_writable": "1 while new segments are accepted, 0 at the free-space floor or when writing fails.",
+}
+
+
+def total_families(totals: Totals) -> Iterator[Family]:
+    """One gauge per field that is known."""
+    for field, help_text in HELP.items():
+        value = getattr(totals, field)
+        if value is not None:
+            yield Family(f"gb28181_{field}", "gauge", help_text, (Sample(value),))
