@@ -1,8 +1,8 @@
 """Typed client of the HTTP API, for pages, the command line and integrators.
 
-Bound in-process over ASGI (:meth:`Client.in_process`, no socket) or over HTTP (:meth:`Client.over_http`). Every
-failure that the server describes becomes a :class:`ProblemError`; no answer at all becomes one too, with the code
-``no-answer-from-platform``, so that a caller has one thing to catch.
+Bound in-process over ASGI (:meth:`Client.in_process`, no socket) or over HTTP (:meth:`Client.over_http`).
+Every failure that the server describes becomes a :class:`ProblemError`; so does no answer at all, with
+the code ``no-answer-from-platform``, so that a caller has one thing to catch.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -25,6 +25,7 @@ from console.api.models import (
     LiveUrls,
     LoginAnswer,
     Me,
+    Overview,
     Page,
     Problem,
     RateLine,
@@ -48,6 +49,7 @@ __all__ = [
     "LiveUrls",
     "LoginAnswer",
     "Me",
+    "Overview",
     "Page",
     "Problem",
     "ProblemError",
@@ -137,7 +139,7 @@ class Client:
     ) -> None:
         await self.close()
 
-    # -- who ---------------------------------------------------------------------------------------------------
+    # -- who ---------------------------------------------------------
 
     async def login(self, username: str, password: str) -> LoginAnswer:
         """Obtain a token; this client uses it from now on."""
@@ -157,7 +159,7 @@ class Client:
     async def change_password(self, current: str, new: str) -> None:
         await self._call("POST", "/me/password", json={"current": current, "new": new})
 
-    # -- devices -----------------------------------------------------------------------------------------------
+    # -- devices -----------------------------------------------------
 
     async def devices(self, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Page[Device]:
         return await self._model(Page[Device], "GET", "/devices", params=_paging(cursor, limit))
@@ -182,26 +184,34 @@ class Client:
         return await self._model(Device, "PATCH", f"/devices/{quote(device_id)}", json=_changed(change))
 
     async def device_channels(
-        self, device_id: str, cursor: str | None = None, limit: int = PAGE_LIMIT
+        self, device_id: str, cursor: str | None = None, limit: int = PAGE_LIMIT, *, kind: str = "camera"
     ) -> Page[Channel]:
         path = f"/devices/{quote(device_id)}/channels"
-        return await self._model(Page[Channel], "GET", path, params=_paging(cursor, limit))
+        params = {**_paging(cursor, limit), "kind": kind}
+        return await self._model(Page[Channel], "GET", path, params=params)
 
     async def sync_catalog(self, device_id: str) -> CatalogSync:
         """Ask the device for its catalogue now; returns when the answer is whole or given up."""
         return await self._model(CatalogSync, "POST", f"/devices/{quote(device_id)}/catalog")
 
-    # -- channels ----------------------------------------------------------------------------------------------
+    # -- channels ----------------------------------------------------
 
-    async def channels(self, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Page[Channel]:
-        return await self._model(Page[Channel], "GET", "/channels", params=_paging(cursor, limit))
+    async def channels(
+        self, cursor: str | None = None, limit: int = PAGE_LIMIT, *, kind: str = "camera"
+    ) -> Page[Channel]:
+        """``kind="all"`` adds directories, regions and other items of the catalogues."""
+        params = {**_paging(cursor, limit), "kind": kind}
+        return await self._model(Page[Channel], "GET", "/channels", params=params)
 
-    async def all_channels(self, device_id: str | None = None) -> AsyncIterator[Channel]:
+    async def all_channels(
+        self, device_id: str | None = None, *, kind: str = "camera"
+    ) -> AsyncIterator[Channel]:
         cursor: str | None = None
         while True:
-            page = await (
-                self.channels(cursor) if device_id is None else self.device_channels(device_id, cursor)
-            )
+            if device_id is None:
+                page = await self.channels(cursor, kind=kind)
+            else:
+                page = await self.device_channels(device_id, cursor, kind=kind)
             for channel in page.items:
                 yield channel
             if (cursor := page.next) is None:
@@ -223,7 +233,7 @@ class Client:
     def snapshot_path(channel_id: str) -> str:
         return f"{API_PREFIX}/channels/{quote(channel_id)}/snapshot.jpg"
 
-    # -- live --------------------------------------------------------------------------------------------------
+    # -- live --------------------------------------------------------
 
     async def open_live(self, channel_id: str) -> LiveSession:
         """Ask for the live picture; answers when the first key frame is there."""
@@ -238,7 +248,7 @@ class Client:
     async def close_session(self, session_id: str) -> None:
         await self._call("DELETE", f"/sessions/{quote(session_id)}")
 
-    # -- recordings --------------------------------------------------------------------------------------------
+    # -- recordings --------------------------------------------------
 
     async def start_recording(self, channel_id: str) -> RecordingState:
         return await self._model(RecordingState, "PUT", f"/channels/{quote(channel_id)}/recording")
@@ -271,15 +281,18 @@ class Client:
     def recording_path(segment_id: str) -> str:
         return f"{API_PREFIX}/recordings/{quote(segment_id)}.mp4"
 
-    # -- the platform ------------------------------------------------------------------------------------------
+    # -- the platform ------------------------------------------------
 
     async def rates(self) -> Rates:
         return await self._model(Rates, "GET", "/rates")
 
+    async def overview(self) -> Overview:
+        return await self._model(Overview, "GET", "/overview")
+
     async def server(self) -> ServerInfo:
         return await self._model(ServerInfo, "GET", "/server")
 
-    # -- plumbing ----------------------------------------------------------------------------------------------
+    # -- plumbing ----------------------------------------------------
 
     @staticmethod
     def _below(path: str) -> str:
@@ -312,7 +325,7 @@ class Client:
                 method, API_PREFIX + path, params=params, json=json, headers=headers
             )
         except httpx.TransportError as error:
-            detail = f"{method} {path}: {error or type(error).__name__}. Is the platform running?"
+            detail = f"{method} {path}: {str(error) or type(error).__name__}. Is the platform running?"
             raise ProblemError(_unexplained(503, "no-answer-from-platform", detail)) from error
         if response.is_success:
             return response

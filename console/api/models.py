@@ -1,7 +1,7 @@
 """What the HTTP API says and accepts: one pydantic model per body.
 
-The same classes are used by ``console/client.py``, so a page and an integrator read one contract. Instants are
-aware, and are written as RFC 3339 with a numeric offset. Lists are ``{"items": [...], "next": cursor or null}``.
+The same classes are used by ``console/client.py``, so a page and an integrator read one contract. Instants
+are aware, and are written as RFC 3339 with a numeric offset. Lists are ``{"items": [...], "next": cursor}``.
 """
 
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 ItemT = TypeVar("ItemT")
 
-# 20 digits by the standard; longer or shorter ids are seen in the field, so the border is generous but closed.
+# 20 digits by the standard; other lengths are seen in the field, so the border is generous but closed.
 GbIdText = Annotated[str, Field(min_length=1, max_length=64, examples=["34020000001320000001"])]
 
 
@@ -93,7 +93,7 @@ class Me(ApiModel):
 
 class PasswordChange(ApiCommand):
     current: str = Field(min_length=1, max_length=1024)
-    new: str = Field(min_length=8, max_length=1024)
+    new: str = Field(min_length=1, max_length=1024)
 
 
 class Device(ApiModel):
@@ -112,15 +112,15 @@ class Device(ApiModel):
     edition: str | None = Field(
         default=None, description="GB/T 28181 edition by X-GB-Ver: 1.0, 1.1, 2.0, 3.0."
     )
-    allowed: bool = True
+    allowed: bool = Field(default=True, description="May register when sip allows only listed devices.")
+    blocked: bool = Field(default=False, description="May never register.")
     has_password: bool = Field(default=False, description="A password of its own, instead of the common one.")
-    media_transport: str | None = Field(
-        default=None, description="UDP or TCP_PASSIVE; null = the platform's default."
-    )
-    send_date: bool = Field(default=True, description="The registration answer carries the time of day.")
     registered_at: Instant | None = None
     expires_at: Instant | None = None
     last_seen_at: Instant | None = None
+    keepalive_interval_s: float | None = None
+    catalog_at: Instant | None = Field(default=None, description="When its catalogue was last stored.")
+    catalog_complete: bool = False
 
 
 class DeviceChange(ApiCommand):
@@ -130,9 +130,10 @@ class DeviceChange(ApiCommand):
     password: str | None = Field(
         default=None, max_length=255, description="Its own SIP password; empty = common one."
     )
-    allowed: bool | None = Field(default=None, description="False: its registration is refused.")
-    media_transport: Literal["UDP", "TCP_PASSIVE"] | None = None
-    send_date: bool | None = None
+    allowed: bool | None = Field(
+        default=None, description="Put it on, or take it off, the list of the allowed."
+    )
+    blocked: bool | None = Field(default=None, description="True: it may never register.")
 
 
 class CatalogSync(ApiModel):
@@ -161,9 +162,9 @@ class Channel(ApiModel):
     )
     camera_class: int | None = Field(default=None, description="1 public, 2 key trades, 3 others (R-7).")
     priority: str = ""
-    parent_id: str | None = Field(
-        default=None, description="The item that it hangs under in the device's tree."
-    )
+    parent_ids: list[str] = Field(default_factory=list, description="The items that it hangs under.")
+    present: bool = Field(default=True, description="False: the device's newest catalogue lacks it.")
+    given_name: str = ""
     kind: str = Field(default="camera", description="What the id's type code says: camera, directory, ...")
     manufacturer: str = ""
     model: str = ""
@@ -179,12 +180,18 @@ class Channel(ApiModel):
 
 
 class ChannelChange(ApiCommand):
-    """PATCH channels/{channel_id}: only the fields that are present change."""
+    """PATCH channels/{channel_id}: only the fields that are present change.
 
+    A priority brings its retention class with it (R-8, R-15), unless a class is named too.
+    """
+
+    given_name: str | None = Field(default=None, max_length=255, description="Empty = the device's own name.")
     retention_class: Literal["ordinary", "key", "counter_terrorism"] | None = None
     record_always: bool | None = None
     camera_class: Literal[1, 2, 3] | None = None
-    priority: str | None = Field(default=None, max_length=64)
+    priority: Literal["key_public_area", "key_trade", "counter_terrorism", "key_project", "other"] | None = (
+        None
+    )
 
 
 class VideoInfo(ApiModel):
@@ -207,7 +214,7 @@ class LiveUrls(ApiModel):
 
 
 class LiveSession(ApiModel):
-    """Answer of POST channels/{channel_id}/live. The id belongs to this caller: DELETE ends only its viewers."""
+    """Answer of POST channels/{channel_id}/live. DELETE of its id ends only this caller's viewers."""
 
     session_id: str
     device_id: str
@@ -290,6 +297,26 @@ class Rates(ApiModel):
     as_of: Instant
     formula: str
     items: list[RateLine]
+
+
+class Overview(ApiModel):
+    """GET overview: the figures of the whole platform, for a page's head line. Null: not known."""
+
+    devices: int
+    devices_online: int
+    cameras: int
+    cameras_online: int
+    online_rate: float | None
+    formula: str
+    streaming: int = Field(description="Cameras whose stream runs.")
+    viewers: int
+    recordings: int = Field(description="Recordings that run.")
+    recordings_wanted: int = Field(description="Recordings that should run.")
+    segments: int | None = None
+    recorded_bytes: int | None = None
+    disk_total_bytes: int | None = None
+    disk_free_bytes: int | None = None
+    disk_writable: bool | None = Field(default=None, description="False: no new segment is begun.")
 
 
 class ServerInfo(ApiModel):

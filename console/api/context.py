@@ -1,0 +1,50 @@
+"""What the routes work with: the rooms' public faces, handed in by ``console/app.py``."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from starlette.requests import HTTPConnection
+
+from access.audit import AuditLog
+from access.tokens import Tokens
+from access.users import Users
+from catalog.store import CatalogStore
+from config.tables import HttpSettings
+from console.api.leases import Leases
+from console.api.limiter import LoginLimiter
+from console.api.models import Overview, Rates, ServerInfo
+from console.api.once import Once
+from console.api.ports import Recorder, Segments, Streams
+from storage.playback import Playback
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """Everything a route may touch."""
+
+    http: HttpSettings
+    users: Users
+    tokens: Tokens
+    audit: AuditLog
+    catalog: CatalogStore
+    streams: Streams
+    leases: Leases
+    recorder: Recorder
+    segments: Segments
+    playback: Playback
+    seal: Callable[[str], str]
+    rates: Callable[[], Awaitable[Rates]]
+    overview: Callable[[], Awaitable[Overview]]
+    metrics: Callable[[], Awaitable[bytes]]
+    server: Callable[[], ServerInfo]
+    is_ready: Callable[[], bool]
+    limiter: LoginLimiter
+    media_advertised_host: str = ""
+    viewed: Once = field(default_factory=Once)
+
+
+def context_of(connection: HTTPConnection) -> ApiContext:
+    """The context that the application was made with."""
+    context = connection.app.state.context
+    assert isinstance(context, ApiContext)  # noqa: S101 - set once when the application is made
+    return context

@@ -1,0 +1,125 @@
+"""Live pictures: open, look after, close; and the still picture."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.responses import Response
+
+from access.roles import Action, allowed
+from catalog.model import Channel, ChannelKind
+from console.api.channels import ChannelId, known_channel
+from console.api.leases import Lease, UnknownLease
+from console.api.models import LiveSession, Page, SessionStatistics
+from console.api.paging import DEFAULT_LIMIT, Limit
+from console.api.problems import NOT_A_CAMERA, ApiProblem, documented
+from console.api.views import live_view, session_view
+from console.auth import Caller, may
+
+router = APIRouter(tags=["live"])
+
+SessionId = Annotated[str, Path(pattern=r"^[0-9a-f]{8,64}$", description="`session_id` of the live answer.")]
+
+
+@router.post(
+    "/channels/{channel_id}/live",
+    summary="Open the live picture",
+    responses=documented(401, 403, 404, 409, 422, 502, 503, 504),
+)
+async def open_live(
+    request: Request,
+    channel_id: ChannelId,
+    caller: Annotated[Caller, Depends(may(Action.VIEW_LIVE))],
+) -> LiveSession:
+    """Answers when the first key frame is there, with signed addresses that play at once.
+
+    All viewers of a channel share one stream from the camera. The session is this caller's own: DELETE it
+    when done; without viewers it ends by itself after `http.lease_linger_s`.
+    """
+    channel = _camera(await known_channel(caller, channel_id))
+    async with caller.recorded(Action.VIEW_LIVE, str(channel.key)):
+        lease = await caller.context.leases.grant(channel.key, caller.username)
+    return live_view(lease, request.url, caller.context.media_advertised_host)
+
+
+@router.get("/sessions", summary="List live sessions", responses=documented(401, 403, 422))
+async def list_sessions(
+    caller: Annotated[Caller, Depends(may(Action.VIEW_LIVE))],
+    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Page[SessionStatistics]:
+    """Who watches what now (R-26). Whoever may not end others' sessions sees their own."""
+    leases = [lease for lease in caller.context.leases.list() if _may_see(caller, lease)]
+    ids = [lease.session_id for lease in leases]
+    first = ids.index(cursor) + 1 if cursor in ids else 0
+    chosen = leases[first : first + limit]
+    more = first + limit < len(leases)
+    return Page(items=[session_view(lease) for lease in chosen], next=chosen[-1].session_id if more else None)
+
+
+@router.get(
+    "/sessions/{session_id}", summary="Statistics of a live session", responses=documented(401, 403, 404, 422)
+)
+async def get_session(
+    session_id: SessionId, caller: Annotated[Caller, Depends(may(Action.VIEW_LIVE))]
+) -> SessionStatistics:
+    """Reception figures of the shared stream, and the viewers of this session."""
+    return session_view(_visible(caller, session_id))
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    status_code=204,
+    summary="Close a live session",
+    responses=documented(401, 403, 404, 422),
+)
+async def close_session(
+    session_id: SessionId, caller: Annotated[Caller, Depends(may(Action.VIEW_LIVE))]
+) -> None:
+    """Cuts off this session's viewers; the camera is told to stop when nobody else needs its stream."""
+    lease = _visible(caller, session_id)
+    async with caller.recorded(Action.END_LIVE, str(lease.key), user=lease.username):
+        await caller.context.leases.delete(session_id)
+
+
+@router.get(
+    "/channels/{channel_id}/snapshot.jpg",
+    summary="Still picture",
+    response_class=Response,
+    responses={
+        **documented(401, 403, 404, 409, 422, 502, 503, 504),
+        200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+    },
+)
+async def snapshot(
+    channel_id: ChannelId,
+    caller: Annotated[Caller, Depends(may(Action.SNAPSHOT))],
+    width: Annotated[int | None, Query(ge=16, le=8192, description="At most so many pixels wide.")] = None,
+) -> Response:
+    """A JPEG of the newest key frame; opens the stream for a moment when nobody watches."""
+    context = caller.context
+    channel = _camera(await known_channel(caller, channel_id))
+    async with caller.recorded(Action.SNAPSHOT, str(channel.key)):
+        hold = await context.streams.hold(channel.key, "snapshot", "")
+        try:
+            jpeg = await hold.jpeg(width)
+        finally:
+            await hold.release()
+    return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
+
+
+def _camera(channel: Channel) -> Channel:
+    if channel.kind is not ChannelKind.CAMERA:
+        raise ApiProblem(NOT_A_CAMERA, f"{channel.key} is a {channel.kind.value}")
+    return channel
+
+
+def _visible(caller: Caller, session_id: str) -> Lease:
+    lease = caller.context.leases.get(session_id)
+    if not _may_see(caller, lease):
+        # Not "forbidden": an id that is not one's own must not be told apart from one that never was.
+        raise UnknownLease(session_id)
+    return lease
+
+
+def _may_see(caller: Caller, lease: Lease) -> bool:
+    return lease.username == caller.username or allowed(caller.identity.role, Action.END_LIVE)

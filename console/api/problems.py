@@ -1,0 +1,325 @@
+"""Failures of the API: the one table from error classes to RFC 9457 problems.
+
+A problem's ``type`` ends in a short name that never changes; its ``detail`` says what happened to this
+request and what to do about it. The text of an unexpected error stays in the log: it may hold a secret.
+"""
+
+import errno
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+import access.errors
+import catalog.errors
+import sipserver.devices.errors as devices
+import storage.errors
+from console.api.leases import LeaseRefused, UnknownLease
+from console.api.models import Problem
+from console.api.security import BodyTooLarge
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPE_PREFIX: Final = "urn:tongshi:problem:"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One sort of failure.
+
+    Args:
+        code: stable short name.
+        advice: what the caller can do; appended to what the error itself says.
+    """
+
+    code: str
+    status: int
+    title: str
+    advice: str = ""
+
+
+UNAUTHENTICATED: Final = Kind(
+    "unauthenticated", 401, "Log in first", "Obtain a token from POST /api/v1/login and send it as a bearer."
+)
+FORBIDDEN: Final = Kind("forbidden", 403, "Not allowed", "Ask an administrator for a role that includes it.")
+CROSS_SITE: Final = Kind(
+    "cross-site-request",
+    403,
+    "The request comes from another site",
+    "With the session cookie, send a same-origin request with the header X-Requested-With, or use a bearer.",
+)
+NOT_FOUND: Final = Kind(
+    "not-found", 404, "There is nothing here", "/api/v1/openapi.json lists the addresses."
+)
+METHOD_NOT_ALLOWED: Final = Kind(
+    "method-not-allowed", 405, "Not with this method", "/api/v1/openapi.json lists the methods."
+)
+INVALID: Final = Kind(
+    "invalid-request", 422, "The request is not understood", "Correct the fields named in errors."
+)
+LOCKED_OUT: Final = Kind(
+    "locked-out", 429, "Too many failed log-ins", "Wait, or have your password set anew."
+)
+TOO_MANY_LOGINS: Final = Kind(
+    "too-many-log-ins", 429, "Too many log-ins", "Wait for the time in Retry-After."
+)
+UNKNOWN_DEVICE: Final = Kind(
+    "unknown-device", 404, "No such device", "A device appears when it registers, or is created with PUT."
+)
+UNKNOWN_CHANNEL: Final = Kind(
+    "unknown-channel",
+    404,
+    "No such channel",
+    "Ask the device for its catalogue: POST devices/{device_id}/catalog.",
+)
+UNKNOWN_SEGMENT: Final = Kind(
+    "unknown-segment", 404, "No such recording", "List the channel's recordings for the ids that exist."
+)
+SEGMENT_GONE: Final = Kind(
+    "segment-gone",
+    410,
+    "The recording's file is gone",
+    "Its time was over, or the disk lost it: see the ledger.",
+)
+NOT_A_CAMERA: Final = Kind(
+    "not-a-camera", 409, "The channel has no picture", "It is a directory or another device in the catalogue."
+)
+DISK_FULL: Final = Kind(
+    "disk-full", 507, "The disk is full", "Free space below [storage] path, or move it to a larger disk."
+)
+NOT_READY: Final = Kind(
+    "not-ready", 503, "The platform is starting or stopping", "Try again in a few seconds."
+)
+INTERNAL: Final = Kind(
+    "internal", 500, "The platform made a mistake", "The log has the details under the time of this answer."
+)
+
+# From the special to the general; an error's own class is looked up first, then its bases in order.
+KINDS: Final[Mapping[type[BaseException], Kind]] = {
+    access.errors.LockedOut: LOCKED_OUT,
+    access.errors.LogInsBusy: Kind(
+        "log-ins-busy", 503, "Too many log-ins at once", "Try again in a few seconds."
+    ),
+    access.errors.LogInRefused: Kind(
+        "wrong-password",
+        401,
+        "Wrong user name or password",
+        "Check both; five failures lock the name for a while.",
+    ),
+    access.errors.TokenExpired: UNAUTHENTICATED,
+    access.errors.TokenRefused: UNAUTHENTICATED,
+    access.errors.NotAllowed: FORBIDDEN,
+    access.errors.UnsuitablePassword: Kind("unsuitable-password", 422, "This password cannot be used"),
+    catalog.errors.UnknownDevice: UNKNOWN_DEVICE,
+    catalog.errors.UnknownChannel: UNKNOWN_CHANNEL,
+    catalog.errors.AmbiguousChannel: Kind(
+        "ambiguous-channel",
+        409,
+        "Several devices have this channel",
+        "Use one of the full ids in candidates.",
+    ),
+    catalog.errors.BadCursor: Kind(
+        "bad-cursor", 400, "Not a cursor of ours", "Begin again without a cursor."
+    ),
+    BodyTooLarge: Kind("body-too-large", 413, "The body is too large"),
+    UnknownLease: Kind(
+        "unknown-session",
+        404,
+        "No such session",
+        "It has ended; open the live picture again with POST .../live.",
+    ),
+    LeaseRefused: Kind(
+        "too-many-sessions", 503, "Too many live sessions", "Close some, or raise http.lease_limit."
+    ),
+    devices.UnknownDevice: UNKNOWN_DEVICE,
+    devices.UnknownChannel: UNKNOWN_CHANNEL,
+    devices.DeviceOffline: Kind(
+        "device-offline",
+        503,
+        "The device is offline",
+        "Check its power and network, and that it registers to this platform's address, id and password.",
+    ),
+    devices.NoAnswer: Kind(
+        "no-answer",
+        504,
+        "The device did not answer",
+        "It was heard before: check the way back to it (NAT, firewall for SIP) and its load.",
+    ),
+    devices.Refused: Kind(
+        "refused",
+        502,
+        "The device refused",
+        "sip_code is its answer: 486 busy (too many streams), 404 unknown channel, 488 media not accepted.",
+    ),
+    devices.BadAnswer: Kind(
+        "bad-answer",
+        502,
+        "The device's answer cannot be used",
+        "Capture its answer and report it with the device's model and firmware.",
+    ),
+    devices.NoMedia: Kind(
+        "no-media",
+        504,
+        "No media arrived",
+        "Open media.rtp_ports in the firewall, check sip.advertised_host, or try the other media transport.",
+    ),
+    devices.WrongSsrc: Kind(
+        "wrong-ssrc",
+        502,
+        "The media carries another SSRC",
+        "Another stream reaches our port, or the device ignores y=: restart its stream, compare a capture.",
+    ),
+    devices.NoKeyframe: Kind(
+        "no-keyframe",
+        504,
+        "No key frame arrived",
+        "Media flows but no picture can start: shorten the camera's key-frame interval, check the loss.",
+    ),
+    devices.NoCapacity: Kind(
+        "no-capacity", 503, "All receive ports are in use", "Close streams, or widen media.rtp_ports."
+    ),
+    devices.InviteEnded: Kind(
+        "stream-ended", 503, "The stream ended before a picture came", "Try again; the log has the reason."
+    ),
+    storage.errors.DiskFull: DISK_FULL,
+    storage.errors.SegmentNotFound: UNKNOWN_SEGMENT,
+    storage.errors.SegmentGone: SEGMENT_GONE,
+    storage.errors.AlwaysRecorded: Kind(
+        "always-recorded",
+        409,
+        "The channel is always recorded",
+        "PATCH the channel with record_always = false first.",
+    ),
+    storage.errors.RecorderClosed: NOT_READY,
+}
+
+# The roots whose errors the application turns into problems; an unexpected one becomes INTERNAL.
+HANDLED: Final[tuple[type[Exception], ...]] = (
+    access.errors.AccessError,
+    catalog.errors.CatalogError,
+    devices.DeviceError,
+    storage.errors.StorageError,
+    LeaseRefused,
+    UnknownLease,
+    BodyTooLarge,
+    OSError,
+)
+
+# Errors of the operating system that mean one thing to an operator wherever they come from.
+_ERRNOS: Final[Mapping[int, Kind]] = {errno.ENOSPC: DISK_FULL, errno.EDQUOT: DISK_FULL}
+
+_OF_STATUS: Final[Mapping[int, Kind]] = {
+    401: UNAUTHENTICATED,
+    403: FORBIDDEN,
+    404: NOT_FOUND,
+    405: METHOD_NOT_ALLOWED,
+    422: INVALID,
+    503: NOT_READY,
+}
+
+
+class ApiProblem(Exception):
+    """A failure that the API itself found."""
+
+    def __init__(
+        self, kind: Kind, detail: str = "", *, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
+        super().__init__(detail or kind.title)
+        self.kind = kind
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = members
+
+
+def problem_of(error: BaseException) -> Problem:
+    """What an error means to a caller."""
+    if isinstance(error, ApiProblem):
+        return _problem(error.kind, error.detail, **error.members)
+    if isinstance(error, RequestValidationError):
+        lines = [_line(fault) for fault in error.errors()]
+        return _problem(INVALID, "; ".join(lines[:3]) + ".", errors=lines)
+    if isinstance(error, HTTPException) and type(error) not in KINDS:
+        kind = _OF_STATUS.get(error.status_code) or _plain(error.status_code)
+        return _problem(kind, str(error.detail) if kind.code == "http-error" else "")
+    if isinstance(error, OSError) and (full := _ERRNOS.get(error.errno or 0)):
+        return _problem(full, "The operating system says: no space left.")
+    for base in type(error).__mro__:
+        if (found := KINDS.get(base)) is not None:
+            what = error.detail if isinstance(error, HTTPException) else str(error)
+            return _problem(found, what, **_members(error))
+    return _problem(INTERNAL, "")
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    content = problem.model_dump(exclude_none=True)
+    answer = JSONResponse(content, problem.status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+    if problem.retry_after_s is not None:
+        answer.headers["retry-after"] = str(problem.retry_after_s)
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        answer.headers["www-authenticate"] = "Bearer"
+    return answer
+
+
+async def on_error(request: Request, error: Exception) -> JSONResponse:
+    """The handler for every error class in this table, and for all others."""
+    problem = problem_of(error).model_copy(update={"instance": request.url.path})
+    if problem.code == INTERNAL.code:
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    headers = error.headers if isinstance(error, (ApiProblem, HTTPException)) else None
+    return problem_response(problem, headers)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI responses: the problems of these statuses, beside those that every route has."""
+    return {
+        status: {
+            "description": "; ".join(kind.title for kind in _all_kinds() if kind.status == status)
+            or HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in sorted({500, *statuses})
+    }
+
+
+def _all_kinds() -> list[Kind]:
+    own = [kind for kind in globals().values() if isinstance(kind, Kind)]
+    return list(dict.fromkeys([*own, *KINDS.values()]))
+
+
+def _problem(kind: Kind, what: str, **members: Any) -> Problem:
+    sentence = what if not what or what.endswith((".", "!", "?")) else what + "."
+    detail = f"{sentence[:1].upper()}{sentence[1:]} {kind.advice}".strip() or kind.title
+    return Problem(
+        type=TYPE_PREFIX + kind.code,
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        code=kind.code,
+        **members,
+    )
+
+
+def _members(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, catalog.errors.AmbiguousChannel):
+        return {"candidates": list(error.candidates)}
+    if isinstance(error, devices.Refused):
+        return {"sip_code": error.status or None}
+    if isinstance(error, (devices.DeviceOffline, access.errors.LogInsBusy)):
+        return {"retry_after_s": 10}
+    return {}
+
+
+def _line(fault: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in fault["loc"])
+    return f"{place}: {fault['msg']}"
+
+
+def _plain(status: int) -> Kind:
+    return Kind("http-error", status, HTTPStatus(status).phrase)

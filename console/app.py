@@ -1,0 +1,235 @@
+"""Builds the rooms, joins them, opens them in order and closes them in reverse."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from media.session import MediaPlane
+from sqlalchemy import make_url
+from starlette.requests import Request
+
+from access.audit import AuditLog
+from access.errors import SecretUnreadable
+from access.secrets import SecretBox
+from access.stats import AccessStats
+from access.tokens import Tokens
+from access.users import Users
+from catalog.store import CatalogStore
+from config.database import migrate, open_database
+from config.schema import Settings
+from console.api.application import make_application
+from console.api.context import ApiContext
+from console.api.leases import Leases
+from console.api.limiter import LoginLimiter
+from console.api.models import ServerInfo
+from console.auth import COOKIE, source_of
+from console.client import Client
+from console.errors import StartFailed
+from console.gathering import Gathering
+from console.pages.mount import mount
+from console.rooms import RoomStreams
+from console.server import HttpServer, bind_tcp
+from console.steps import Step, Steps
+from console.version import product_version
+from health.exposition import Exposition
+from sipserver.devices.dialog_store import SqlDialogStore
+from sipserver.devices.service import DeviceService
+from sipserver.transport.driver import SipTransport
+from sipserver.transport.errors import ListenFailed
+from storage.service import StorageService
+
+# Devices are told BYE and may be slow to answer; files are closed and their rows written.
+DEVICES_CLOSE_S: Final = 12.0
+STORAGE_CLOSE_S: Final = 20.0
+SEAL_CONTEXT: Final = "device password"
+
+_log = logging.getLogger(__name__)
+
+
+class Platform:
+    """One process of the platform."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str] | None = None) -> None:
+        self.settings: Final = settings
+        self.first_password: str | None = None
+        """The generated password of the first user; to be shown once."""
+        self._environment = os.environ if environment is None else environment
+        self._steps = Steps()
+        self._is_ready = False
+
+        self._engine = open_database(settings.database.url)
+        access_stats = AccessStats()
+        self.users: Final = Users(self._engine, settings.access, stats=access_stats)
+        self.catalog: Final = CatalogStore(self._engine)
+        self.media: Final = MediaPlane(settings.media)
+        self.transport: Final = SipTransport(settings.sip.transport_settings())
+        self._access_stats = access_stats
+
+    async def open(self) -> None:
+        """Start everything.
+
+        Raises:
+            StartFailed: what failed, and how to mend it; nothing stays open.
+        """
+        try:
+            await self._open()
+        except BaseException as error:
+            await self._steps.close()
+            if isinstance(error, Exception) and (advice := _advice(error, self.settings)):
+                raise StartFailed(advice) from error
+            raise
+
+    async def stop_recording(self) -> None:
+        """Close all recordings, before the cameras of a demo leave; ``close`` finds nothing left to do."""
+        await self.storage.close()
+
+    async def close(self) -> None:
+        """Stop everything: viewers, then recordings, then BYE to devices, then the sockets."""
+        self._is_ready = False
+        failed = await self._steps.close()
+        _log.info("stopped%s", f", but not cleanly: {', '.join(failed)}" if failed else "")
+
+    def addresses(self) -> dict[str, str]:
+        """Every address that accepts work, by what it is for; real ports."""
+        found: dict[str, str] = {}
+        for listen in self.transport.addresses:
+            name = f"sip_{listen.transport.value.lower()}"
+            text = f"{listen.host}:{listen.port}"
+            found[name] = f"{found[name]},{text}" if name in found else text
+        host, port = self._http_socket.getsockname()[:2]
+        found["http"] = f"{host}:{port}"
+        host, port = self.media.address
+        found["media"] = f"{host}:{port}"
+        found["rtp_ports"] = self.settings.media.rtp_ports
+        return found
+
+    @property
+    def http_port(self) -> int:
+        port: int = self._http_socket.getsockname()[1]
+        return port
+
+    # -- inside ------------------------------------------------------------
+
+    async def _open(self) -> None:
+        settings, steps = self.settings, self._steps
+        self._http_socket = bind_tcp("http", settings.http.host, settings.http.port)
+        await steps.take(Step("http port", close=self._close_http_socket))
+        await steps.take(Step("database", close=self._engine.dispose))
+        await migrate(self._engine)
+        await steps.take(Step("users", close=self._close_users))
+        box = SecretBox(secrets_directory(settings))
+        self.first_password = await self.users.ensure_first_admin(self._environment)
+
+        await steps.take(Step("media", self.media.open, self.media.close))
+        await steps.take(Step("sip", self.transport.open, self.transport.close))
+        self.devices = DeviceService(
+            settings.sip,
+            self.transport,
+            self.media,
+            self.catalog,
+            dialogs=SqlDialogStore(self._engine),
+            unseal=lambda sealed: box.unseal(sealed, SEAL_CONTEXT),
+        )
+        await steps.take(Step("devices", self.devices.open, self.devices.close, DEVICES_CLOSE_S))
+        self.storage = StorageService(settings.storage, self._engine, self.devices.invites, self.catalog)
+        await steps.take(Step("storage", self.storage.open, self.storage.close, STORAGE_CLOSE_S))
+        await self._open_http(box)
+        self._is_ready = True
+        _log.info("ready", extra=self.addresses())
+
+    async def _open_http(self, box: SecretBox) -> None:
+        settings = self.settings
+        streams = RoomStreams(self.devices, self.media)
+        leases = Leases(
+            streams,
+            limit=settings.http.lease_limit,
+            linger_s=settings.http.lease_linger_s,
+            url_ttl_s=settings.media.url_ttl_s,
+        )
+        await self._steps.take(Step("live sessions", leases.open, leases.close, DEVICES_CLOSE_S))
+        exposition = Exposition(settings.health)
+        gathering = Gathering(self.catalog, streams, self.storage, exposition, self._counters)
+        context = ApiContext(
+            http=settings.http,
+            users=self.users,
+            tokens=Tokens(self._engine, box.derive("tokens"), settings.access, stats=self._access_stats),
+            audit=AuditLog(self._engine, box.derive("audit"), stats=self._access_stats),
+            catalog=self.catalog,
+            streams=streams,
+            leases=leases,
+            recorder=self.storage.recorder,
+            segments=self.storage.index,
+            playback=self.storage.playback,
+            seal=lambda plain: box.seal(plain, SEAL_CONTEXT),
+            rates=gathering.rates,
+            overview=gathering.overview,
+            metrics=gathering.metrics,
+            server=self._server_info,
+            is_ready=lambda: self._is_ready,
+            limiter=LoginLimiter(settings.http.logins_per_minute),
+        )
+        self.app = make_application(context)
+        mount(self.app, lambda request: browser_client(self.app, request))
+        self._server = HttpServer(self.app, self._http_socket, settings.http)
+        await self._steps.take(
+            Step("http", self._server.open, self._server.close, settings.http.close_timeout_s + 5.0)
+        )
+
+    async def _close_users(self) -> None:
+        await asyncio.to_thread(self.users.close)
+
+    async def _close_http_socket(self) -> None:
+        self._http_socket.close()
+
+    def _counters(self) -> Mapping[str, object]:
+        return {
+            "sip": self.transport.endpoint.stats,
+            "transport": self.transport.stats,
+            "devices": self.devices.stats,
+            "access": self._access_stats,
+        }
+
+    def _server_info(self) -> ServerInfo:
+        addresses = self.addresses()
+        return ServerInfo(
+            version=product_version(),
+            sip_id=self.settings.sip.id,
+            sip_domain=self.settings.sip.realm,
+            sip_addresses=[f"{name[4:]}:{text}" for name, text in addresses.items() if name[:4] == "sip_"],
+            media_address=addresses["media"],
+        )
+
+
+def browser_client(app: FastAPI, request: Request) -> Client:
+    """The API client of the person behind a page request."""
+    return Client.in_process(
+        app,
+        request.cookies.get(COOKIE),
+        base_url=str(request.base_url),
+        client_host=source_of(request),
+    )
+
+
+def secrets_directory(settings: Settings) -> Path:
+    """Where the keys of this installation lie: beside a SQLite file, else with the recordings."""
+    if settings.database.secrets_path:
+        return Path(settings.database.secrets_path)
+    url = make_url(settings.database.url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        return Path(url.database).parent
+    return settings.storage.path
+
+
+def _advice(error: Exception, settings: Settings) -> str:
+    """One line about a failed start; empty when it is a bug of ours, whose trace is needed."""
+    match error:
+        case StartFailed() | ListenFailed() | SecretUnreadable():
+            return str(error)
+        case OSError() if error.filename:
+            return f"{error.filename}: {error.strerror}; check that the path exists and may be written"
+        case _:
+            return ""

@@ -1,0 +1,203 @@
+// The main page: header, tree, and the wall or the playback.
+import * as api from "tongshi/api.js";
+import * as format from "tongshi/format.js";
+import Password from "tongshi/password.js";
+import Playback from "tongshi/playback.js";
+import * as stored from "tongshi/stored.js";
+import { translator } from "tongshi/translator.js";
+import Tree from "tongshi/tree.js";
+import Wall from "tongshi/wall.js";
+
+const SIZES = [1, 4, 9];
+const COUNTS_MS = 5_000;
+const MESSAGE_MS = 6_000;
+
+export default {
+  components: { tree: Tree, wall: Wall, playback: Playback, password: Password },
+  template: `
+    <div class="ts-page" :lang="lang === 'zh' ? 'zh-CN' : 'en'">
+      <a class="ts-skip" href="#ts-main">{{ t('page.skip') }}</a>
+      <header class="ts-header">
+        <h1 class="ts-brand">{{ t('brand') }}</h1>
+        <div class="ts-views" role="group" :aria-label="t('view.name')">
+          <button class="ts-toggle" data-view="wall" :class="{ 'is-on': view === 'wall' }" :aria-pressed="String(view === 'wall')" @click="show('wall')">{{ t('view.wall') }}</button>
+          <button class="ts-toggle" data-view="playback" :class="{ 'is-on': view === 'playback' }" :aria-pressed="String(view === 'playback')" @click="show('playback')">{{ t('view.playback') }}</button>
+        </div>
+        <div v-if="view === 'wall'" class="ts-views" role="group" :aria-label="t('wall.size')">
+          <button v-for="n in sizes" :key="n" class="ts-toggle" :data-size="n" :class="{ 'is-on': size === n }" :aria-pressed="String(size === n)"
+            :title="t('wall.tiles', { n })" @click="resize(n)">{{ n }}</button>
+        </div>
+        <span class="ts-spacer"></span>
+        <dl class="ts-counts" :aria-label="t('counts.name')">
+          <div v-for="count in counts" :key="count.label" :title="count.title" :class="count.tone" :data-count="count.name">
+            <dt>{{ count.label }}</dt><dd>{{ count.value }}</dd></div>
+        </dl>
+        <button class="ts-toggle" data-action="language" :title="t('page.language_title')" @click="switchLanguage">{{ t('page.language') }}</button>
+        <button class="ts-toggle ts-user" data-action="password" :title="t('password.title')" @click="isChangingPassword = true">
+          <q-icon name="person" size="18px"></q-icon>{{ me.username }}</button>
+        <button class="ts-icon" data-action="logout" :title="t('page.log_out')" :aria-label="t('page.log_out')" @click="logOut"><q-icon name="logout"></q-icon></button>
+      </header>
+      <div class="ts-body">
+        <aside class="ts-side"><tree :t="t" :server="server" :shown="shownKeys" :may-sync="may('catalog.sync')" @choose="choose" @loaded="loaded" @message="say"></tree></aside>
+        <main id="ts-main" class="ts-main" tabindex="-1">
+          <wall v-if="view === 'wall'" :size="size" :tiles="tiles" :selected="selected" :may-record="may('recording.control')" :t="t"
+            @select="(at) => selected = at" @place="place" @playback="openPlayback" @message="say"></wall>
+          <playback v-else :channel-key="playbackKey" :date="date" :t="t" @date="setDate" @message="say"></playback>
+        </main>
+      </div>
+      <password v-if="isChangingPassword" :username="me.username" :t="t" @close="isChangingPassword = false" @changed="leave"></password>
+      <div class="ts-message" role="status" aria-live="polite"><span v-if="message">{{ message }}</span></div>
+    </div>`,
+  props: { texts: Object, language: String, me: Object, server: Object },
+  data() {
+    const wall = stored.load("wall", {});
+    const query = new URLSearchParams(location.search);
+    return {
+      lang: this.language,
+      view: query.get("view") === "playback" ? "playback" : "wall",
+      playbackKey: query.get("channel") || null,
+      date: query.get("date") || format.day(new Date()),
+      size: SIZES.includes(wall.size) ? wall.size : 4,
+      tiles: Array.isArray(wall.tiles) ? wall.tiles.slice(0, 9) : [],
+      isArranged: Boolean(wall.isArranged),
+      selected: 0,
+      overview: null,
+      message: "",
+      isChangingPassword: false,
+      sizes: SIZES,
+    };
+  },
+  computed: {
+    t() {
+      return translator(this.texts, this.lang);
+    },
+    shownKeys() {
+      return new Set(this.view === "wall" ? this.tiles.slice(0, this.size).filter(Boolean) : [this.playbackKey]);
+    },
+    counts() {
+      const o = this.overview;
+      if (!o) return [];
+      const counts = [];
+      const add = (name, value, title, tone = "") => counts.push({ name, label: this.t(`counts.${name}`), value, title, tone });
+      if (o.cameras != null) {
+        const rate = o.cameras ? o.cameras_online / o.cameras : null;
+        add("online", `${o.cameras_online} / ${o.cameras}  ${format.percent(rate)}`, o.formula || this.t("counts.formula"), rate !== null && rate < 0.98 ? "is-warn" : "");
+      }
+      if (o.recordings != null) {
+        const missing = o.recordings_wanted != null && o.recordings < o.recordings_wanted;
+        add("recordings", missing ? `${o.recordings} / ${o.recordings_wanted}` : String(o.recordings), this.t("counts.recordings_title"), missing ? "is-warn" : "");
+      }
+      if (o.disk_total_bytes) {
+        const free = o.disk_free_bytes / o.disk_total_bytes;
+        add("disk", `${format.bytes(o.disk_free_bytes)}  ${format.percent(free, 0)}`, this.t("counts.disk_title", { total: format.bytes(o.disk_total_bytes) }), o.disk_writable === false || free < 0.05 ? "is-bad" : "");
+      }
+      return counts;
+    },
+  },
+  created() {
+    document.title = this.t("title");
+  },
+  mounted() {
+    window.addEventListener(api.UNAUTHENTICATED, this.leave);
+    this.refreshCounts();
+    this.timer = setInterval(() => document.hidden || this.refreshCounts(), COUNTS_MS);
+  },
+  beforeUnmount() {
+    window.removeEventListener(api.UNAUTHENTICATED, this.leave);
+    clearInterval(this.timer);
+  },
+  methods: {
+    may(action) {
+      return this.me.actions.includes(action);
+    },
+    // A wall that nobody has arranged yet shows the first cameras that are there.
+    loaded({ channels }) {
+      if (this.isArranged) return;
+      const keys = channels.filter((c) => c.kind === "camera" && c.online).map((c) => c.key);
+      const tiles = this.tiles.slice();
+      for (const key of keys) {
+        if (tiles.includes(key)) continue;
+        const at = [...Array(this.size).keys()].find((index) => !tiles[index]);
+        if (at === undefined) break;
+        tiles[at] = key;
+      }
+      if (tiles.join() !== this.tiles.join()) this.tiles = tiles;
+    },
+    choose(channel) {
+      if (this.view === "playback") return this.openPlayback(channel.key);
+      const already = this.tiles.slice(0, this.size).indexOf(channel.key);
+      if (already >= 0) {
+        this.selected = already;
+        return;
+      }
+      const empty = [...Array(this.size).keys()].find((index) => !this.tiles[index]);
+      const at = this.tiles[this.selected] && empty !== undefined ? empty : this.selected;
+      this.place(at, channel.key);
+    },
+    place(at, key) {
+      const tiles = this.tiles.slice();
+      const before = key ? tiles.indexOf(key) : -1;
+      if (before >= 0 && before !== at) tiles[before] = tiles[at] || null; // dropped from another tile: they change places
+      tiles[at] = key;
+      this.tiles = tiles;
+      this.selected = at;
+      this.isArranged = true;
+      this.saveWall();
+    },
+    resize(size) {
+      this.size = size;
+      if (size === 1 && this.selected > 0 && this.tiles[this.selected]) {
+        // One tile: the selected camera is the one to enlarge.
+        const tiles = this.tiles.slice();
+        [tiles[0], tiles[this.selected]] = [tiles[this.selected], tiles[0]];
+        this.tiles = tiles;
+      }
+      if (this.selected >= size) this.selected = 0;
+      this.saveWall();
+    },
+    saveWall() {
+      stored.save("wall", { size: this.size, tiles: Array.from(this.tiles, (key) => key || null), isArranged: this.isArranged });
+    },
+    show(view) {
+      if (view === "playback" && !this.playbackKey) this.playbackKey = this.tiles[this.selected] || null;
+      this.view = view;
+      this.saveAddress();
+    },
+    openPlayback(key) {
+      this.playbackKey = key;
+      this.view = "playback";
+      this.saveAddress();
+    },
+    setDate(date) {
+      this.date = date;
+      this.saveAddress();
+    },
+    saveAddress() {
+      const query = this.view === "playback" ? { view: "playback", ...(this.playbackKey && { channel: this.playbackKey }), date: this.date } : {};
+      const text = new URLSearchParams(query).toString();
+      history.replaceState(history.state, "", text ? `?${text}` : location.pathname);
+    },
+    async refreshCounts() {
+      if (!this.may("health.view")) return;
+      this.overview = await api.call("GET", "/overview").catch(() => this.overview);
+    },
+    switchLanguage() {
+      this.lang = this.lang === "zh" ? "en" : "zh";
+      document.cookie = `tongshi_language=${this.lang}; path=/; max-age=31536000; samesite=lax`;
+      document.documentElement.lang = this.lang === "zh" ? "zh-CN" : "en";
+      document.title = this.t("title");
+    },
+    async logOut() {
+      await api.call("POST", "/logout").catch(() => {});
+      this.leave();
+    },
+    leave() {
+      location.assign(`${window.path_prefix || ""}/login`);
+    },
+    say(text) {
+      clearTimeout(this.forget);
+      this.message = text;
+      this.forget = setTimeout(() => (this.message = ""), MESSAGE_MS);
+    },
+  },
+};

@@ -1,0 +1,139 @@
+"""The live side of devices and media, in the words of the API (``console/api/ports.py``)."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from media.session import MediaPlane, MediaSession, SessionStats
+
+from catalog.model import ChannelKey, Device
+from console.api.ports import CatalogSyncOutcome, Hold, Presence, StreamFigures
+from media import snapshot
+from sipserver.devices.errors import InviteEnded
+from sipserver.devices.invite import StreamHold
+from sipserver.devices.presence import DevicePresence
+from sipserver.devices.service import DeviceService
+
+
+class RoomHold:
+    """A claim on a stream. After the stream is lost it answers with nothing rather than an error."""
+
+    def __init__(self, hold: StreamHold, devices: DeviceService) -> None:
+        self._hold = hold
+        self._devices = devices
+        # Kept: the viewers must be cut off even when the invite has given its session back already.
+        self._session: MediaSession = hold.session
+
+    @property
+    def lost(self) -> asyncio.Event:
+        return self._hold.lost
+
+    def grant(self, tag: str, ttl_s: float) -> Mapping[str, str]:
+        return self._session.grant(tag, ttl_s)
+
+    def revoke(self, tag: str) -> None:
+        self._session.revoke(tag)
+
+    def viewers_of(self, tag: str) -> int:
+        return self._session.viewers_of(tag)
+
+    def figures(self) -> StreamFigures:
+        return figures_of(self._session)
+
+    async def jpeg(self, max_width: int | None) -> bytes:
+        return await snapshot.jpeg(self._session, max_width=max_width)
+
+    async def release(self, *, at_once: bool = False) -> None:
+        await self._hold.release()
+        view = self._devices.invites.get(self._hold.key)
+        if at_once and view is not None and not view.holders:
+            self._devices.invites.stop(self._hold.key)
+
+
+class RoomStreams:
+    """Devices and media together."""
+
+    def __init__(
+        self, devices: DeviceService, media: MediaPlane, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._devices = devices
+        self._media = media
+        self._clock = clock
+
+    async def hold(self, key: ChannelKey, purpose: str, tag: str) -> Hold:
+        held = await self._devices.invites.hold(key, purpose, tag=tag)
+        try:
+            return RoomHold(held, self._devices)
+        except InviteEnded:
+            await held.release()
+            raise
+
+    def figures(self) -> Mapping[ChannelKey, StreamFigures]:
+        found: dict[ChannelKey, StreamFigures] = {}
+        for invite in self._devices.invites.snapshot():
+            session = self._media.sessions.get(invite.session_id or "")
+            if session is not None and invite.state.is_established:
+                found[invite.key] = figures_of(session)
+        return found
+
+    async def sync_catalog(self, device_id: str) -> CatalogSyncOutcome:
+        result = await self._devices.sync_catalog(device_id)
+        return CatalogSyncOutcome(stored=result.items, complete=result.complete, announced=result.sum_num)
+
+    def device_changed(self, device: Device) -> None:
+        self._devices.device_changed(device)
+
+    def presence(self, device_id: str) -> Presence | None:
+        view = self._devices.presence.get(device_id)
+        return None if view is None else _presence(view, self._clock(), datetime.now(UTC))
+
+    def presences(self) -> Mapping[str, Presence]:
+        now, now_time = self._clock(), datetime.now(UTC)
+        return {view.device_id: _presence(view, now, now_time) for view in self._devices.presence.snapshot()}
+
+
+def figures_of(session: MediaSession) -> StreamFigures:
+    """One reception as it is now."""
+    stats = session.stats()
+    return StreamFigures(
+        session_id=session.session_id,
+        transport=stats.transport,
+        ssrc=stats.ssrc,
+        source=stats.source,
+        packets=stats.packets,
+        received_bytes=stats.bytes,
+        lost=stats.lost,
+        reordered=stats.reordered,
+        duplicates=stats.duplicates,
+        packet_loss_ratio=_loss_ratio(stats),
+        jitter_ms=stats.jitter_ms,
+        fps=stats.fps,
+        bitrate_bps=stats.bitrate_bps,
+        gop_s=stats.gop_s,
+        keyframe_age_s=stats.keyframe_age_s,
+        silence_s=stats.silence_s,
+        video_codec=stats.codec,
+        width=stats.width or 0,
+        height=stats.height or 0,
+        audio_codec=stats.audio_codec,
+        readers=session.readers,
+        viewers=session.viewers,
+    )
+
+
+def _presence(view: DevicePresence, now: float, now_time: datetime) -> Presence:
+    heard_at = view.last_keepalive_at
+    return Presence(
+        online=view.online,
+        transport=view.transport.value if view.transport is not None else None,
+        remote=f"{view.remote[0]}:{view.remote[1]}" if view.remote is not None else None,
+        edition=view.edition.value,
+        last_seen_time=now_time - timedelta(seconds=max(0.0, now - view.last_seen_at)),
+        keepalive_age_s=None if heard_at is None else max(0.0, now - heard_at),
+    )
+
+
+def _loss_ratio(stats: SessionStats) -> float:
+    expected = stats.packets + stats.lost
+    return stats.lost / expected if expected else 0.0
