@@ -1,0 +1,13 @@
+"""The ways out of a session: one module each, and the table of all of them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from media.outputs import fmp4
+from media.outputs.output import Output
+
+OUTPUTS: Final[Mapping[str, Output]] = {
+    "fmp4_ws": fmp4.OVER_WEBSOCKET,
+    "fmp4_http": fmp4.OVER_HTTP,
+}
+"""Name in the API to way out; read from top to bottom, the first is the default player's."""

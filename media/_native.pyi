@@ -1,0 +1,134 @@
+"""The compiled data plane (``media/native``). Only ``media.engine`` imports it."""
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any, Literal, TypedDict, final
+
+__version__: str
+
+class NativeError(Exception):
+    """``args`` are (kind, message, errno); kinds: ``media/native/plane/src/error.rs``, and ``panic``."""
+
+    args: tuple[str, str, int]
+
+class Settings(TypedDict):
+    output_host: str
+    output_port: int
+    threads: int
+    url_key: bytes
+    nap_us: int
+    receive_buffer_bytes: int
+    reorder_packets: int
+    reorder_us: int
+    gop_bytes: int
+    gop_pictures: int
+    audio_wait_us: int
+    silence_us: int
+    relock_us: int
+    ssrc_window_us: int
+    max_viewers: int
+    viewer_queue_bytes: int
+    viewer_stuck_us: int
+    request_deadline_us: int
+    viewer_send_buffer_bytes: int
+    recorder_queue_bytes: int
+    recorder_fragment_us: int
+
+class Audio(TypedDict):
+    codec: str
+    sample_rate: int
+    channels: int
+
+class Info(TypedDict):
+    codec: str
+    width: int
+    height: int
+    audio: Audio | None
+    mime: str
+
+class Snapshot(TypedDict):
+    session_id: str
+    transport: str
+    port: int
+    info: Info | None
+    viewers: int
+    recorders: int
+    packets: int
+    bytes: int
+    expected: int
+    lost: int
+    reordered: int
+    duplicates: int
+    late: int
+    resets: int
+    malformed: int
+    rtcp: int
+    wrong_ssrc: int
+    stranger: int
+    jitter_us: int
+    packs: int
+    access_units: int
+    keyframes: int
+    dropped_damaged: int
+    dropped_before_keyframe: int
+    audio_frames: int
+    fps: float
+    bitrate_bps: int
+    gop_pictures: int
+    gop_us: int
+    keyframe_age_s: float | None
+    silence_s: float
+    age_s: float
+    framing: str
+    framing_resyncs: int
+    framing_skipped_bytes: int
+    connections: int
+    source: str | None
+    ssrc: int | None
+    ssrc_mismatch: bool
+    unsupported: str | None
+    receive_buffer_bytes: int
+
+@final
+class Plane:
+    def __new__(cls, settings: Settings) -> Plane: ...
+    def address(self) -> tuple[str, int]: ...
+    def fact_fd(self) -> int: ...
+    def drain_facts(self) -> tuple[list[tuple[str, str, dict[str, Any]]], int]: ...
+    def open_session(
+        self,
+        session_id: str,
+        transport: Literal["udp", "tcp_passive"],
+        host: str,
+        port: int,
+        ssrc: int | None,
+        strict_ssrc: bool,
+    ) -> int: ...
+    def expect_ssrc(self, session_id: str, ssrc: int) -> None: ...
+    def snapshot(self, session_id: str) -> Snapshot: ...
+    def snapshots(self) -> list[Snapshot]: ...
+    def keyframe(self, session_id: str) -> tuple[str, bytes] | None: ...
+    def attach_recorder(
+        self,
+        session_id: str,
+        recorder_id: str,
+        *,
+        run: str,
+        directory: str | PathLike[str],
+        segment_us: int,
+        fragment_us: int,
+        metadata: bytes,
+        first_number: int,
+    ) -> None: ...
+    def detach_recorder(self, session_id: str, recorder_id: str) -> None: ...
+    def revoke(self, session_id: str, tag: str) -> None: ...
+    def allow(self, session_id: str, tag: str) -> None: ...
+    def close_session(self, session_id: str, reason: str) -> None: ...
+    def close(self) -> None: ...
+
+def ingest_packets(
+    packets: Sequence[bytes], *, ordered: bool = False, times_us: Sequence[int] | None = None
+) -> tuple[list[dict[str, Any]], dict[str, int]]: ...
+def frame_chunks(
+    chunks: Sequence[bytes], *, ssrc: int | None = None
+) -> tuple[list[bytes], dict[str, Any]]: ...

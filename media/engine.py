@@ -1,0 +1,219 @@
+"""The face of the data plane: the only module that imports ``media._native``.
+
+It turns refusals into the room's errors and hands facts to one callback on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from media import _native  # noqa: TID251  (this is the face)
+from media.errors import EngineError, ListenFailed, MediaError, PlaneClosed, PortUnavailable, SessionClosed
+from media.settings import MediaSettings
+
+logger = logging.getLogger(__name__)
+
+NativeTransport = Literal["udp", "tcp_passive"]
+FactSink = Callable[[str, str, Mapping[str, Any]], None]
+"""Takes session id, kind and values of one fact."""
+
+_CLOSED: Final = {"unknown_session": "it ended", "closed": "the data plane is closed"}
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except _native.NativeError as error:
+        raise _error_of(error) from None
+
+
+def _error_of(error: _native.NativeError) -> MediaError:
+    kind, message, errno = error.args
+    if kind == "address_in_use":
+        return PortUnavailable(message)
+    if kind in _CLOSED:
+        return SessionClosed(_CLOSED[kind])
+    return EngineError(message, kind, errno)
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
+def native_settings(settings: MediaSettings, url_key: bytes) -> _native.Settings:
+    """The settings in the units of the data plane."""
+    return {
+        "output_host": settings.host,
+        "output_port": settings.port,
+        "threads": settings.thread_count,
+        "url_key": url_key,
+        "nap_us": round(settings.nap_ms * 1000),
+        "receive_buffer_bytes": settings.receive_buffer_bytes,
+        "reorder_packets": settings.reorder_packets,
+        "reorder_us": round(settings.reorder_ms * 1000),
+        "gop_bytes": settings.gop_cache_bytes,
+        "gop_pictures": settings.gop_cache_pictures,
+        "audio_wait_us": _microseconds(settings.audio_wait_s),
+        "silence_us": _microseconds(settings.silence_s),
+        "relock_us": _microseconds(settings.relock_s),
+        "ssrc_window_us": _microseconds(settings.ssrc_window_s),
+        "max_viewers": settings.viewers_max,
+        "viewer_queue_bytes": settings.viewer_queue_bytes,
+        "viewer_stuck_us": _microseconds(settings.viewer_stuck_s),
+        "request_deadline_us": _microseconds(settings.request_deadline_s),
+        "viewer_send_buffer_bytes": settings.viewer_send_buffer_bytes,
+        "recorder_queue_bytes": settings.recorder_queue_bytes,
+        "recorder_fragment_us": _microseconds(settings.recorder_fragment_s),
+    }
+
+
+class Engine:
+    """One data plane: its threads run between :meth:`open` and :meth:`close`."""
+
+    def __init__(self, settings: MediaSettings, url_key: bytes, sink: FactSink) -> None:
+        self._settings = settings
+        self._url_key = url_key
+        self._sink = sink
+        self._plane: _native.Plane | None = None
+        self.facts_lost = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._plane is not None
+
+    @property
+    def _native_plane(self) -> _native.Plane:
+        if self._plane is None:
+            raise PlaneClosed("the media room is not open")
+        return self._plane
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where viewers connect; the real port."""
+        return self._native_plane.address()
+
+    def open(self) -> None:
+        """Start the threads; facts come on the running event loop.
+
+        Raises:
+            ListenFailed: the viewers' address is taken or not ours.
+        """
+        if self._plane is not None:
+            raise EngineError("the data plane is open already", "bad_argument")
+        where = f"media listener {self._settings.host}:{self._settings.port}"
+        try:
+            plane = _native.Plane(native_settings(self._settings, self._url_key))
+        except _native.NativeError as error:
+            kind, message, errno = error.args
+            if kind in {"address_in_use", "system", "bad_argument"}:
+                raise ListenFailed(f"{where}: {message}", errno) from None
+            raise _error_of(error) from None
+        asyncio.get_running_loop().add_reader(plane.fact_fd(), self.dispatch)
+        self._plane = plane
+
+    async def close(self) -> None:
+        """End all sessions, join all threads, and hand over the last facts."""
+        plane = self._plane
+        if plane is None:
+            return
+        try:
+            await asyncio.to_thread(plane.close)
+        finally:
+            asyncio.get_running_loop().remove_reader(plane.fact_fd())
+            self.dispatch()
+            self._plane = None
+
+    def dispatch(self) -> None:
+        """Hand over what waits. A sink that fails costs its fact, not the others."""
+        if self._plane is None:
+            return
+        facts, lost = self._plane.drain_facts()
+        if lost:
+            self.facts_lost += lost
+            logger.error("%d facts of the data plane were lost: the event loop was busy too long", lost)
+        for kind, session_id, values in facts:
+            try:
+                self._sink(session_id, kind, values)
+            except Exception:
+                logger.exception("fact %s of media session %s was not understood", kind, session_id)
+
+    def open_session(self, session_id: str, transport: NativeTransport, port: int, ssrc: int | None) -> int:
+        """Bind the port and receive.
+
+        Raises:
+            PortUnavailable: the port, or the one after it, is taken.
+        """
+        settings = self._settings
+        with _translated():
+            return self._native_plane.open_session(
+                session_id, transport, settings.reception_host, port, ssrc, settings.strict_ssrc
+            )
+
+    def expect_ssrc(self, session_id: str, ssrc: int) -> None:
+        with _translated():
+            self._native_plane.expect_ssrc(session_id, ssrc)
+
+    def snapshot(self, session_id: str) -> _native.Snapshot:
+        with _translated():
+            return self._native_plane.snapshot(session_id)
+
+    def snapshots(self) -> list[_native.Snapshot]:
+        if self._plane is None:
+            return []
+        with _translated():
+            return self._plane.snapshots()
+
+    def keyframe(self, session_id: str) -> tuple[str, bytes] | None:
+        with _translated():
+            return self._native_plane.keyframe(session_id)
+
+    def attach_recorder(
+        self, session_id: str, recorder_id: str, directory: Path, run: str, segment_s: float, metadata: bytes
+    ) -> None:
+        with _translated():
+            self._native_plane.attach_recorder(
+                session_id,
+                recorder_id,
+                run=run,
+                directory=directory,
+                segment_us=_microseconds(segment_s),
+                fragment_us=_microseconds(self._settings.recorder_fragment_s),
+                metadata=metadata,
+                first_number=1,
+            )
+
+    def detach_recorder(self, session_id: str, recorder_id: str) -> None:
+        with _translated():
+            self._native_plane.detach_recorder(session_id, recorder_id)
+
+    def revoke(self, session_id: str, tag: str) -> None:
+        with _translated():
+            self._native_plane.revoke(session_id, tag)
+
+    def allow(self, session_id: str, tag: str) -> None:
+        with _translated():
+            self._native_plane.allow(session_id, tag)
+
+    async def close_session(self, session_id: str, reason: str) -> None:
+        """End a session; its port is free when this returns."""
+        plane = self._native_plane
+        with _translated():
+            await asyncio.to_thread(plane.close_session, session_id, reason)
+
+
+def ingest_packets(
+    packets: Sequence[bytes], *, ordered: bool = False, times_us: Sequence[int] | None = None
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Run RTP packets through the native reception without sockets: its events and counters (for tests)."""
+    return _native.ingest_packets(packets, ordered=ordered, times_us=times_us)
+
+
+def frame_chunks(chunks: Sequence[bytes], *, ssrc: int | None = None) -> tuple[list[bytes], dict[str, Any]]:
+    """Run the pieces of a TCP connection through the native framer: packets and counters (for tests)."""
+    return _native.frame_chunks(chunks, ssrc=ssrc)

@@ -1,0 +1,295 @@
+"""One reception: what its owner may ask, and what the data plane says of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from media.errors import LocalViolation, PlaneClosed, SessionClosed, UnknownRecorder
+from media.evidence import verdict
+from media.facts import (
+    RECORDER_FACTS,
+    RecorderDetached,
+    RecorderFact,
+    RecorderFailed,
+    RecorderGap,
+    SegmentClosed,
+    StreamInfo,
+)
+from media.outputs import OUTPUTS
+from media.stats import SessionStats
+from media.views import stats_of
+
+if TYPE_CHECKING:
+    from media.session import MediaPlane
+
+logger = logging.getLogger(__name__)
+
+_TAG: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_RUN: Final = re.compile(r"[0-9a-f]{1,64}")
+
+
+class MediaTransport(StrEnum):
+    """How a device sends: RTP over UDP, or over a TCP connection that it opens to us."""
+
+    UDP = "UDP"
+    TCP_PASSIVE = "TCP_PASSIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """A picture that can be decoded alone: parameter sets and key frame as an Annex B byte stream."""
+
+    codec: str
+    annexb: bytes
+
+
+class MediaSession:
+    """One reception. Made by :meth:`MediaPlane.open_session`; its port listens from then on."""
+
+    def __init__(
+        self, plane: MediaPlane, session_id: str, transport: MediaTransport, port: int, label: str
+    ) -> None:
+        self.session_id: Final = session_id
+        self.transport: Final = transport
+        self.port: Final = port
+        self.label: Final = label
+        self.info: StreamInfo | None = None
+        self.is_silent = False
+        self.close_reason: str | None = None
+        self.on_silence: Callable[[bool], None] | None = None
+        """Called with True when packets stop, with False when they come again."""
+        self.on_change: Callable[[StreamInfo], None] | None = None
+        """Called when the stream starts and when codec, size or sound change."""
+        self.on_closed: Callable[[str], None] | None = None
+        """Called once with the reason, also when the data plane gave the session up."""
+        self._plane = plane
+        self._started: asyncio.Future[StreamInfo] = asyncio.get_running_loop().create_future()
+        self._viewers: Counter[str] = Counter()
+        self._recorders: dict[str, Callable[[RecorderFact], None]] = {}
+        self._last_stats: SessionStats | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        return self.close_reason is not None
+
+    @property
+    def viewers(self) -> int:
+        """Connections that watch now."""
+        return self._viewers.total()
+
+    @property
+    def readers(self) -> int:
+        """Viewers and recorders."""
+        return self.viewers + len(self._recorders)
+
+    def expect_ssrc(self, ssrc: int) -> None:
+        """The answer named its SSRC: from now on it is the agreed one."""
+        if not self.is_closed:
+            self._plane.engine.expect_ssrc(self.session_id, ssrc)
+
+    async def wait_first_keyframe(self, timeout_s: float) -> StreamInfo:
+        """Wait until viewers can start.
+
+        Raises:
+            NoMedia, WrongSsrc, NoPackHeader, NoKeyframe: nothing came in time; the class is what the counters
+                say, the text has their numbers.
+            SessionClosed: the session ended meanwhile.
+        """
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._started), timeout_s)
+        except TimeoutError:
+            raise verdict(self.stats(), timeout_s) from None
+
+    def stats(self) -> SessionStats:
+        """Counters and gauges now; after the end, those of the end."""
+        if not self.is_closed:
+            try:
+                native = self._plane.engine.snapshot(self.session_id)
+            except (SessionClosed, PlaneClosed):
+                pass
+            else:
+                self._last_stats = stats_of(native, self.label, self.transport.value)
+        if self._last_stats is None:
+            raise SessionClosed(self.close_reason or "the media room is closed")
+        return self._last_stats
+
+    def grant(self, tag: str, ttl_s: float | None = None, *, host: str | None = None) -> dict[str, str]:
+        """URLs for one viewer or a group of them, by name of the way out (``fmp4_ws``, ``fmp4_http``).
+
+        Args:
+            tag: names the grant in :meth:`revoke` and :meth:`viewers_of`; letters, digits and ``._~-``.
+            ttl_s: how long they open connections; open connections stay. Default: the setting.
+            host: as the viewer reaches us; default: the setting, else the listener's address.
+        """
+        if _TAG.fullmatch(tag) is None:
+            raise LocalViolation(f"tag {tag!r} is not 1 to 128 letters, digits or ._~-")
+        self._check_open()
+        self._plane.engine.allow(self.session_id, tag)
+        expires = int(time.time() + (self._plane.settings.url_ttl_s if ttl_s is None else ttl_s) + 0.999)
+        authority = self._plane.authority(host)
+        return {
+            name: output.url(authority, self.session_id, tag, expires, self._plane.url_key)
+            for name, output in OUTPUTS.items()
+        }
+
+    def revoke(self, tag: str) -> None:
+        """Disconnect the viewers of a grant; its URLs open nothing any more."""
+        if not self.is_closed:
+            self._plane.engine.revoke(self.session_id, tag)
+
+    def viewers_of(self, tag: str) -> int:
+        """Connections that watch by this grant now."""
+        return self._viewers[tag]
+
+    def keyframe(self) -> Keyframe | None:
+        """The newest key frame, if there was one."""
+        if self.is_closed:
+            return None
+        found = self._plane.engine.keyframe(self.session_id)
+        return None if found is None else Keyframe(*found)
+
+    def attach_recorder(
+        self,
+        recorder_id: str,
+        directory: Path,
+        *,
+        segment_s: float = 60.0,
+        metadata: bytes,
+        on_fact: Callable[[RecorderFact], None],
+    ) -> None:
+        """Record into ``directory`` (it exists) from the newest key frame on.
+
+        Files are named ``<run>-<6 digits>.mp4``: the run is ``recorder_id`` when that is lower-case hex, else
+        random. ``on_fact`` is called on the event loop; the last fact is ``RecorderDetached`` or
+        ``RecorderFailed``, and may come after the session's end.
+        """
+        self._check_open()
+        if recorder_id in self._recorders:
+            raise LocalViolation(f"recorder {recorder_id!r} is attached already")
+        run = recorder_id if _RUN.fullmatch(recorder_id) else secrets.token_hex(8)
+        self._plane.engine.attach_recorder(self.session_id, recorder_id, directory, run, segment_s, metadata)
+        self._recorders[recorder_id] = on_fact
+
+    def detach_recorder(self, recorder_id: str) -> None:
+        """End a recording. Nothing happens when it has ended by itself; its last facts follow."""
+        if recorder_id in self._recorders and not self.is_closed:
+            self._plane.engine.detach_recorder(self.session_id, recorder_id)
+
+    async def close(self, reason: str) -> None:
+        """End the reception: viewers are told, files are closed, the port rests. Once is enough."""
+        await self._plane.close_session(self, reason)
+
+    async def jpeg(self, max_width: int | None = None) -> bytes:
+        """The newest key frame as a JPEG; see ``media.snapshot``."""
+        keyframe = self.keyframe()
+        found = None if keyframe is None else (keyframe.codec, keyframe.annexb)
+        return await self._plane.snapshots.jpeg(found, max_width)
+
+    # -- facts of the data plane, on the event loop
+
+    def _check_open(self) -> None:
+        if self.close_reason is not None:
+            raise SessionClosed(self.close_reason)
+
+    def take_fact(self, kind: str, values: Mapping[str, Any]) -> None:
+        if kind in RECORDER_FACTS:
+            self._take_recorder_fact(RECORDER_FACTS[kind](values))
+        elif (take := _FACTS.get(kind)) is not None:
+            take(self, values)
+
+    def _take_recorder_fact(self, fact: RecorderFact) -> None:
+        on_fact = self._recorders.get(fact.recorder_id)
+        if on_fact is None:
+            raise UnknownRecorder(f"{fact} is about no recorder of ours")
+        totals = self._plane.totals
+        if isinstance(fact, SegmentClosed):
+            totals.segments_closed += 1
+        elif isinstance(fact, RecorderGap):
+            totals.recorder_gaps += 1
+        elif isinstance(fact, RecorderFailed):
+            totals.recorder_failures += 1
+            logger.error("recorder %s failed: %s", fact.recorder_id, fact.message, extra=self.fields())
+        if isinstance(fact, RecorderFailed | RecorderDetached):
+            del self._recorders[fact.recorder_id]
+        on_fact(fact)
+
+    def _media_started(self, values: Mapping[str, Any]) -> None:
+        self._describe(values)
+        if self.info is not None and not self._started.done():
+            self._started.set_result(self.info)
+
+    def _describe(self, values: Mapping[str, Any]) -> None:
+        self.info = StreamInfo.from_native(values["info"])
+        if self.on_change is not None:
+            self.on_change(self.info)
+
+    def _silence(self, is_silent: bool) -> None:
+        self.is_silent = is_silent
+        if self.on_silence is not None:
+            self.on_silence(is_silent)
+
+    def _viewer_opened(self, values: Mapping[str, Any]) -> None:
+        self._viewers[values["tag"]] += 1
+        self._plane.totals.viewers_opened += 1
+
+    def _viewer_closed(self, values: Mapping[str, Any]) -> None:
+        tag, totals = values["tag"], self._plane.totals
+        self._viewers[tag] -= 1
+        if self._viewers[tag] <= 0:
+            del self._viewers[tag]
+        totals.viewers_closed += 1
+        totals.viewer_bytes += values["sent_bytes"]
+        totals.viewer_fragments_skipped += values["skipped"]
+        totals.by_reason[values["reason"]] = totals.by_reason.get(values["reason"], 0) + 1
+
+    def _wrong_ssrc(self, values: Mapping[str, Any]) -> None:
+        logger.warning(
+            "port %d expects SSRC %010d and gets %010d (%s)",
+            self.port,
+            values["expected"],
+            values["received"],
+            "taken" if values["accepted"] else "not taken yet",
+            extra=self.fields(),
+        )
+
+    def _failed(self, values: Mapping[str, Any]) -> None:
+        logger.error("data plane gave up media session: %s", values["message"], extra=self.fields())
+        self._plane.give_up(self, f"internal error: {values['message']}")
+
+    def ended(self, reason: str) -> None:
+        if self.close_reason is not None:
+            return
+        self.close_reason = reason
+        if not self._started.done():
+            self._started.set_exception(SessionClosed(reason))
+            self._started.exception()  # whoever waits hears it; nobody has to
+        if self.on_closed is not None:
+            self.on_closed(reason)
+
+    def is_drained(self) -> bool:
+        return not self._recorders and not self._viewers
+
+    def fields(self) -> dict[str, str]:
+        return {"stream": self.session_id, "label": self.label}
+
+
+_FACTS: Final[Mapping[str, Callable[[MediaSession, Mapping[str, Any]], None]]] = {
+    "media_started": MediaSession._media_started,
+    "config_changed": MediaSession._describe,
+    "silence_began": lambda session, _: session._silence(True),
+    "silence_ended": lambda session, _: session._silence(False),
+    "viewer_opened": MediaSession._viewer_opened,
+    "viewer_closed": MediaSession._viewer_closed,
+    "wrong_ssrc": MediaSession._wrong_ssrc,
+    "session_failed": MediaSession._failed,
+}

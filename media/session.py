@@ -1,0 +1,231 @@
+"""The receiving sessions of this process: opened, looked up, closed; one publisher, many readers each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from media.engine import Engine, NativeTransport
+from media.errors import EngineError, MediaError, PlaneClosed, PortUnavailable, SessionClosed
+from media.facts import (
+    AudioInfo,
+    RecorderDetached,
+    RecorderFact,
+    RecorderFailed,
+    RecorderGap,
+    SegmentClosed,
+    SegmentGrown,
+    SegmentOpened,
+    StreamInfo,
+)
+from media.ports import PortPool
+from media.reception import Keyframe, MediaSession, MediaTransport
+from media.settings import MediaSettings, parse_port_range
+from media.snapshot import SnapshotDesk
+from media.stats import PlaneTotals, SessionStats
+from media.views import stats_of
+
+__all__ = [
+    "AudioInfo",
+    "Keyframe",
+    "MediaPlane",
+    "MediaSession",
+    "MediaTransport",
+    "RecorderDetached",
+    "RecorderFact",
+    "RecorderFailed",
+    "RecorderGap",
+    "SegmentClosed",
+    "SegmentGrown",
+    "SegmentOpened",
+    "SessionStats",
+    "StreamInfo",
+]
+
+logger = logging.getLogger(__name__)
+
+PORT_ATTEMPTS: Final = 50
+"""Ports of other programs that are passed over before giving up."""
+WILDCARD_HOSTS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
+
+_NATIVE: Final[Mapping[MediaTransport, NativeTransport]] = {
+    MediaTransport.UDP: "udp",
+    MediaTransport.TCP_PASSIVE: "tcp_passive",
+}
+
+
+class MediaPlane:
+    """All sessions of this process, their ports and their viewers' listener."""
+
+    def __init__(self, settings: MediaSettings) -> None:
+        self.settings: Final = settings
+        self.url_key: Final = secrets.token_bytes(32)
+        self.engine: Final = Engine(settings, self.url_key, self._take_fact)
+        self.totals: Final = PlaneTotals()
+        self.snapshots: Final = SnapshotDesk(settings, self.totals)
+        self._ports: Final = PortPool(*parse_port_range(settings.rtp_ports), settings.port_cool_down_s)
+        self._sessions: Final[dict[str, MediaSession]] = {}
+        self._ending: Final[dict[str, MediaSession]] = {}
+        self._buffer_checked = False
+
+    @property
+    def sessions(self) -> Mapping[str, MediaSession]:
+        """Open sessions by id."""
+        return self._sessions
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The listener for viewers; the real port."""
+        return self.engine.address
+
+    def authority(self, host: str | None = None) -> str:
+        """``host:port`` for URLs."""
+        bound, port = self.address
+        chosen = host or self.settings.advertised_host or ("127.0.0.1" if bound in WILDCARD_HOSTS else bound)
+        return f"[{chosen}]:{port}" if ":" in chosen else f"{chosen}:{port}"
+
+    async def open(self) -> None:
+        """Start the data plane.
+
+        Raises:
+            ListenFailed: the viewers' address is taken or not ours.
+        """
+        self.engine.open()
+        host, port = self.address
+        logger.info("media open: viewers at %s:%d, receive ports %s", host, port, self.settings.rtp_ports)
+
+    async def close(self) -> None:
+        """End all sessions and join all threads. A second call does nothing."""
+        if not self.engine.is_open:
+            return
+        for session in list(self._sessions.values()):
+            await self.close_session(session, "server stopping")
+        await self.engine.close()
+        self.snapshots.close()
+        logger.info(
+            "media closed: %d sessions, %d viewers", self.totals.sessions_opened, self.totals.viewers_opened
+        )
+
+    async def open_session(self, *, transport: MediaTransport, ssrc: int | None, label: str) -> MediaSession:
+        """Open a receive port.
+
+        Args:
+            ssrc: as agreed in the offer; None takes any.
+            label: for logs and statistics.
+
+        Raises:
+            NoPortFree: every port of the range is taken, resting, or held by other programs.
+            EngineError: the system refused something else.
+        """
+        if not self.engine.is_open:
+            raise PlaneClosed("the media room is not open")
+        session_id = secrets.token_hex(16)
+        port = self._bind(session_id, transport, ssrc)
+        session = MediaSession(self, session_id, transport, port, label)
+        self._sessions[session_id] = session
+        self.totals.sessions_opened += 1
+        self._check_buffer(session)
+        logger.info("media session open: port %d %s", port, transport.value, extra=session.fields())
+        return session
+
+    async def close_session(self, session: MediaSession, reason: str) -> None:
+        """See :meth:`MediaSession.close`."""
+        if self._sessions.pop(session.session_id, None) is None:
+            return
+        stats = session.stats()
+        self._ending[session.session_id] = session
+        try:
+            await self.engine.close_session(session.session_id, reason)
+        except (SessionClosed, PlaneClosed):
+            pass  # the data plane was quicker
+        finally:
+            self._account(session, stats, reason)
+        self.engine.dispatch()
+
+    def give_up(self, session: MediaSession, reason: str) -> None:
+        """The data plane lost this session: nothing to close but what is kept here."""
+        if self._sessions.pop(session.session_id, None) is None:
+            return
+        stats = session.stats()
+        self._ending[session.session_id] = session
+        self._account(session, stats, reason)
+        asyncio.get_running_loop().create_task(self._forget(session.session_id), name="forget media session")
+
+    def snapshot(self) -> list[SessionStats]:
+        """All open sessions now."""
+        rows = {native["session_id"]: native for native in self.engine.snapshots()}
+        return [
+            stats_of(rows[session_id], session.label, session.transport.value)
+            for session_id, session in self._sessions.items()
+            if session_id in rows
+        ]
+
+    # -- inside
+
+    def _bind(self, session_id: str, transport: MediaTransport, ssrc: int | None) -> int:
+        for _ in range(PORT_ATTEMPTS):
+            port = self._ports.allocate(time.monotonic())
+            try:
+                return self.engine.open_session(session_id, _NATIVE[transport], port, ssrc)
+            except PortUnavailable as error:
+                # It rests like a used one and is tried again later.
+                self._ports.release(port, time.monotonic())
+                self.totals.ports_refused += 1
+                logger.warning("receive port %d is held by another program: %s", port, error)
+            except BaseException:
+                self._ports.release(port, time.monotonic())
+                raise
+        raise PortUnavailable(f"{PORT_ATTEMPTS} receive ports in a row are held by other programs")
+
+    def _check_buffer(self, session: MediaSession) -> None:
+        """Key frames come in bursts: a small kernel buffer means mosaic (once in the log is enough)."""
+        if self._buffer_checked or session.transport is not MediaTransport.UDP:
+            return
+        self._buffer_checked = True
+        granted, wanted = session.stats().receive_buffer_bytes, self.settings.receive_buffer_bytes
+        if granted < wanted:
+            logger.warning(
+                "the system grants %d bytes of receive buffer instead of %d: raise net.core.rmem_max",
+                granted,
+                wanted,
+            )
+
+    def _account(self, session: MediaSession, stats: SessionStats, reason: str) -> None:
+        self._ports.release(session.port, time.monotonic())
+        totals = self.totals
+        totals.sessions_closed += 1
+        totals.closed_packets += stats.packets
+        totals.closed_bytes += stats.bytes
+        totals.closed_lost += stats.lost
+        totals.closed_stranger += stats.stranger
+        totals.closed_wrong_ssrc += stats.wrong_ssrc
+        session.ended(reason)
+        logger.info(
+            "media session closed: %s; %d packets, %d lost, %.0f s",
+            reason,
+            stats.packets,
+            stats.lost,
+            stats.age_s,
+            extra=session.fields(),
+        )
+
+    async def _forget(self, session_id: str) -> None:
+        try:
+            await self.engine.close_session(session_id, "internal error")
+        except MediaError as error:
+            logger.debug("media session %s was gone: %s", session_id, error)
+
+    def _take_fact(self, session_id: str, kind: str, values: Mapping[str, Any]) -> None:
+        session = self._sessions.get(session_id) or self._ending.get(session_id)
+        self.totals.facts_lost = self.engine.facts_lost
+        if session is None:
+            if not session_id and kind == "session_failed":
+                raise EngineError(f"a thread of the data plane has died: {values['message']}")
+            return
+        session.take_fact(kind, values)
+        if session.is_closed and session.is_drained():
+            self._ending.pop(session_id, None)

@@ -1,0 +1,113 @@
+"""Settings of the media room: the table ``[media]`` of the configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from annotated_types import Ge, Le, Predicate
+
+_RANGE: Final = re.compile(r"(\d{1,5})-(\d{1,5})")
+
+
+def parse_port_range(text: str) -> tuple[int, int]:
+    """Read ``"30000-35000"``.
+
+    Raises:
+        ValueError: not two port numbers, the first even and below the second.
+    """
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no range of ports such as 30000-35000")
+    low, high = int(match[1]), int(match[2])
+    if not 1 <= low < high <= 65_535 or low % 2:
+        raise ValueError(f"{text!r}: the first port is even and below the second, which is at most 65535")
+    return low, high
+
+
+def is_port_range(text: str) -> bool:
+    """Whether ``parse_port_range`` takes it."""
+    try:
+        parse_port_range(text)
+    except ValueError:
+        return False
+    return True
+
+
+def default_threads() -> int:
+    """Two receiving threads carry hundreds of streams; a machine with one core gets one."""
+    return min(2, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """Where media comes in and goes out, and what is kept of it in memory."""
+
+    host: str = "0.0.0.0"  # noqa: S104
+    """Address of the listener for viewers."""
+    port: Annotated[int, Ge(0), Le(65535)] = 8090
+    """Port of that listener; 0: any free one."""
+    advertised_host: str = ""
+    """Host in the URLs of viewers; empty: the caller's choice, else ``host``."""
+    rtp_host: str = ""
+    """Address that receives from devices; empty: the same as ``host``."""
+    rtp_ports: Annotated[str, Predicate(is_port_range)] = "30000-35000"
+    """Range of receive ports. A stream takes an even one, and over UDP the next for RTCP."""
+    port_cool_down_s: Annotated[float, Ge(0), Le(600)] = 10.0
+    """How long a port rests after use: the device may still be sending."""
+    strict_ssrc: bool = False
+    """Refuse packets with another SSRC than agreed; off: take them after ``ssrc_window_s`` and report."""
+    ssrc_window_s: Annotated[float, Ge(0), Le(10)] = 0.5
+    relock_s: Annotated[float, Ge(0.1), Le(300)] = 3.0
+    """Silence of a stream's source after which packets from another address are taken."""
+    silence_s: Annotated[float, Ge(0.1), Le(600)] = 15.0
+    """Time without packets after which a session is reported silent."""
+
+    threads: Annotated[int, Ge(0), Le(64)] = 0
+    """Receiving threads; 0: two, or one on a machine with one core."""
+    nap_ms: Annotated[float, Ge(0), Le(50)] = 5.0
+    """Rest of a receiving thread between two wake-ups: longer costs delay, shorter costs CPU."""
+    receive_buffer_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 4 << 20
+    """Kernel buffer asked for each UDP port; a warning tells when the system grants less."""
+    reorder_packets: Annotated[int, Ge(1), Le(1024)] = 64
+    """Packets over which a late one is waited for."""
+    reorder_ms: Annotated[float, Ge(1), Le(5000)] = 200.0
+    """Longest wait for a late packet."""
+    gop_cache_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 8 << 20
+    """Largest group of pictures kept for new viewers of one stream."""
+    gop_cache_pictures: Annotated[int, Ge(1), Le(100_000)] = 1500
+    audio_wait_s: Annotated[float, Ge(0), Le(5)] = 0.5
+    """How long the first picture waits for a first piece of sound, so that both are announced together."""
+
+    viewers_max: Annotated[int, Ge(1), Le(100_000)] = 1000
+    """Connections of viewers at a time, over all streams."""
+    viewer_queue_bytes: Annotated[int, Ge(1024), Le(1 << 30)] = 4 << 20
+    """What may wait for one slow viewer before it loses pictures up to the next key frame."""
+    viewer_stuck_s: Annotated[float, Ge(0.1), Le(600)] = 15.0
+    """Time without progress after which a viewer is disconnected."""
+    viewer_send_buffer_bytes: Annotated[int, Ge(0), Le(1 << 30)] = 0
+    """Kernel buffer of a viewer's connection; 0: the system's choice."""
+    request_deadline_s: Annotated[float, Ge(0.1), Le(60)] = 5.0
+    """Time for a viewer's whole request head."""
+    url_ttl_s: Annotated[float, Ge(1), Le(86_400)] = 60.0
+    """How long a viewer's URL opens connections; open connections stay."""
+
+    recorder_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 16 << 20
+    """What may wait for the disk, for each recording, before pictures are left out."""
+    recorder_fragment_s: Annotated[float, Ge(0.04), Le(2)] = 1.0
+    """Longest piece of a recording that is written at once, and lost if the process is killed."""
+    snapshot_timeout_s: Annotated[float, Ge(0.1), Le(60)] = 5.0
+    snapshots_parallel: Annotated[int, Ge(1), Le(64)] = 2
+    """Key frames decoded at a time."""
+
+    @property
+    def reception_host(self) -> str:
+        """Where devices send to."""
+        return self.rtp_host or self.host
+
+    @property
+    def thread_count(self) -> int:
+        """Receiving threads, the default resolved."""
+        return self.threads or default_threads()

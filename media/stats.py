@@ -1,0 +1,109 @@
+"""What the media room counts: one row for each session, and totals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStats:
+    """One reception at one moment. Counters only rise."""
+
+    session_id: str
+    label: str
+    transport: str
+    port: int
+    age_s: float
+    """Since the session was opened."""
+
+    packets: int
+    """RTP packets of the locked source."""
+    bytes: int
+    """Bytes of them, RTP headers included."""
+    lost: int
+    """Packets that never came."""
+    reordered: int
+    """Packets that came after a later one and were put in order."""
+    duplicates: int
+    late: int
+    """Packets that came after they had been given up."""
+    resets: int
+    """Restarts of the sequence numbers."""
+    malformed: int
+    """Datagrams that are no RTP."""
+    rtcp: int
+    wrong_ssrc: int
+    """Packets with another SSRC than agreed or locked."""
+    stranger: int
+    """Packets, or connections, from another address than the locked one."""
+    jitter_ms: float
+    packs: int
+    """Pack headers of program streams."""
+
+    access_units: int
+    keyframes: int
+    dropped_damaged: int
+    """Pictures dropped after a loss, up to a key frame."""
+    dropped_before_keyframe: int
+    audio_frames: int
+    fps: float
+    bitrate_bps: int
+    gop_frames: int
+    """Pictures between the last two key frames."""
+    gop_s: float
+    """Time between them."""
+    keyframe_age_s: float | None
+    silence_s: float
+    """Since the last packet, or since the session was opened."""
+
+    codec: str | None
+    width: int | None
+    height: int | None
+    audio_codec: str | None
+
+    ssrc: int | None
+    """The locked SSRC."""
+    source: str | None
+    """The locked address, ``host:port``."""
+    ssrc_mismatch: bool
+    """The locked SSRC is not the agreed one."""
+    unsupported: str | None
+    """What was found in the stream and is not carried."""
+    framing: str
+    """Of TCP: ``rfc4571`` or ``interleaved``; empty before it is known."""
+    framing_resyncs: int
+    framing_skipped_bytes: int
+    connections: int
+    """TCP connections taken."""
+    receive_buffer_bytes: int
+    viewers: int
+    recorders: int
+
+
+@dataclass(slots=True)
+class PlaneTotals:
+    """Totals since the start, of this room alone."""
+
+    sessions_opened: int = 0
+    sessions_closed: int = 0
+    ports_refused: int = 0
+    """Ports that another program held."""
+    viewers_opened: int = 0
+    viewers_closed: int = 0
+    viewer_bytes: int = 0
+    """Bytes sent to viewers that have left."""
+    viewer_fragments_skipped: int = 0
+    segments_closed: int = 0
+    recorder_failures: int = 0
+    recorder_gaps: int = 0
+    snapshots: int = 0
+    snapshot_failures: int = 0
+    facts_lost: int = 0
+    closed_packets: int = 0
+    closed_bytes: int = 0
+    closed_lost: int = 0
+    """Packets, bytes and losses of sessions that are closed."""
+    closed_stranger: int = 0
+    closed_wrong_ssrc: int = 0
+    by_reason: dict[str, int] = field(default_factory=dict)
+    """Viewers closed, by reason."""
