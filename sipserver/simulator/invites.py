@@ -196,7 +196,9 @@ class Invites:
             source = await served.channel.open_source(served.media.transport, self._behaviour.with_map)
             served.source = source
             connected = await served.media.connect(
-                settings.media_connect_attempts, settings.media_connect_interval_s
+                settings.media_connect_attempts,
+                settings.media_connect_interval_s,
+                self._count_failed_connect,
             )
         except (OSError, TimeoutError) as error:
             logger.info("%s: no way for media: %s", served.channel.channel_id, error)
@@ -207,6 +209,9 @@ class Invites:
         served.sender.on_broken = lambda: self._say_goodbye(served)
         # A phase by channel spreads a fleet over the frame interval.
         self._pacer.add(served.sender, delay_s=served.ssrc % 40 / 1000)
+
+    def _count_failed_connect(self) -> None:
+        self._stats.media_connects_failed += 1
 
     def _drop(self, served: ServedInvite) -> None:
         self._served.pop(served.key, None)

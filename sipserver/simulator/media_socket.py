@@ -6,6 +6,7 @@ ordinary case), trying several times, or waits for the platform to connect (setu
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 from sipserver.gb.sdp import SessionDescription, Setup
 from sipserver.simulator.sender import SEND_BUFFER_BYTES
@@ -40,7 +41,9 @@ class MediaSocket:
         """For the answer; 9 (discard) when the device is the one that connects."""
         return 9 if self._socket is None else int(self._socket.getsockname()[1])
 
-    async def connect(self, attempts: int, interval_s: float) -> socket.socket:
+    async def connect(
+        self, attempts: int, interval_s: float, on_failure: Callable[[], None]
+    ) -> socket.socket:
         """The connected socket, which is the caller's from now on.
 
         Raises:
@@ -56,6 +59,7 @@ class MediaSocket:
             try:
                 return await self._connect_once()
             except OSError:
+                on_failure()
                 if attempt == attempts:
                     raise
                 await asyncio.sleep(interval_s)

@@ -27,4 +27,5 @@ class DeviceStats:
     invites: int = 0
     invites_refused: int = 0
     keyframes_requested: int = 0
+    media_connects_failed: int = 0
     requests: dict[str, int] = field(default_factory=dict)

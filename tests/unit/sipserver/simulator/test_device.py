@@ -1,4 +1,7 @@
-"""A simulated device against a small platform, over real sockets. GB-C028, C051, C061, C100, C102, C103, C111."""
+"""A simulated device against a small platform, over real sockets.
+
+GB-C028, C051, C061, C100, C102, C103, C111.
+"""
 
 import asyncio
 import contextlib
@@ -155,14 +158,12 @@ async def test_wrong_password_never_gets_in(platform: SmallPlatform, settings_of
     await device.stop()
 
 
-async def test_nobody_there_is_tried_again(settings_of: Make) -> None:
+async def test_nobody_there_is_tried_again(platform: SmallPlatform, settings_of: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     device = SimulatedDevice(settings_of(transport=Transport.TCP, server_port=port))
     await device.start()
-    async with asyncio.timeout(10.0):
-        while device.stats.registrations_refused < 2:
-            await asyncio.sleep(0.01)
+    await platform.until(lambda: device.stats.registrations_refused >= 2)
     await device.stop()
 
 
@@ -237,12 +238,23 @@ async def test_streams_over_udp_after_ack_until_bye(
     assert dialog is not None
     assert (await platform.bye(dialog)).status == 200
     assert device.streams == 0
+
+
+async def test_nothing_is_sent_after_bye(
+    platform: SmallPlatform, settings_of: Make, start: Start, receiver: socket.socket
+) -> None:
+    """Field lesson 9; another stream shows that time went by."""
+    device = await start(settings_of())
+    channel = device.settings.all_channel_ids[0]
+    _, dialog = await platform.invite(channel, offer_to(receiver))
+    await platform.invite(channel, replace(offer_to(receiver), ssrc="0200000002"))
+    await packets_of(receiver, 20)
+    assert dialog is not None
+    await platform.bye(dialog)
     with contextlib.suppress(BlockingIOError):
         while True:
             receiver.recv(65_536)
-    await asyncio.sleep(0.15)
-    with pytest.raises(BlockingIOError):
-        receiver.recv(65_536)
+    assert {packet.ssrc for packet in await packets_of(receiver, 20)} == {200_000_002}
 
 
 async def test_streams_over_tcp_with_the_platform_listening(
@@ -270,7 +282,7 @@ async def test_connects_only_after_several_attempts(
         port = closed.getsockname()[1]
     offer = sdp.make_offer(PLATFORM_ID, "127.0.0.1", port, "0200000001", setup=Setup.PASSIVE)
     await platform.invite(device.settings.all_channel_ids[0], offer)
-    await asyncio.sleep(0.1)
+    await platform.until(lambda: device.stats.media_connects_failed >= 2)
     with socket.create_server(("127.0.0.1", port)) as server:
         server.setblocking(False)
         await _expect_framed_pictures(server)
@@ -449,7 +461,7 @@ async def test_late_stream_sends_nothing_at_first_and_can_be_ended(
 ) -> None:
     device = await start(settings_of(faults=("late-stream",)))
     _, dialog = await platform.invite(device.settings.all_channel_ids[0], offer_to(receiver))
-    await asyncio.sleep(0.1)
+    await platform.ask("OPTIONS", device.settings.device_id)
     with pytest.raises(BlockingIOError):
         receiver.recv(65_536)
     assert device.streams == 1
@@ -465,10 +477,8 @@ async def test_late_stream_sends_nothing_at_first_and_can_be_ended(
 async def test_runners_stop_cleanly_when_cancelled(
     platform: SmallPlatform, settings_of: Make, run: Callable[[SimulatedDeviceSettings], Awaitable[None]]
 ) -> None:
-    task = asyncio.ensure_future(run(settings_of(channels=2)))
-    await platform.until(lambda: bool(platform.accepted_registrations))
-    await platform.until(lambda: platform.count("REGISTER") >= 2)
-    await asyncio.sleep(0.05)
+    task = asyncio.ensure_future(run(settings_of(channels=2, keepalive_interval_s=0.02)))
+    await platform.until(lambda: bool(platform.of_type("Keepalive")))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
