@@ -36,7 +36,7 @@ export default {
       if (this.zoom === 24) return [from, until];
       const half = (this.zoom * HOUR_MS) / 2;
       const last = this.runs.length ? this.runs[this.runs.length - 1].end : from + 12 * HOUR_MS;
-      const middle = this.head ? this.head.getTime() : Math.min(last, until);
+      const middle = this.head ? this.head.getTime() : last - half / 2;
       const start = Math.max(from, Math.min(until - 2 * half, middle - half));
       return [start, start + 2 * half];
     },
@@ -62,6 +62,18 @@ export default {
     },
     isToday() {
       return this.now > this.from.getTime() && this.now < this.until.getTime();
+    },
+  },
+  watch: {
+    from() {
+      this.isZoomed = false;
+    },
+    // The first look shows all that is there, as large as it can be.
+    runs(runs) {
+      if (this.isZoomed || !runs.length) return;
+      this.isZoomed = true;
+      const hours = (runs[runs.length - 1].end - runs[0].start) / HOUR_MS;
+      this.zoom = ZOOM_HOURS.findLast((zoom) => hours < zoom * 0.9) || ZOOM_HOURS[0];
     },
   },
   mounted() {
