@@ -150,6 +150,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     "playback.play_from": Text("从 {time} 开始播放", "Play from {time}"),
     "playback.nothing_after": Text("{time} 之后没有录像", "Nothing was recorded after {time}"),
     "playback.end": Text("已播放到最后", "This is the end of what was recorded"),
+    "playback.end_today": Text("有新录像时会自动继续。", "It goes on by itself when more is there."),
     "playback.play": Text("播放", "Play"),
     "playback.pause": Text("暂停", "Pause"),
     "playback.speed": Text("倍速", "Speed"),

@@ -4,7 +4,11 @@ import * as format from "tongshi/format.js";
 import Timeline from "tongshi/timeline.js";
 
 const REFRESH_MS = 10_000;
+const ENOUGH_MS = 3_000; // what must be there before it is worth going on
 const SPEEDS = [0.5, 1, 2, 4, 8];
+
+const isBeingWritten = (segment) => segment.complete === false;
+const hasMore = (segment, fromMs) => Date.parse(segment.end) - fromMs > ENOUGH_MS;
 
 export default {
   components: { timeline: Timeline },
@@ -35,7 +39,8 @@ export default {
           <div v-else-if="state === 'undecodable'" class="ts-notice" role="status"><q-icon name="tv_off" size="32px"></q-icon>
             <p class="ts-notice-title">{{ t('undecodable.title', { codec: codec(current.video_codec) }) }}</p>
             <p class="ts-notice-advice">{{ t('undecodable.saved', { codec: codec(current.video_codec) }) }}</p></div>
-          <div v-else-if="state === 'end'" class="ts-notice" role="status"><p class="ts-notice-title">{{ t('playback.end') }}</p></div>
+          <div v-else-if="state === 'end'" class="ts-notice is-over-picture" role="status"><p class="ts-notice-title">{{ t('playback.end') }}</p>
+            <p v-if="date === today" class="ts-notice-advice">{{ t('playback.end_today') }}</p></div>
         </div>
         <div class="ts-playback-controls">
           <button class="ts-icon" data-action="play" :disabled="!segments.length" :title="t(isPlaying ? 'playback.pause' : 'playback.play')"
@@ -149,6 +154,7 @@ export default {
       if (!segments || loading !== this.loading) return;
       this.segments = segments;
       if (this.state === "none" && segments.length) this.state = "ready";
+      if (this.state === "end") this.goOn();
     },
     turn(days) {
       const day = new Date(this.from);
@@ -173,7 +179,7 @@ export default {
     },
     prepare(video, segment) {
       video.dataset.segment = segment.segment_id;
-      video.src = api.segmentUrl(segment.segment_id);
+      video.src = `${api.segmentUrl(segment.segment_id)}?bytes=${segment.size_bytes}`;
     },
     start(video, segment, offsetS) {
       this.current = segment;
@@ -200,27 +206,46 @@ export default {
       const at = this.segments.findIndex((s) => s.segment_id === this.current.segment_id);
       return this.segments[at + 1] || null;
     },
+    // A file that is being written is opened as late as can be: it plays what it had when it was opened.
     prepareNext() {
       const next = this.next();
-      if (!next) return;
+      if (!next || isBeingWritten(next)) return;
       this.hasPrepared = true;
       this.prepare(this.videos()[1 - this.active], next);
     },
     async segmentEnded() {
-      if (!this.next()) await this.refresh(); // the one that was being written may have a successor by now
-      const next = this.current && this.next();
-      if (!next) {
-        this.state = "end";
-        return;
+      this.playedUntil = Date.parse(this.current.start) + this.videos()[this.active].currentTime * 1000;
+      await this.refresh();
+      if (this.current && this.state === "playing" && !this.goOn()) this.state = "end";
+    },
+    // The next segment, or what was added to this one since it was opened.
+    goOn() {
+      const next = this.next();
+      if (next) {
+        const isReady = !isBeingWritten(next) || hasMore(next, Date.parse(next.start));
+        return isReady && this.goOnWith(next, 0, 1 - this.active);
       }
-      const other = this.videos()[1 - this.active];
-      if (other.dataset.segment !== next.segment_id) this.prepare(other, next);
-      this.active = 1 - this.active;
-      this.start(other, next, 0);
+      const current = this.segments.find((s) => s.segment_id === this.current.segment_id);
+      if (!current || !hasMore(current, this.playedUntil)) return false;
+      return this.goOnWith(current, (this.playedUntil - Date.parse(current.start)) / 1000, this.active);
+    },
+    goOnWith(segment, offsetS, active) {
+      const video = this.videos()[active];
+      if (video.dataset.segment !== segment.segment_id || isBeingWritten(segment) || active === this.active) {
+        this.prepare(video, segment);
+      }
+      this.active = active;
+      this.start(video, segment, offsetS);
+      return true;
     },
     failed(video) {
       const code = video.error?.code;
       this.isPlaying = false;
+      if (isBeingWritten(this.current)) {
+        this.playedUntil = Date.parse(this.current.start);
+        this.state = "end"; // there was nothing to play in it yet
+        return;
+      }
       if (code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED || code === MediaError.MEDIA_ERR_DECODE) {
         this.state = "undecodable";
         return;
