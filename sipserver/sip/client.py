@@ -122,6 +122,7 @@ class ClientSide:
             self._send_cancel(transaction, now)
 
     def receive(self, response: SipResponse, flow: Flow, now: float) -> None:
+        response.read_addresses()
         method = response.cseq.method
         status = response.status
         self._stats.responses_received[method if method in METHODS else "OTHER", status] += 1

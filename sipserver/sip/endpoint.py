@@ -7,7 +7,7 @@ The user calls ``receive``, ``handle_timer``, ``send`` and so on, and after each
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from sipserver.sip.client import ClientSide, ClientTransaction
 from sipserver.sip.errors import MalformedMessage
@@ -82,8 +82,8 @@ class Endpoint:
                 continue
             if isinstance(transaction, ServerTransaction):
                 self._server.handle_timer(transaction, timer, now)
-            elif isinstance(transaction, ClientTransaction):
-                self._client.handle_timer(transaction, timer, now)
+            else:
+                self._client.handle_timer(cast(ClientTransaction, transaction), timer, now)
         self._outbox.timers.refresh()
 
     def next_timer(self) -> float | None:

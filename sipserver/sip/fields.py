@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sipserver.sip.errors import MalformedMessage
@@ -56,14 +56,14 @@ class NameAddr(NamedTuple):
         Without angle brackets everything after the first semicolon belongs to the header
         (RFC 3261 section 20.10).
         """
-        if value.startswith("<"):
-            # The forms of nearly every To and From: <sip:...> and <sip:...>;tag=...
-            address, _, rest = value[1:].partition(">")
+        # The forms of nearly every To and From: <sip:...> and <sip:...>;tag=...
+        if value[:1] == "<":
+            address, _, rest = value.partition(">")
             if not rest:
-                return cls("", SipUri.parse(address))
+                return _plain_address(value)
             tag = rest[5:]
             if rest[:5] == ";tag=" and ";" not in tag and " " not in tag and '"' not in tag:
-                return cls("", SipUri.parse(address), {"tag": tag})
+                return cls("", SipUri.parse(address[1:]), {"tag": tag})
         display, rest = _split_display(value)
         opening = rest.find("<")
         if opening < 0:
@@ -85,6 +85,12 @@ class NameAddr(NamedTuple):
 
     def __str__(self) -> str:
         return self.serialize()
+
+
+@lru_cache(maxsize=4096)
+def _plain_address(value: str) -> NameAddr:
+    """``<sip:...>`` alone: our own address in To, the same in nearly all requests."""
+    return NameAddr("", SipUri.parse(value.strip("<>")))
 
 
 def _split_display(value: str) -> tuple[str, str]:
@@ -133,22 +139,30 @@ def unquote(text: str) -> str:
     return "".join(out)
 
 
-def split_list(text: str, separator: str = ",") -> Iterator[str]:
+def split_list(text: str, separator: str = ",") -> list[str]:
     """Split at separators that stand neither in quotes nor in angle brackets."""
+    parts = text.split(separator)
     if '"' not in text and "<" not in text:
-        yield from text.split(separator)
-        return
+        return parts
+    if "<" not in text and "\\" not in text and all(part.count('"') % 2 == 0 for part in parts):
+        return parts  # whole quoted texts only, none of them cut
+    return _split_carefully(text, separator)
+
+
+def _split_carefully(text: str, separator: str) -> list[str]:
+    parts: list[str] = []
     start = position = 0
     while position < len(text):
         character = text[position]
         if character == separator:
-            yield text[start:position]
+            parts.append(text[start:position])
             start = position + 1
         elif character in '"<':
             end = end_of_quoted(text, position) if character == '"' else text.find(">", position)
             position = end if end >= 0 else position
         position += 1
-    yield text[start:]
+    parts.append(text[start:])
+    return parts
 
 
 def parse_params(text: str) -> Parameters:

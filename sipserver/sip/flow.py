@@ -25,10 +25,6 @@ class Flow(NamedTuple):
     remote: tuple[str, int]
     connection: int = 0
 
-    @property
-    def is_reliable(self) -> bool:
-        return self.transport is not Transport.UDP
-
 
 class ReceivedPacket(NamedTuple):
     """One datagram, or one whole message cut from a stream by the framer."""

@@ -162,6 +162,9 @@ class Headers:
 
 
 def _checked_name(name: str) -> str:
+    known = CANONICAL_NAMES.get(name)
+    if known is not None:
+        return known
     canonical = canonical_name(name)
     if not is_token(canonical):
         raise LocalViolation(f"{name[:80]!r} is no header name")

@@ -6,14 +6,13 @@ somebody asks. A registrar that only answers 200 never pays for what it does not
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable
-from itertools import islice
 from typing import Final
 
 from sipserver.sip.body import cut_body, parse_content_length
+from sipserver.sip.envelope import SipMessage
 from sipserver.sip.errors import LocalViolation, MalformedMessage
-from sipserver.sip.fields import CSeq, NameAddr, Via, split_list
+from sipserver.sip.fields import CSeq, NameAddr, Via
 from sipserver.sip.head import (
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
@@ -51,130 +50,6 @@ def _headers(fields: dict[str, list[str]]) -> Headers:
     headers = _new(Headers)
     headers.fields = fields
     return headers
-
-
-class SipMessage:
-    """What requests and responses share. Values are read from the headers once, when asked for.
-
-    A property whose header cannot be read raises MalformedMessage.
-    """
-
-    __slots__ = ("_cseq", "_from", "_to", "_via", "body", "charset", "headers", "suspicion")
-
-    headers: Headers
-    body: bytes
-    # How header text was encoded on the wire; an answer is written in the same way.
-    charset: str
-    # What was wrong with a message that is used all the same; empty for a sound one.
-    suspicion: str
-    _cseq: CSeq
-    _from: NameAddr
-    _to: NameAddr
-    _via: Via
-
-    def __init__(self, headers: Headers | Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
-        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
-        self.body = body
-        self.charset = "utf-8"
-        self.suspicion = ""
-
-    @property
-    def call_id(self) -> str:
-        return self.headers.get("Call-ID")
-
-    @property
-    def cseq(self) -> CSeq:
-        try:
-            return self._cseq
-        except AttributeError:
-            self._cseq = value = CSeq.parse(self.headers.get("CSeq"))
-            return value
-
-    @property
-    def from_(self) -> NameAddr:
-        try:
-            return self._from
-        except AttributeError:
-            self._from = value = NameAddr.parse(self.headers.get("From"))
-            return value
-
-    @property
-    def to(self) -> NameAddr:
-        try:
-            return self._to
-        except AttributeError:
-            self._to = value = NameAddr.parse(self.headers.get("To"))
-            return value
-
-    def read_addresses(self) -> None:
-        """Read From and To now, so that a bad one shows up here and not at some user's."""
-        self._from = NameAddr.parse(self.headers.get("From"))
-        self._to = NameAddr.parse(self.headers.get("To"))
-
-    def forget_to(self) -> None:
-        """Read To anew when asked next: its header has been changed."""
-        if hasattr(self, "_to"):
-            del self._to
-
-    @property
-    def top_via(self) -> Via:
-        try:
-            return self._via
-        except AttributeError:
-            self._via = value = Via.parse(next(split_list(self.headers.get("Via"))))
-            return value
-
-    @property
-    def vias(self) -> list[Via]:
-        """All hops, nearest first, whether sent in one line or in many."""
-        return [
-            Via.parse(value.strip(" \t"))
-            for line in self.headers.get_all("Via")
-            for value in split_list(line)
-            if value.strip(" \t")
-        ]
-
-    @property
-    def contact(self) -> NameAddr | None:
-        """The first Contact, None when there is none (``*`` is a URI of that host)."""
-        value = self.headers.get("Contact")
-        return NameAddr.parse(next(split_list(value))) if value else None
-
-    @property
-    def content_type(self) -> str:
-        """The media type in lower case without parameters, empty when not given."""
-        return self.headers.get("Content-Type").partition(";")[0].strip(" \t").lower()
-
-    @property
-    @abstractmethod
-    def start_line(self) -> str:
-        """Request line or status line without its line end."""
-
-    def serialize(self) -> bytes:
-        """Write the message with one line per value and the exact Content-Length last."""
-        fields = self.headers.fields
-        if "Content-Length" in fields:
-            fields = {name: values for name, values in fields.items() if name != "Content-Length"}
-        lines = [self.start_line]
-        for name, values in fields.items():
-            lines += (
-                [f"{name}: {value}" for value in values] if len(values) > 1 else (f"{name}: {values[0]}",)
-            )
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        try:
-            return "\r\n".join(lines).encode(self.charset) + self.body
-        except UnicodeEncodeError as error:
-            raise LocalViolation(f"a header cannot be written as {self.charset}: {error.reason}") from error
-
-    def __eq__(self, other: object) -> bool:
-        """Same kind, start line, headers and body; Content-Length is no content."""
-        if not isinstance(other, SipMessage) or self.start_line != other.start_line:
-            return False
-        mine = {name: v for name, v in self.headers.fields.items() if name != "Content-Length"}
-        theirs = {name: v for name, v in other.headers.fields.items() if name != "Content-Length"}
-        return mine == theirs and self.body == other.body
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 class SipRequest(SipMessage):
@@ -258,16 +133,24 @@ def make_response(
     to = source["To"][0]
     if to_tag is not None and not has_tag(to):
         to = f"{to};tag={to_tag}"
-    response = SipResponse(status, reason)
-    response.body = body
-    response.charset = request.charset
-    fields = response.headers.fields
+    fields: dict[str, list[str]] = {}
     if "Via" in source:
         fields["Via"] = source["Via"].copy()
     fields["From"] = source["From"].copy()
     fields["To"] = [to]
     fields["Call-ID"] = source["Call-ID"].copy()
     fields["CSeq"] = source["CSeq"].copy()
+    if reason is None and status in REASON_PHRASES:
+        # Nothing to check about a known status: the constructor's work is spared.
+        response = _new(SipResponse)
+        response.status = status
+        response.reason = REASON_PHRASES[status]
+        response.headers = _headers(fields)
+        response.body = body
+        response.suspicion = ""
+    else:
+        response = SipResponse(status, reason, _headers(fields), body)
+    response.charset = request.charset
     for name, value in headers:
         response.headers.add(name, value)
     if content_type is not None:
@@ -298,16 +181,16 @@ def _parse_plain(data: bytes, end: int) -> SipRequest | SipResponse | None:
     try:
         text = data[:end].decode()
         lines = text.split("\r\n")
+        start = lines.pop(0)
         fields = {
-            CANONICAL_NAMES[name]: [value]
-            for name, _, value in [line.partition(": ") for line in islice(lines, 1, None)]
+            CANONICAL_NAMES[name]: [value] for name, _, value in [line.partition(": ") for line in lines]
         }
-        first, second, third = lines[0].split(" ", 2)
+        first, second, third = start.split(" ", 2)
         number, _, method = fields["CSeq"][0].partition(" ")
         body = data[end + 4 :]
         if (
             fields["Content-Length"][0] != str(len(body))
-            or not 0 < len(fields) == len(lines) - 1 <= MAX_HEADER_LINES
+            or not len(fields) == len(lines) <= MAX_HEADER_LINES
             or not (text.count("\n") == text.count("\r") == len(fields))
             or "  " in text
             or "\t" in text
@@ -324,7 +207,7 @@ def _parse_plain(data: bytes, end: int) -> SipRequest | SipResponse | None:
             message.method = first
             message.uri = second
         elif first == "SIP/2.0" and method in METHODS:
-            message = _start_response(lines[0], Headers())
+            message = _start_response(start, Headers())
         else:
             return None
     except (KeyError, ValueError):

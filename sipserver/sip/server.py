@@ -21,7 +21,7 @@ from sipserver.sip.fields import MAGIC_COOKIE
 from sipserver.sip.flow import Flow, OutgoingPacket, Transport
 from sipserver.sip.message import METHODS, SipRequest, SipResponse, has_tag, make_response
 from sipserver.sip.outbox import Outbox
-from sipserver.sip.settings import GIVE_UP_S, RINGING_LIMIT_S, T1, T2, T4, TRYING_DELAY_S
+from sipserver.sip.settings import ANSWER_KEPT_S, GIVE_UP_S, RINGING_LIMIT_S, T1, T2, T4, TRYING_DELAY_S
 from sipserver.sip.timers import FORGET_SLACK_S
 from sipserver.sip.transaction import (
     INVITE_SERVER,
@@ -38,6 +38,8 @@ from sipserver.sip.via import stamp_source
 # repeated the request at least three times by then, so the answer has most likely arrived.
 MIN_EVICTION_AGE_S: Final = T4
 RETRY_AFTER_S: Final = 10
+_UNANSWERED: Final = frozenset((State.TRYING, State.PROCEEDING))
+_ANSWERED: Final = frozenset((State.COMPLETED,))
 _DIALOG_METHODS: Final = frozenset(("INVITE", "SUBSCRIBE", "NOTIFY"))
 
 
@@ -53,6 +55,7 @@ class ServerTransaction(Transaction):
         self.state = self.initial
         self.flow = flow
         self.packet = b""
+        self.since = 0.0
         self.key = key
         self.to_tag = ""
 
@@ -86,8 +89,8 @@ class ServerSide:
         self._accepted: dict[tuple[str, int, str], InviteServer] = {}
         # Only for connections: a datagram flow does not end.
         self._by_flow: dict[Flow, dict[ServerKey, ServerTransaction]] = {}
-        self._unanswered = outbox.timers.lane(GIVE_UP_S)
-        self._forgetting = outbox.timers.lane(GIVE_UP_S, FORGET_SLACK_S)
+        self._unanswered = outbox.timers.waiting_lane(GIVE_UP_S, Input.TIMER_F, _UNANSWERED)
+        self._answered = outbox.timers.waiting_lane(ANSWER_KEPT_S, Input.TIMER_J, _ANSWERED, FORGET_SLACK_S)
         self._plain_tag = outbox.token()
         self._plain_tags = count()
 
@@ -148,8 +151,8 @@ class ServerSide:
         elif action is Action.GIVE_UP:
             self._stats.unanswered += 1
             self._finish(transaction, now)
-        elif isinstance(transaction, InviteServer):
-            self._handle_invite_timer(transaction, action, now)
+        else:
+            self._handle_invite_timer(cast(InviteServer, transaction), action, now)
 
     def close_flow(self, flow: Flow) -> None:
         """End what waits on a closed connection: no answer and no ACK can pass it any more."""
@@ -181,8 +184,10 @@ class ServerSide:
             self._outbox.packets.append(OutgoingPacket(invite.packet, invite.flow))
             invite.interval = min(2 * invite.interval, T2)
             self._timers.arm(invite.interval, now, invite, Input.TIMER_G)
+        elif action is Action.LINGER:
+            self._linger(invite, now)
         elif action is Action.UNACKNOWLEDGED:
-            self._forget(invite)
+            self._linger(invite, now)
             self._outbox.events.append(AnswerUnacknowledged(invite.key))
         elif action is Action.SEND_TRYING and request is not None and not invite.packet:
             self.respond(invite.key, make_response(request, 100), now)
@@ -199,7 +204,7 @@ class ServerSide:
             self._timers.arm(RINGING_LIMIT_S, now, transaction, Input.TIMER_C)
         else:
             transaction = ServerTransaction(key, flow)
-            self._unanswered.arm(now, transaction, Input.TIMER_F)
+            self._unanswered.wait(now, transaction)
         self._transactions[key] = transaction
         if flow.transport is not Transport.UDP:
             self._by_flow.setdefault(flow, {})[key] = transaction
@@ -216,13 +221,10 @@ class ServerSide:
         action = known.step(Input.ACK)
         if action is Action.PASS_UP_ACK:
             self._outbox.events.append(AckReceived(known.key, request, flow))
-        elif action is not Action.ACKNOWLEDGED:
-            self._stats.repetitions_received += 1
-        elif known.flow.transport is Transport.UDP:
-            self._timers.arm(T4, now, known, Input.TIMER_I)
+        elif action is Action.ACKNOWLEDGED:
+            self._linger(known, now)
         else:
-            known.step(Input.TIMER_I)
-            self._forget(known)
+            self._stats.repetitions_received += 1
 
     def _receive_cancel(self, cancel: ServerTransaction, request: SipRequest, now: float) -> None:
         """RFC 3261 section 9.2: 200 for the CANCEL and, if it is in time, 487 for the INVITE."""
@@ -240,7 +242,7 @@ class ServerSide:
     def _tag(self, transaction: ServerTransaction, response: SipResponse) -> None:
         """Give the answer a To tag, the same for all answers to one request (section 8.2.6.2)."""
         values = response.headers.fields["To"]
-        if has_tag(values[0]):
+        if not values[0].endswith(">") and has_tag(values[0]):
             transaction.to_tag = response.to.tag or ""
             return
         if not transaction.to_tag:
@@ -255,10 +257,18 @@ class ServerSide:
     def _finish(self, transaction: ServerTransaction, now: float) -> None:
         """Keep the answer for repetitions: 64*T1 for datagrams, not at all for connections."""
         if transaction.flow.transport is Transport.UDP:
-            self._forgetting.arm(now, transaction, Input.TIMER_J)
+            self._answered.wait(now, transaction)
         else:
             transaction.step(Input.TIMER_J)
             self._forget(transaction)
+
+    def _linger(self, invite: ServerTransaction, now: float) -> None:
+        """Absorb what is still under way, if anything can be."""
+        if invite.flow.transport is Transport.UDP:
+            self._timers.arm(T4, now, invite, Input.TIMER_I)
+        else:
+            invite.step(Input.TIMER_I)
+            self._forget(invite)
 
     def _finish_invite(self, invite: InviteServer, response: SipResponse, now: float) -> None:
         invite.request = None
@@ -286,19 +296,12 @@ class ServerSide:
 
     def _evict(self, now: float) -> bool:
         """Make room at the cost of the oldest answered transaction, when that is old enough."""
-        entries = self._forgetting.entries
-        while entries:
-            deadline, transaction, timer = entries[0]
-            if transaction.state is State.TERMINATED:
-                entries.popleft()
-                continue
-            if now < deadline - GIVE_UP_S + MIN_EVICTION_AGE_S:
-                return False
-            self._stats.evicted += 1
-            entries.popleft()
-            self.handle_timer(cast(ServerTransaction, transaction), timer, now)
-            return True
-        return False
+        waiting = self._answered.waiting
+        if not waiting or now < waiting[0].since + MIN_EVICTION_AGE_S:
+            return False
+        self._stats.evicted += 1
+        self.handle_timer(cast(ServerTransaction, waiting.popleft()), Input.TIMER_J, now)
+        return True
 
     def _refuse_full(self, request: SipRequest, flow: Flow) -> None:
         self._stats.refused_full += 1

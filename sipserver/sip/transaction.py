@@ -67,6 +67,7 @@ class Action(IntEnum):
     UNACKNOWLEDGED = 13
     FORGET = 14
     REFUSE = 15
+    LINGER = 16
 
 
 Table = Mapping[tuple[State, Input], tuple[Action, State]]
@@ -113,7 +114,10 @@ NON_INVITE_CLIENT: Final[Table] = {
 
 # RFC 3261 section 17.2.1, figure 7, as replaced by RFC 6026 section 7.1. The repetition of a 2xx
 # (RFC 3261 section 13.3.1.4) is done here with timer G instead of in the user of the transaction,
-# so CONFIRMED also stands for "2xx acknowledged", which ends with timer L instead of I.
+# so CONFIRMED also stands for "2xx acknowledged".
+# The figure ends with timers H and L, 32 s after the answer. The peer may send its last copy of the
+# INVITE 31.5 s after the first, and the network may keep it for T4: so both lead to CONFIRMED, which
+# absorbs it, and timer I ends all.
 # TIMER_C: nobody on our side answered; REFUSE sends the final answer that was missing.
 INVITE_SERVER: Final[Table] = {
     (State.PROCEEDING, Input.REQUEST): (Action.RESEND, State.PROCEEDING),
@@ -125,15 +129,15 @@ INVITE_SERVER: Final[Table] = {
     (State.PROCEEDING, Input.TRANSPORT_ERROR): (Action.FAIL, State.TERMINATED),
     (State.COMPLETED, Input.REQUEST): (Action.RESEND, State.COMPLETED),
     (State.COMPLETED, Input.TIMER_G): (Action.RESEND, State.COMPLETED),
-    (State.COMPLETED, Input.TIMER_H): (Action.FORGET, State.TERMINATED),
+    (State.COMPLETED, Input.TIMER_H): (Action.LINGER, State.CONFIRMED),
     (State.COMPLETED, Input.ACK): (Action.ACKNOWLEDGED, State.CONFIRMED),
     (State.COMPLETED, Input.TRANSPORT_ERROR): (Action.FORGET, State.TERMINATED),
     (State.ACCEPTED, Input.TIMER_G): (Action.RESEND, State.ACCEPTED),
     (State.ACCEPTED, Input.ACK): (Action.PASS_UP_ACK, State.CONFIRMED),
-    (State.ACCEPTED, Input.TIMER_L): (Action.UNACKNOWLEDGED, State.TERMINATED),
+    (State.ACCEPTED, Input.TIMER_L): (Action.UNACKNOWLEDGED, State.CONFIRMED),
     (State.ACCEPTED, Input.TRANSPORT_ERROR): (Action.UNACKNOWLEDGED, State.TERMINATED),
     (State.CONFIRMED, Input.TIMER_I): (Action.FORGET, State.TERMINATED),
-    (State.CONFIRMED, Input.TIMER_L): (Action.FORGET, State.TERMINATED),
+    (State.CONFIRMED, Input.TIMER_L): (Action.LINGER, State.CONFIRMED),
     (State.CONFIRMED, Input.TRANSPORT_ERROR): (Action.FORGET, State.TERMINATED),
 }
 
@@ -162,7 +166,7 @@ _NOTHING: Final = Action.IGNORE
 class Transaction:
     """One exchange: its state, the packet it repeats, and where that goes. A subclass per machine."""
 
-    __slots__ = ("flow", "packet", "state")
+    __slots__ = ("flow", "packet", "since", "state")
 
     table: ClassVar[Table] = {}
 
@@ -171,6 +175,8 @@ class Transaction:
         self.flow = flow
         # What is sent again; empty before the first answer of a server.
         self.packet = b""
+        # When it began to wait for the one timer of its state (see WaitingLane).
+        self.since = 0.0
 
     def step(self, happened: Input) -> Action:
         """Move by one input; returns what has to be done."""

@@ -37,11 +37,11 @@ def stamp_source(request: SipRequest, flow: Flow) -> tuple[str, str]:
             host, port = flow.remote[0], flow.remote[1]
             source = f";rport={port};received={host}"
             plain = " " not in sent_by and "," not in sent_by and sent_by and branch
+            if plain and ";rport;" in top:
+                values[0] = top.replace(";rport;", f"{source};", 1)
+                return branch, sent_by
             if plain and top.endswith(";rport"):
                 values[0] = top[:-6] + source
-                return branch, sent_by
-            if plain and ";rport;" in top:
-                values[0] = top.replace(";rport", source, 1)
                 return branch, sent_by
     return _stamp_any(request, values, flow)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import count
 
 from sipserver.sip.endpoint import Endpoint, Flow, OutgoingPacket, ReceivedPacket, Transport
-from sipserver.sip.events import Event
-from sipserver.sip.message import SipRequest, SipResponse, parse_message
+from sipserver.sip.events import Event, RequestReceived
+from sipserver.sip.message import SipRequest, SipResponse, make_response, parse_message
 from sipserver.sip.settings import EndpointSettings
 
 PLATFORM = "34020000002000000001"
@@ -122,3 +122,25 @@ class Desk:
             self.endpoint.handle_timer(self.now)
             instants += [self.now for _ in self.sent()]
         return instants
+
+
+def take(desk: Desk, data: bytes, flow: Flow = UDP) -> RequestReceived:
+    """Feed a request that has to be reported."""
+    (event,) = desk.receive(data, flow)
+    assert isinstance(event, RequestReceived)
+    return event
+
+
+def answer(desk: Desk, event: RequestReceived, status: int = 200, tag: str | None = None) -> SipResponse:
+    response = make_response(event.request, status, to_tag=tag)
+    desk.endpoint.respond(event.key, response, desk.now)
+    return response
+
+
+def ack_for(response: SipResponse, branch: str = "z9hG4bK77a1c09d2", number: int = 1) -> bytes:
+    return request_bytes(
+        "ACK",
+        Via=f"SIP/2.0/UDP 198.51.100.20:5060;rport;branch={branch}",
+        To=response.headers.get("To"),
+        CSeq=f"{number} ACK",
+    )

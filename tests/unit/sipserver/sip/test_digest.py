@@ -162,7 +162,10 @@ def test_with_qop_a_nonce_serves_again_while_its_count_grows() -> None:
     assert first is not None
     assert second is not None
     assert (first.nc, second.nc) == ("00000001", "00000002")
+    third = server.read(client.answer(own_request("REGISTER"), challenged(challenge)))
+    assert third is not None
     assert server.verify(second, "REGISTER", PASSWORD, 0.0) is Verdict.ACCEPTED
+    assert server.verify(third, "REGISTER", PASSWORD, 0.0) is Verdict.ACCEPTED
     assert server.verify(first, "REGISTER", PASSWORD, 0.0) is Verdict.STALE
     assert server.verify(second, "REGISTER", PASSWORD, 0.0) is Verdict.STALE
 

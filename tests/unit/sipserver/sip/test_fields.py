@@ -54,6 +54,7 @@ def test_cseq_limit() -> None:
         ("<sip:a;x=1@b;y=2>;tag=t1", "", "a;x=1", "t1"),
         ('"never closed <sip:a@b>;tag=t1', "never closed", "a", "t1"),
         ("<sip:a@b;tag=inside", "", "a", None),
+        ("Gate <sip:a@b;tag=inside", "Gate", "a", None),
         ('<sip:a@b>;note="x;tag=no";tag=yes', "", "a", "yes"),
     ],
 )

@@ -113,6 +113,10 @@ def test_reason_phrases_are_known_or_given_or_empty() -> None:
     assert SipResponse(486).reason == "Busy Here"
     assert SipResponse(486, "No").reason == "No"
     assert SipResponse(299).start_line == "SIP/2.0 299 "
+    assert make_response(request(), 486, "No").start_line == "SIP/2.0 486 No"
+    assert make_response(request(), 299).start_line == "SIP/2.0 299 "
+    with pytest.raises(LocalViolation):
+        make_response(request(), 99)
 
 
 @pytest.mark.parametrize("status", [99, 700])

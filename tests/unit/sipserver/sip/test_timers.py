@@ -52,11 +52,29 @@ def test_dead_entries_are_dropped_when_they_reach_the_front() -> None:
 
 def test_a_lane_that_only_forgets_wakes_late_and_then_serves_many() -> None:
     queue = TimerQueue()
-    lane = queue.lane(32.0, FORGET_SLACK_S)
-    for i in range(4):
-        lane.arm(i * 0.1, Dummy(), Input.TIMER_J)
+    lane = queue.waiting_lane(32.0, Input.TIMER_J, frozenset([State.TRYING]), FORGET_SLACK_S)
+    waiting = [Dummy() for _ in range(4)]
+    for i, transaction in enumerate(waiting):
+        lane.wait(i * 0.1, transaction)
     assert queue.next_deadline() == 32.0 + FORGET_SLACK_S
-    assert len(list(queue.due(32.5))) == 4
+    due = list(queue.due(32.5))
+    assert [entry[1] for entry in due] == waiting
+    assert [entry[0] for entry in due] == [32.0, 32.1, 32.2, 32.3]
+    assert {entry[2] for entry in due} == {Input.TIMER_J}
+
+
+def test_a_transaction_that_waits_no_longer_is_dropped_from_its_lane() -> None:
+    queue = TimerQueue()
+    lane = queue.waiting_lane(32.0, Input.TIMER_F, frozenset([State.TRYING]))
+    answered, waiting = Dummy(), Dummy()
+    lane.wait(0.0, answered)
+    lane.wait(1.0, waiting)
+    answered.state = State.COMPLETED
+    queue.refresh()
+    assert queue.next_deadline() == 33.0
+    assert (len(lane), len(queue)) == (1, 1)
+    waiting.state = State.COMPLETED
+    assert list(queue.due(100.0)) == []
 
 
 def test_a_thousand_timers_of_one_delay_share_one_lane() -> None:
