@@ -136,8 +136,9 @@ class PsDemuxer:
             if not at_end and not (frame_ended and len(buffer) >= end):
                 return None
             end = min(end, len(buffer))
-        if len(buffer) > end and not _is_start(buffer, end):
-            # The length is wrong or bytes are missing: a header inside is where this unit really ends.
+        if 0xE0 <= buffer[3] <= 0xEF or not _is_start(buffer, end):
+            # A header inside is where this unit really ends: the length is wrong, or bytes were lost.
+            # Pictures are always searched, since nothing in them can look like a header.
             inner = _find_start(buffer, 6, end)
             return inner if inner > 0 else end
         return end
