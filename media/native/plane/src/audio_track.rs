@@ -28,7 +28,13 @@ impl AudioTrack {
     pub fn new(config: AudioConfig, now_us: u64) -> AudioTrack {
         let encoder =
             (config.codec != AudioCodec::Aac).then(|| FlacEncoder::new(config.sample_rate));
-        AudioTrack { config, last_at_us: now_us, encoder, next: None, behind: 0 }
+        AudioTrack {
+            config,
+            last_at_us: now_us,
+            encoder,
+            next: None,
+            behind: 0,
+        }
     }
 
     /// Codes one frame and appends it to `out`. `origin_90k` is the camera's time at 0 of the time line.
@@ -39,22 +45,34 @@ impl AudioTrack {
             AudioCodec::G711A | AudioCodec::G711U => frame.data.len() as i64,
         };
         let stamped = (frame.pts_90k - origin_90k) * rate / VIDEO_CLOCK;
-        let Some(start) = self.place(stamped, samples, rate) else { return };
+        let Some(start) = self.place(stamped, samples, rate) else {
+            return;
+        };
         self.next = Some(start + samples);
         let law = match self.config.codec {
             AudioCodec::Aac => {
-                out.push(AudioSample { data: frame.data.clone(), time: start, duration: samples as u32 });
+                out.push(AudioSample {
+                    data: frame.data.clone(),
+                    time: start,
+                    duration: samples as u32,
+                });
                 return;
             }
             AudioCodec::G711A => Law::A,
             AudioCodec::G711U => Law::Mu,
         };
-        let Some(encoder) = &mut self.encoder else { return };
+        let Some(encoder) = &mut self.encoder else {
+            return;
+        };
         let mut time = start;
         for block in frame.data.chunks(MAX_BLOCK_SAMPLES) {
             let mut data = Vec::with_capacity(block.len() * 2 + 16);
             if encoder.encode_g711(law, block, &mut data).is_ok() {
-                out.push(AudioSample { data, time, duration: block.len() as u32 });
+                out.push(AudioSample {
+                    data,
+                    time,
+                    duration: block.len() as u32,
+                });
             }
             time += block.len() as i64;
         }
@@ -62,7 +80,9 @@ impl AudioTrack {
 
     /// Where the frame goes, or none when it must be left out to catch up.
     fn place(&mut self, stamped: i64, samples: i64, rate: i64) -> Option<i64> {
-        let Some(next) = self.next else { return Some(stamped) };
+        let Some(next) = self.next else {
+            return Some(stamped);
+        };
         let ahead = stamped - next;
         if ahead > rate / TOLERANCE_DIVISOR {
             self.behind = 0;
@@ -83,15 +103,23 @@ mod tests {
     use super::*;
 
     fn track() -> AudioTrack {
-        let config =
-            AudioConfig { codec: AudioCodec::G711A, sample_rate: 8_000, channels: 1, asc: Vec::new() };
+        let config = AudioConfig {
+            codec: AudioCodec::G711A,
+            sample_rate: 8_000,
+            channels: 1,
+            asc: Vec::new(),
+        };
         AudioTrack::new(config, 0)
     }
 
     fn times(track: &mut AudioTrack, stamps_90k: &[i64]) -> Vec<i64> {
         let mut out = Vec::new();
         for &pts_90k in stamps_90k {
-            let frame = AudioFrame { codec: AudioCodec::G711A, data: vec![0xD5; 160], pts_90k };
+            let frame = AudioFrame {
+                codec: AudioCodec::G711A,
+                data: vec![0xD5; 160],
+                pts_90k,
+            };
             track.code(&frame, 0, &mut out);
         }
         out.iter().map(|sample| sample.time).collect()
@@ -99,7 +127,10 @@ mod tests {
 
     #[test]
     fn uneven_stamps_give_an_even_time_line() {
-        assert_eq!(times(&mut track(), &[0, 2_000, 3_400, 5_500]), [0, 160, 320, 480]);
+        assert_eq!(
+            times(&mut track(), &[0, 2_000, 3_400, 5_500]),
+            [0, 160, 320, 480]
+        );
     }
 
     #[test]
@@ -116,7 +147,11 @@ mod tests {
     #[test]
     fn a_long_packet_is_cut_into_blocks() {
         let mut out = Vec::new();
-        let frame = AudioFrame { codec: AudioCodec::G711A, data: vec![0xD5; 5_000], pts_90k: 0 };
+        let frame = AudioFrame {
+            codec: AudioCodec::G711A,
+            data: vec![0xD5; 5_000],
+            pts_90k: 0,
+        };
         track().code(&frame, 0, &mut out);
         let durations: Vec<u32> = out.iter().map(|sample| sample.duration).collect();
         assert_eq!(durations, [4_608, 392]);

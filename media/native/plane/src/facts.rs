@@ -61,26 +61,87 @@ pub struct SegmentState {
 
 /// One thing that happened. Each belongs to a session.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the field names say it, and media/engine.py documents them for their reader")]
+#[allow(
+    missing_docs,
+    reason = "the field names say it, and media/engine.py documents them for their reader"
+)]
 pub enum FactKind {
-    SourceLocked { source: SocketAddr, ssrc: u32, relocked: bool },
-    WrongSsrc { expected: u32, received: u32, accepted: bool },
-    MediaStarted { info: MediaInfo },
-    ConfigChanged { info: MediaInfo },
-    Unsupported { what: String },
-    SilenceBegan { silence_us: u64 },
+    SourceLocked {
+        source: SocketAddr,
+        ssrc: u32,
+        relocked: bool,
+    },
+    WrongSsrc {
+        expected: u32,
+        received: u32,
+        accepted: bool,
+    },
+    MediaStarted {
+        info: MediaInfo,
+    },
+    ConfigChanged {
+        info: MediaInfo,
+    },
+    Unsupported {
+        what: String,
+    },
+    SilenceBegan {
+        silence_us: u64,
+    },
     SilenceEnded,
-    ConnectionOpened { source: SocketAddr },
-    ConnectionClosed { source: SocketAddr, reason: String },
-    ViewerOpened { tag: String, way: &'static str, viewers: u32 },
-    ViewerClosed { tag: String, way: &'static str, viewers: u32, reason: &'static str, sent_bytes: u64, skipped: u64 },
-    SegmentOpened { recorder_id: String, segment_id: String, path: String, start_wall_us: i64 },
-    SegmentGrown { recorder_id: String, state: SegmentState },
-    SegmentClosed { recorder_id: String, state: SegmentState, reason: &'static str },
-    RecorderFailed { recorder_id: String, errno: i32, message: String },
-    RecorderGap { recorder_id: String, dropped_pictures: u64, start_wall_us: i64, end_wall_us: i64, reason: &'static str },
-    RecorderDetached { recorder_id: String },
-    SessionFailed { message: String },
+    ConnectionOpened {
+        source: SocketAddr,
+    },
+    ConnectionClosed {
+        source: SocketAddr,
+        reason: String,
+    },
+    ViewerOpened {
+        tag: String,
+        way: &'static str,
+        viewers: u32,
+    },
+    ViewerClosed {
+        tag: String,
+        way: &'static str,
+        viewers: u32,
+        reason: &'static str,
+        sent_bytes: u64,
+        skipped: u64,
+    },
+    SegmentOpened {
+        recorder_id: String,
+        segment_id: String,
+        path: String,
+        start_wall_us: i64,
+    },
+    SegmentGrown {
+        recorder_id: String,
+        state: SegmentState,
+    },
+    SegmentClosed {
+        recorder_id: String,
+        state: SegmentState,
+        reason: &'static str,
+    },
+    RecorderFailed {
+        recorder_id: String,
+        errno: i32,
+        message: String,
+    },
+    RecorderGap {
+        recorder_id: String,
+        dropped_pictures: u64,
+        start_wall_us: i64,
+        end_wall_us: i64,
+        reason: &'static str,
+    },
+    RecorderDetached {
+        recorder_id: String,
+    },
+    SessionFailed {
+        message: String,
+    },
 }
 
 /// A fact with the session it is about (empty for the plane as a whole).
@@ -100,7 +161,10 @@ pub struct FactQueue {
 
 impl FactQueue {
     pub(crate) fn new() -> io::Result<FactQueue> {
-        Ok(FactQueue { facts: Mutex::new((VecDeque::new(), 0)), wake: EventFd::new()? })
+        Ok(FactQueue {
+            facts: Mutex::new((VecDeque::new(), 0)),
+            wake: EventFd::new()?,
+        })
     }
 
     /// Adds a fact and makes the descriptor readable.
@@ -111,7 +175,10 @@ impl FactQueue {
             guard.1 += 1;
             return;
         }
-        guard.0.push_back(Fact { session_id: session_id.to_owned(), kind });
+        guard.0.push_back(Fact {
+            session_id: session_id.to_owned(),
+            kind,
+        });
         drop(guard);
         if was_empty {
             self.wake.signal();

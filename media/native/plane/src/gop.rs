@@ -18,7 +18,13 @@ pub struct GopCache {
 impl GopCache {
     /// An empty cache with its limits.
     pub fn new(max_bytes: usize, max_pictures: usize) -> GopCache {
-        GopCache { units: Vec::new(), bytes: 0, overflowed: false, max_bytes, max_pictures }
+        GopCache {
+            units: Vec::new(),
+            bytes: 0,
+            overflowed: false,
+            max_bytes,
+            max_pictures,
+        }
     }
 
     /// Takes the next unit of the stream.
@@ -29,7 +35,8 @@ impl GopCache {
             return;
         }
         self.bytes += unit.size_bytes();
-        if !unit.is_key() && (self.bytes > self.max_bytes || self.units.len() >= self.max_pictures) {
+        if !unit.is_key() && (self.bytes > self.max_bytes || self.units.len() >= self.max_pictures)
+        {
             self.units.truncate(1);
             self.overflowed = true;
             return;

@@ -66,7 +66,11 @@ pub(crate) enum Intake {
 
 impl Intake {
     /// Binds `port` and, for RTCP, the one after it. 0 = the system chooses.
-    pub(crate) fn udp(host: IpAddr, port: u16, receive_buffer_bytes: usize) -> Result<(Intake, usize), PlaneError> {
+    pub(crate) fn udp(
+        host: IpAddr,
+        port: u16,
+        receive_buffer_bytes: usize,
+    ) -> Result<(Intake, usize), PlaneError> {
         let mut last = None;
         for _ in 0..if port == 0 { PAIR_ATTEMPTS } else { 1 } {
             match bind_pair(host, port) {
@@ -89,13 +93,23 @@ impl Intake {
         Err(last.unwrap_or(PlaneError::Closed))
     }
 
-    pub(crate) fn tcp(host: IpAddr, port: u16, receive_buffer_bytes: usize) -> Result<(Intake, usize), PlaneError> {
+    pub(crate) fn tcp(
+        host: IpAddr,
+        port: u16,
+        receive_buffer_bytes: usize,
+    ) -> Result<(Intake, usize), PlaneError> {
         let address = SocketAddr::new(host, port);
         let fail = |error| PlaneError::system(format!("TCP {address}"), error);
         let listener = TcpListener::bind(address).map_err(fail)?;
         listener.set_nonblocking(true).map_err(fail)?;
         // Connections inherit the buffer; without one the kernel grows it by itself.
-        Ok((Intake::Tcp(TcpIntake { listener, connection: None }), receive_buffer_bytes))
+        Ok((
+            Intake::Tcp(TcpIntake {
+                listener,
+                connection: None,
+            }),
+            receive_buffer_bytes,
+        ))
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -108,17 +122,30 @@ impl Intake {
 
     fn doors(&self) -> Vec<(Door, RawFd)> {
         match self {
-            Intake::Udp(udp) => vec![(Door::Rtp, udp.rtp.as_raw_fd()), (Door::Rtcp, udp.rtcp.as_raw_fd())],
+            Intake::Udp(udp) => vec![
+                (Door::Rtp, udp.rtp.as_raw_fd()),
+                (Door::Rtcp, udp.rtcp.as_raw_fd()),
+            ],
             Intake::Tcp(tcp) => {
                 let mut doors = vec![(Door::Listener, tcp.listener.as_raw_fd())];
-                doors.extend(tcp.connection.iter().map(|open| (Door::Connection, open.stream.as_raw_fd())));
+                doors.extend(
+                    tcp.connection
+                        .iter()
+                        .map(|open| (Door::Connection, open.stream.as_raw_fd())),
+                );
                 doors
             }
         }
     }
 
-    pub(crate) fn watch(&self, poller: &Poller, token: impl Fn(Door) -> u64) -> std::io::Result<()> {
-        self.doors().into_iter().try_for_each(|(door, fd)| poller.add(fd, token(door), Interest::Read))
+    pub(crate) fn watch(
+        &self,
+        poller: &Poller,
+        token: impl Fn(Door) -> u64,
+    ) -> std::io::Result<()> {
+        self.doors()
+            .into_iter()
+            .try_for_each(|(door, fd)| poller.add(fd, token(door), Interest::Read))
     }
 
     pub(crate) fn unwatch(&self, poller: &Poller) {
@@ -129,10 +156,22 @@ impl Intake {
 }
 
 impl UdpIntake {
-    pub(crate) fn read(&mut self, door: Door, batch: &mut ReceiveBatch, receiver: &mut Receiver, now_us: u64) {
-        let socket = if door == Door::Rtp { &self.rtp } else { &self.rtcp };
+    pub(crate) fn read(
+        &mut self,
+        door: Door,
+        batch: &mut ReceiveBatch,
+        receiver: &mut Receiver,
+        now_us: u64,
+    ) {
+        let socket = if door == Door::Rtp {
+            &self.rtp
+        } else {
+            &self.rtcp
+        };
         for _ in 0..TURNS {
-            let Ok(count) = batch.receive(socket) else { return };
+            let Ok(count) = batch.receive(socket) else {
+                return;
+            };
             for received in (0..count).filter_map(|index| batch.get(index)) {
                 if door == Door::Rtcp {
                     if receiver.receive_rtcp(received.source, received.data, now_us) {
@@ -155,7 +194,9 @@ impl UdpIntake {
         if now_us < self.report_at_us || receiver.stats.packets == self.reported_packets {
             return;
         }
-        let Some((source, ssrc)) = receiver.source_lock.locked() else { return };
+        let Some((source, ssrc)) = receiver.source_lock.locked() else {
+            return;
+        };
         if self.report_at_us != 0 {
             let report = rtcp::receiver_report(
                 self.own_ssrc,
@@ -165,7 +206,9 @@ impl UdpIntake {
                 now_us,
             );
             let after = SocketAddr::new(source.ip(), source.port().wrapping_add(1));
-            let reporter = self.reporter.filter(|reporter| reporter.ip() == source.ip());
+            let reporter = self
+                .reporter
+                .filter(|reporter| reporter.ip() == source.ip());
             let _ = self.rtcp.send_to(&report, reporter.unwrap_or(after));
         }
         self.reported_packets = receiver.stats.packets;
@@ -176,15 +219,30 @@ impl UdpIntake {
 impl TcpIntake {
     /// Takes a waiting connection. A second one from the same device replaces the first; one from elsewhere is
     /// refused while packets come.
-    pub(crate) fn accept(&mut self, poller: &Poller, token: u64, receiver: &mut Receiver, now_us: u64) {
+    pub(crate) fn accept(
+        &mut self,
+        poller: &Poller,
+        token: u64,
+        receiver: &mut Receiver,
+        now_us: u64,
+    ) {
         for _ in 0..TURNS {
-            let Ok((stream, peer)) = self.listener.accept() else { return };
-            let foreign = receiver.source_lock.locked().is_some_and(|(source, _)| source.ip() != peer.ip());
+            let Ok((stream, peer)) = self.listener.accept() else {
+                return;
+            };
+            let foreign = receiver
+                .source_lock
+                .locked()
+                .is_some_and(|(source, _)| source.ip() != peer.ip());
             if foreign && receiver.source_lock.is_alive(now_us) {
                 receiver.stats.stranger += 1;
                 continue;
             }
-            if stream.set_nonblocking(true).is_err() || poller.add(stream.as_raw_fd(), token, Interest::Read).is_err() {
+            if stream.set_nonblocking(true).is_err()
+                || poller
+                    .add(stream.as_raw_fd(), token, Interest::Read)
+                    .is_err()
+            {
                 continue;
             }
             self.drop_connection(poller, receiver, "replaced by a new connection");
@@ -194,7 +252,12 @@ impl TcpIntake {
             }
             receiver.stats.connections += 1;
             receiver.report(FactKind::ConnectionOpened { source: peer });
-            self.connection = Some(Connection { stream, peer, framer, counted: FramingStats::default() });
+            self.connection = Some(Connection {
+                stream,
+                peer,
+                framer,
+                counted: FramingStats::default(),
+            });
         }
     }
 
@@ -202,19 +265,32 @@ impl TcpIntake {
         if let Some(former) = self.connection.take() {
             poller.remove(former.stream.as_raw_fd());
             receiver.source_lock.release_source();
-            receiver.report(FactKind::ConnectionClosed { source: former.peer, reason: reason.to_owned() });
+            receiver.report(FactKind::ConnectionClosed {
+                source: former.peer,
+                reason: reason.to_owned(),
+            });
         }
     }
 
-    pub(crate) fn read(&mut self, poller: &Poller, buffer: &mut [u8], receiver: &mut Receiver, now_us: u64) {
+    pub(crate) fn read(
+        &mut self,
+        poller: &Poller,
+        buffer: &mut [u8],
+        receiver: &mut Receiver,
+        now_us: u64,
+    ) {
         let mut ended = None;
         for _ in 0..TURNS {
-            let Some(open) = &mut self.connection else { return };
+            let Some(open) = &mut self.connection else {
+                return;
+            };
             match open.stream.read(buffer) {
                 Ok(0) => ended = Some("closed by the device".to_owned()),
                 Ok(count) => {
                     let peer = open.peer;
-                    open.framer.feed(&buffer[..count], &mut |packet| receiver.receive(peer, packet, now_us));
+                    open.framer.feed(&buffer[..count], &mut |packet| {
+                        receiver.receive(peer, packet, now_us)
+                    });
                     let now = *open.framer.stats();
                     receiver.count_framing(&open.counted, &now);
                     open.counted = now;
@@ -244,12 +320,16 @@ fn bind_pair(host: IpAddr, port: u16) -> Result<(UdpSocket, UdpSocket), PlaneErr
     };
     let rtp = bind(port)?;
     let bound = rtp.local_addr().map_or(port, |address| address.port());
-    let above = bound.checked_add(1).ok_or_else(|| PlaneError::BadArgument(format!("no port above {bound} for RTCP")))?;
+    let above = bound
+        .checked_add(1)
+        .ok_or_else(|| PlaneError::BadArgument(format!("no port above {bound} for RTCP")))?;
     Ok((rtp, bind(above)?))
 }
 
 /// Unlike enough for RFC 3550 section 8: it only names us in reports of this port.
 fn random_ssrc(port: u16) -> u32 {
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    let nanos = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_nanos());
     nanos.wrapping_mul(0x9E37_79B1) ^ (u32::from(port) << 16) ^ std::process::id()
 }

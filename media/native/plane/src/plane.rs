@@ -73,15 +73,27 @@ impl Plane {
         let facts = Arc::new(FactQueue::new().map_err(thread_error)?);
         let sessions: Arc<SessionMap> = Arc::new(RwLock::new(HashMap::new()));
         let outputs = Arc::new(OutputInbox::new().map_err(thread_error)?);
-        let (server, address) =
-            Server::bind(config.clone(), address, Arc::clone(&sessions), Arc::clone(&outputs), Arc::clone(&facts))
-                .map_err(|error| PlaneError::system(format!("TCP {address}"), error))?;
+        let (server, address) = Server::bind(
+            config.clone(),
+            address,
+            Arc::clone(&sessions),
+            Arc::clone(&outputs),
+            Arc::clone(&facts),
+        )
+        .map_err(|error| PlaneError::system(format!("TCP {address}"), error))?;
         let (failed, failures) = mpsc::channel();
         let disk_queue = Arc::new(DiskQueue::default());
-        let disk = disk::spawn(Arc::clone(&disk_queue), Arc::clone(&facts)).map_err(thread_error)?;
+        let disk =
+            disk::spawn(Arc::clone(&disk_queue), Arc::clone(&facts)).map_err(thread_error)?;
         let workers = (0..config.threads.max(1))
             .map(|index| {
-                worker::spawn(index, Arc::clone(&outputs), Arc::clone(&facts), config.nap_us, failed.clone())
+                worker::spawn(
+                    index,
+                    Arc::clone(&outputs),
+                    Arc::clone(&facts),
+                    config.nap_us,
+                    failed.clone(),
+                )
             })
             .collect::<Result<Vec<_>, _>>()
             .map_err(thread_error)?;
@@ -93,8 +105,15 @@ impl Plane {
             outputs,
             disk: disk_queue,
             address,
-            mailboxes: workers.iter().map(|(mailbox, _)| Arc::clone(mailbox)).collect(),
-            threads: Mutex::new(Some(Threads { workers, output: Some(output), disk: Some(disk) })),
+            mailboxes: workers
+                .iter()
+                .map(|(mailbox, _)| Arc::clone(mailbox))
+                .collect(),
+            threads: Mutex::new(Some(Threads {
+                workers,
+                output: Some(output),
+                disk: Some(disk),
+            })),
             failures: Mutex::new(failures),
             next_key: AtomicU64::new(1),
             next_worker: AtomicUsize::new(0),
@@ -115,7 +134,10 @@ impl Plane {
     pub fn drain_facts(&self) -> (Vec<Fact>, u64) {
         let (mut facts, lost) = self.facts.drain();
         for message in lock(&self.failures).try_iter() {
-            facts.push(Fact { session_id: String::new(), kind: FactKind::SessionFailed { message } });
+            facts.push(Fact {
+                session_id: String::new(),
+                kind: FactKind::SessionFailed { message },
+            });
         }
         (facts, lost)
     }
@@ -133,13 +155,31 @@ impl Plane {
         let key = self.next_key.fetch_add(1, Ordering::Relaxed);
         let worker = self.next_worker.fetch_add(1, Ordering::Relaxed) % self.mailboxes.len();
         let session_id = request.session_id.clone();
-        let shared = SessionShared::new(session_id.clone(), key, worker, (request.transport, port), &self.config);
+        let shared = SessionShared::new(
+            session_id.clone(),
+            key,
+            worker,
+            (request.transport, port),
+            &self.config,
+        );
         lock(&shared.stats).receive_buffer_bytes = granted;
         let shared = Arc::new(shared);
-        let source_lock =
-            SourceLock::new(request.ssrc, request.strict_ssrc, self.config.ssrc_window_us, self.config.relock_us);
-        let receiver = Receiver::new(Arc::clone(&shared), source_lock, Arc::clone(&self.facts), &self.config);
-        let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
+        let source_lock = SourceLock::new(
+            request.ssrc,
+            request.strict_ssrc,
+            self.config.ssrc_window_us,
+            self.config.relock_us,
+        );
+        let receiver = Receiver::new(
+            Arc::clone(&shared),
+            source_lock,
+            Arc::clone(&self.facts),
+            &self.config,
+        );
+        let mut sessions = self
+            .sessions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if sessions.contains_key(&session_id) {
             return Err(PlaneError::DuplicateSession(session_id));
         }
@@ -169,21 +209,36 @@ impl Plane {
     }
 
     /// Codec and Annex B bytes of the newest key frame.
-    pub fn keyframe(&self, session_id: &str) -> Result<Option<(&'static str, Vec<u8>)>, PlaneError> {
+    pub fn keyframe(
+        &self,
+        session_id: &str,
+    ) -> Result<Option<(&'static str, Vec<u8>)>, PlaneError> {
         Ok(self.session(session_id)?.keyframe())
     }
 
     /// Begins to record.
-    pub fn attach_recorder(&self, session_id: &str, recorder: RecorderConfig) -> Result<(), PlaneError> {
+    pub fn attach_recorder(
+        &self,
+        session_id: &str,
+        recorder: RecorderConfig,
+    ) -> Result<(), PlaneError> {
         let session = self.session(session_id)?;
         check_id(&recorder.run)?;
         if recorder.segment_us == 0 || recorder.fragment_us == 0 {
-            return Err(PlaneError::BadArgument("a segment and a fragment last longer than 0".into()));
+            return Err(PlaneError::BadArgument(
+                "a segment and a fragment last longer than 0".into(),
+            ));
         }
         let key = self.next_key.fetch_add(1, Ordering::Relaxed);
         let (worker, session_key) = (session.worker, session.key);
         let links = (Arc::clone(&self.disk), Arc::clone(&self.facts));
-        let port = RecorderPort::new(key, recorder, session, links, self.config.recorder_queue_bytes);
+        let port = RecorderPort::new(
+            key,
+            recorder,
+            session,
+            links,
+            self.config.recorder_queue_bytes,
+        );
         self.mailboxes[worker].send(Command::Attach(session_key, Box::new(port)));
         Ok(())
     }
@@ -199,7 +254,8 @@ impl Plane {
     pub fn revoke(&self, session_id: &str, tag: &str) -> Result<(), PlaneError> {
         let session = self.session(session_id)?;
         lock(&session.stream).revoked.insert(tag.to_owned());
-        self.outputs.post(&mut vec![Delivery::Revoke(session.key, tag.to_owned())]);
+        self.outputs
+            .post(&mut vec![Delivery::Revoke(session.key, tag.to_owned())]);
         Ok(())
     }
 
@@ -211,8 +267,13 @@ impl Plane {
 
     /// Ends a session. When this returns its port is free.
     pub fn close_session(&self, session_id: &str, reason: &str) -> Result<(), PlaneError> {
-        let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
-        let session = sessions.remove(session_id).ok_or_else(|| PlaneError::UnknownSession(session_id.to_owned()))?;
+        let mut sessions = self
+            .sessions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let session = sessions
+            .remove(session_id)
+            .ok_or_else(|| PlaneError::UnknownSession(session_id.to_owned()))?;
         drop(sessions);
         let (done, closed) = mpsc::sync_channel(1);
         self.mailboxes[session.worker].send(Command::Close(session.key, reason.to_owned(), done));
@@ -223,7 +284,9 @@ impl Plane {
 
     /// Ends all sessions and joins all threads. The second call does nothing.
     pub fn close(&self) {
-        let Some(mut threads) = lock(&self.threads).take() else { return };
+        let Some(mut threads) = lock(&self.threads).take() else {
+            return;
+        };
         for (mailbox, _) in &threads.workers {
             mailbox.send(Command::Stop);
         }
@@ -232,19 +295,32 @@ impl Plane {
         }
         self.outputs.post(&mut vec![Delivery::Stop]);
         self.disk.push(Job::Stop);
-        for handle in [threads.output.take(), threads.disk.take()].into_iter().flatten() {
+        for handle in [threads.output.take(), threads.disk.take()]
+            .into_iter()
+            .flatten()
+        {
             let _ = handle.join();
         }
-        self.sessions.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.sessions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     fn check_open(&self) -> Result<(), PlaneError> {
-        if lock(&self.threads).is_some() { Ok(()) } else { Err(PlaneError::Closed) }
+        if lock(&self.threads).is_some() {
+            Ok(())
+        } else {
+            Err(PlaneError::Closed)
+        }
     }
 
     fn session(&self, session_id: &str) -> Result<Arc<SessionShared>, PlaneError> {
         let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        sessions.get(session_id).cloned().ok_or_else(|| PlaneError::UnknownSession(session_id.to_owned()))
+        sessions
+            .get(session_id)
+            .cloned()
+            .ok_or_else(|| PlaneError::UnknownSession(session_id.to_owned()))
     }
 }
 
@@ -254,12 +330,17 @@ impl Drop for Plane {
     }
 }
 
-fn spawn_output(mut server: Server, failed: mpsc::Sender<String>) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("media-out".into()).spawn(move || {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| server.run())) {
-            let _ = failed.send(panic_text(&*panic));
-        }
-    })
+fn spawn_output(
+    mut server: Server,
+    failed: mpsc::Sender<String>,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("media-out".into())
+        .spawn(move || {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| server.run())) {
+                let _ = failed.send(panic_text(&*panic));
+            }
+        })
 }
 
 fn resolve(host: &str, port: u16) -> Result<SocketAddr, PlaneError> {
@@ -272,6 +353,16 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr, PlaneError> {
 
 /// Ids become parts of URLs and file names.
 fn check_id(id: &str) -> Result<(), PlaneError> {
-    let good = !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if good { Ok(()) } else { Err(PlaneError::BadArgument(format!("{id:?} is no id: 1 to 64 of A-Z a-z 0-9 - _"))) }
+    let good = !id.is_empty()
+        && id.len() <= 64
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if good {
+        Ok(())
+    } else {
+        Err(PlaneError::BadArgument(format!(
+            "{id:?} is no id: 1 to 64 of A-Z a-z 0-9 - _"
+        )))
+    }
 }

@@ -64,7 +64,13 @@ impl Publisher {
     }
 
     /// Takes one event; events that are no media are the caller's.
-    pub fn receive(&mut self, event: MediaEvent, now_us: u64, wall_us: i64, out: &mut Vec<Published>) {
+    pub fn receive(
+        &mut self,
+        event: MediaEvent,
+        now_us: u64,
+        wall_us: i64,
+        out: &mut Vec<Published>,
+    ) {
         match event {
             MediaEvent::VideoConfig(config) => self.video = Some(config),
             MediaEvent::Video(picture) => self.receive_picture(picture, now_us, wall_us, out),
@@ -76,7 +82,9 @@ impl Publisher {
 
     /// Publishes what waited for sound in vain.
     pub fn handle_timer(&mut self, now_us: u64, out: &mut Vec<Published>) {
-        let waited = self.waiting_since_us.map(|since| now_us.saturating_sub(since));
+        let waited = self
+            .waiting_since_us
+            .map(|since| now_us.saturating_sub(since));
         if waited.is_some_and(|waited| waited >= self.audio_wait_us) {
             self.describe_first(now_us, out);
         }
@@ -92,7 +100,13 @@ impl Publisher {
         }
     }
 
-    fn receive_picture(&mut self, picture: AccessUnit, now_us: u64, wall_us: i64, out: &mut Vec<Published>) {
+    fn receive_picture(
+        &mut self,
+        picture: AccessUnit,
+        now_us: u64,
+        wall_us: i64,
+        out: &mut Vec<Published>,
+    ) {
         if let Some(former) = self.pending.take() {
             let apart = (picture.dts_90k - former.picture.dts_90k).clamp(1, MAX_DURATION);
             self.last_duration = apart as u32;
@@ -102,7 +116,11 @@ impl Publisher {
             self.begin_gop(&picture, now_us, out);
         }
         if self.config.is_some() || self.waiting_since_us.is_some() {
-            self.pending = Some(Pending { picture, audio: Vec::new(), wall_us });
+            self.pending = Some(Pending {
+                picture,
+                audio: Vec::new(),
+                wall_us,
+            });
         }
     }
 
@@ -121,7 +139,11 @@ impl Publisher {
     }
 
     fn receive_audio_config(&mut self, config: AudioConfig, now_us: u64) {
-        if self.audio.as_ref().is_none_or(|track| track.config != config) {
+        if self
+            .audio
+            .as_ref()
+            .is_none_or(|track| track.config != config)
+        {
             self.audio = Some(AudioTrack::new(config, now_us));
         }
     }
@@ -130,9 +152,14 @@ impl Publisher {
         if self.waiting_since_us.is_some() && self.audio.is_some() {
             self.describe_first(now_us, out);
         }
-        let (Some(track), Some(origin)) = (&mut self.audio, self.origin_90k) else { return };
+        let (Some(track), Some(origin)) = (&mut self.audio, self.origin_90k) else {
+            return;
+        };
         track.last_at_us = now_us;
-        let described = self.config.as_ref().and_then(|config| config.audio.as_ref());
+        let described = self
+            .config
+            .as_ref()
+            .and_then(|config| config.audio.as_ref());
         if let (Some(pending), true) = (&mut self.pending, described == Some(&track.config)) {
             track.code(frame, origin, &mut pending.audio);
         }
@@ -145,7 +172,9 @@ impl Publisher {
 
     fn describe_first(&mut self, now_us: u64, out: &mut Vec<Published>) {
         self.waiting_since_us = None;
-        let Some(video) = self.video.clone() else { return };
+        let Some(video) = self.video.clone() else {
+            return;
+        };
         self.describe(video, self.wanted_audio(now_us), out);
         for (held, duration) in std::mem::take(&mut self.held) {
             self.finish(held, duration, out);
@@ -154,7 +183,9 @@ impl Publisher {
 
     fn describe_again(&mut self, now_us: u64, out: &mut Vec<Published>) {
         let audio = self.wanted_audio(now_us);
-        let (Some(video), Some(config)) = (&self.video, &self.config) else { return };
+        let (Some(video), Some(config)) = (&self.video, &self.config) else {
+            return;
+        };
         if config.video == *video && config.audio == audio {
             return;
         }
@@ -162,8 +193,15 @@ impl Publisher {
     }
 
     /// Parameter sets that cannot be read change nothing: the pictures go on under the last description.
-    fn describe(&mut self, video: VideoConfig, audio: Option<AudioConfig>, out: &mut Vec<Published>) {
-        let Ok(config) = StreamConfig::new(video, audio) else { return };
+    fn describe(
+        &mut self,
+        video: VideoConfig,
+        audio: Option<AudioConfig>,
+        out: &mut Vec<Published>,
+    ) {
+        let Ok(config) = StreamConfig::new(video, audio) else {
+            return;
+        };
         let config = Arc::new(config);
         self.config = Some(Arc::clone(&config));
         out.push(Published::Config(config));
@@ -179,8 +217,19 @@ impl Publisher {
         let origin = self.origin_90k.unwrap_or(pending.picture.dts_90k);
         let time = pending.picture.dts_90k - origin;
         self.sequence += 1;
-        let Pending { picture, audio, wall_us } = pending;
-        let unit = Unit::new(self.sequence, Arc::clone(config), picture, (time, duration), audio, wall_us);
+        let Pending {
+            picture,
+            audio,
+            wall_us,
+        } = pending;
+        let unit = Unit::new(
+            self.sequence,
+            Arc::clone(config),
+            picture,
+            (time, duration),
+            audio,
+            wall_us,
+        );
         out.push(Published::Unit(Arc::new(unit)));
     }
 }
@@ -194,11 +243,20 @@ mod tests {
     const FRAME_US: u64 = 40_000;
 
     fn alaw() -> AudioConfig {
-        AudioConfig { codec: AudioCodec::G711A, sample_rate: 8_000, channels: 1, asc: Vec::new() }
+        AudioConfig {
+            codec: AudioCodec::G711A,
+            sample_rate: 8_000,
+            channels: 1,
+            asc: Vec::new(),
+        }
     }
 
     fn sound(pts_90k: i64) -> MediaEvent {
-        MediaEvent::Audio(AudioFrame { codec: AudioCodec::G711A, data: vec![0xD5; 320], pts_90k })
+        MediaEvent::Audio(AudioFrame {
+            codec: AudioCodec::G711A,
+            data: vec![0xD5; 320],
+            pts_90k,
+        })
     }
 
     struct Run {
@@ -209,18 +267,27 @@ mod tests {
 
     impl Run {
         fn new() -> Run {
-            Run { publisher: Publisher::new(500_000), out: Vec::new(), now_us: 0 }
+            Run {
+                publisher: Publisher::new(500_000),
+                out: Vec::new(),
+                now_us: 0,
+            }
         }
 
         fn feed(&mut self, event: MediaEvent) {
-            self.publisher.receive(event, self.now_us, self.now_us as i64, &mut self.out);
+            self.publisher
+                .receive(event, self.now_us, self.now_us as i64, &mut self.out);
         }
 
         fn pictures(&mut self, range: std::ops::Range<i64>, gop: i64) {
             for index in range {
                 self.now_us = index as u64 * FRAME_US;
                 self.publisher.handle_timer(self.now_us, &mut self.out);
-                self.feed(MediaEvent::Video(picture(index * 3_600, index % gop == 0, 10)));
+                self.feed(MediaEvent::Video(picture(
+                    index * 3_600,
+                    index % gop == 0,
+                    10,
+                )));
             }
         }
 
@@ -250,7 +317,10 @@ mod tests {
         run.pictures(12..26, 25);
         assert_eq!(run.configs(), [false]);
         let times: Vec<i64> = run.units().iter().map(|unit| unit.time).collect();
-        assert_eq!(times, (0..25).map(|index| index * 3_600).collect::<Vec<_>>());
+        assert_eq!(
+            times,
+            (0..25).map(|index| index * 3_600).collect::<Vec<_>>()
+        );
         assert!(run.units().iter().all(|unit| unit.duration == 3_600));
     }
 
@@ -289,7 +359,10 @@ mod tests {
         run.feed(MediaEvent::VideoConfig(video_config(128)));
         run.pictures(25..27, 25);
         let units = run.units();
-        assert_eq!((units[24].config.video.width, units[25].config.video.width), (64, 128));
+        assert_eq!(
+            (units[24].config.video.width, units[25].config.video.width),
+            (64, 128)
+        );
     }
 
     #[test]

@@ -80,7 +80,11 @@ mod tests {
             pictures += 1;
         }
         assert!((rates.fps - 25.0).abs() < 0.5, "{}", rates.fps);
-        assert!((rates.bitrate_bps - 4e6).abs() < 1e5, "{}", rates.bitrate_bps);
+        assert!(
+            (rates.bitrate_bps - 4e6).abs() < 1e5,
+            "{}",
+            rates.bitrate_bps
+        );
         assert_eq!((rates.gop_pictures, rates.gop_us), (50, 2_000_000));
         rates.tick(bytes, pictures, 12_000_000);
         rates.tick(bytes, pictures, 14_000_000);

@@ -85,7 +85,8 @@ impl Receiver {
     /// Judges and takes one packet. [`Receiver::settle`] follows after each batch.
     #[inline]
     pub(crate) fn receive(&mut self, source: SocketAddr, packet: &[u8], now_us: u64) {
-        let Some(&[first, kind, s0, s1, t0, t1, t2, t3, a, b, c, d]) = packet.first_chunk::<12>() else {
+        let Some(&[first, kind, s0, s1, t0, t1, t2, t3, a, b, c, d]) = packet.first_chunk::<12>()
+        else {
             self.stats.malformed += 1;
             return;
         };
@@ -110,14 +111,17 @@ impl Receiver {
         self.stats.bytes += packet.len() as u64;
         self.stats.packet_at_us = Some(now_us);
         let sequence = u16::from_be_bytes([s0, s1]);
-        self.reception.receive(sequence, u32::from_be_bytes([t0, t1, t2, t3]), now_us);
+        self.reception
+            .receive(sequence, u32::from_be_bytes([t0, t1, t2, t3]), now_us);
         self.ingest.receive(packet, now_us, &mut self.events);
     }
 
     /// Sender reports of the locked source; from anywhere else they are only counted.
     pub(crate) fn receive_rtcp(&mut self, source: SocketAddr, packet: &[u8], now_us: u64) -> bool {
         self.stats.rtcp += 1;
-        let Some((locked, ssrc)) = self.source_lock.locked() else { return false };
+        let Some((locked, ssrc)) = self.source_lock.locked() else {
+            return false;
+        };
         if locked.ip() != source.ip() {
             return false;
         }
@@ -132,22 +136,37 @@ impl Receiver {
         let expected = self.source_lock.expected();
         match verdict {
             Verdict::Accept => true,
-            Verdict::AcceptNew { relocked, wrong_ssrc } => {
+            Verdict::AcceptNew {
+                relocked,
+                wrong_ssrc,
+            } => {
                 self.stats.source = Some(source);
                 self.stats.ssrc = Some(ssrc);
                 self.stats.ssrc_mismatch = wrong_ssrc;
                 self.sender_report = None;
                 if let (true, Some(expected)) = (wrong_ssrc, expected) {
                     self.stats.wrong_ssrc += 1;
-                    self.report(FactKind::WrongSsrc { expected, received: ssrc, accepted: true });
+                    self.report(FactKind::WrongSsrc {
+                        expected,
+                        received: ssrc,
+                        accepted: true,
+                    });
                 }
-                self.report(FactKind::SourceLocked { source, ssrc, relocked });
+                self.report(FactKind::SourceLocked {
+                    source,
+                    ssrc,
+                    relocked,
+                });
                 true
             }
             Verdict::WrongSsrc { first } => {
                 self.stats.wrong_ssrc += 1;
                 if let (true, Some(expected)) = (first, expected) {
-                    self.report(FactKind::WrongSsrc { expected, received: ssrc, accepted: false });
+                    self.report(FactKind::WrongSsrc {
+                        expected,
+                        received: ssrc,
+                        accepted: false,
+                    });
                 }
                 false
             }
@@ -174,7 +193,8 @@ impl Receiver {
                 }
                 _ => {}
             }
-            self.publisher.receive(event, scene.now_us, scene.wall_us, &mut self.published);
+            self.publisher
+                .receive(event, scene.now_us, scene.wall_us, &mut self.published);
         }
         self.events = events;
         self.publish(scene);
@@ -197,7 +217,9 @@ impl Receiver {
         stream.config = Some(Arc::clone(&config));
         stream.gop.clear();
         if stream.viewers > 0 {
-            scene.deliveries.push(Delivery::Config(self.shared.key, config));
+            scene
+                .deliveries
+                .push(Delivery::Config(self.shared.key, config));
         }
         drop(stream);
         if self.started {
@@ -209,7 +231,9 @@ impl Receiver {
         let mut stream = lock(&self.shared.stream);
         stream.gop.push(&unit);
         if stream.viewers > 0 {
-            scene.deliveries.push(Delivery::Unit(self.shared.key, Arc::clone(&unit)));
+            scene
+                .deliveries
+                .push(Delivery::Unit(self.shared.key, Arc::clone(&unit)));
         }
         drop(stream);
         for recorder in &mut self.recorders {
@@ -218,7 +242,9 @@ impl Receiver {
         if !self.started {
             self.started = true;
             self.publish_stats(scene.now_us);
-            self.report(FactKind::MediaStarted { info: unit.config.info.clone() });
+            self.report(FactKind::MediaStarted {
+                info: unit.config.info.clone(),
+            });
         }
     }
 
@@ -242,7 +268,11 @@ impl Receiver {
         let silent = silence_us >= self.silence_us;
         if silent != self.silent {
             self.silent = silent;
-            self.report(if silent { FactKind::SilenceBegan { silence_us } } else { FactKind::SilenceEnded });
+            self.report(if silent {
+                FactKind::SilenceBegan { silence_us }
+            } else {
+                FactKind::SilenceEnded
+            });
         }
     }
 
@@ -259,7 +289,8 @@ impl Receiver {
 
     fn publish_stats(&mut self, now_us: u64) {
         let ingest = self.ingest.stats();
-        self.rates.tick(self.stats.bytes, ingest.access_units, now_us);
+        self.rates
+            .tick(self.stats.bytes, ingest.access_units, now_us);
         let stats = &mut self.stats;
         stats.expected = self.reception.expected();
         stats.lost = ingest.lost;
@@ -325,5 +356,4 @@ impl Receiver {
         lock(&self.shared.stream).ended = true;
         deliveries.push(Delivery::Ended(self.shared.key, reason.to_owned()));
     }
-
 }

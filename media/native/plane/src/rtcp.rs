@@ -32,7 +32,12 @@ impl Reception {
     #[inline]
     pub fn receive(&mut self, sequence: u16, timestamp: u32, now_us: u64) {
         if !self.started {
-            *self = Reception { started: true, base: u32::from(sequence), highest: u32::from(sequence), ..Reception::default() };
+            *self = Reception {
+                started: true,
+                base: u32::from(sequence),
+                highest: u32::from(sequence),
+                ..Reception::default()
+            };
         } else {
             let ahead = sequence.wrapping_sub(self.highest as u16);
             if ahead < MAX_DROPOUT {
@@ -48,7 +53,8 @@ impl Reception {
             let transit = i64::from(arrival.wrapping_sub(timestamp) as i32);
             if self.received > 1 {
                 let change = (transit - self.transit).unsigned_abs().min(RTP_CLOCK * 10);
-                self.jitter_16 = (self.jitter_16 + change).saturating_sub((self.jitter_16 + 8) >> 4);
+                self.jitter_16 =
+                    (self.jitter_16 + change).saturating_sub((self.jitter_16 + 8) >> 4);
             }
             self.transit = transit;
             self.last_timestamp = timestamp;
@@ -81,17 +87,28 @@ impl Reception {
         (self.jitter_16 >> 4) * 1_000_000 / RTP_CLOCK
     }
 
-    fn report_block(&mut self, ssrc: u32, sender_report: Option<SenderReport>, now_us: u64) -> [u8; 24] {
+    fn report_block(
+        &mut self,
+        ssrc: u32,
+        sender_report: Option<SenderReport>,
+        now_us: u64,
+    ) -> [u8; 24] {
         let expected = self.expected();
         let expected_now = expected.saturating_sub(self.reported_expected);
         let received_now = self.received.saturating_sub(self.reported_received);
         let lost_now = expected_now.saturating_sub(received_now);
-        let fraction = (lost_now << 8).checked_div(expected_now).unwrap_or(0).min(255) as u8;
+        let fraction = (lost_now << 8)
+            .checked_div(expected_now)
+            .unwrap_or(0)
+            .min(255) as u8;
         self.reported_expected = expected;
         self.reported_received = self.received;
         let lost = self.lost().min(0x7F_FFFF) as u32;
         let (middle, delay) = sender_report.map_or((0, 0), |report| {
-            (report.ntp_middle, (now_us.saturating_sub(report.received_at_us) * 65_536 / 1_000_000) as u32)
+            (
+                report.ntp_middle,
+                (now_us.saturating_sub(report.received_at_us) * 65_536 / 1_000_000) as u32,
+            )
         });
         let mut block = [0u8; 24];
         block[0..4].copy_from_slice(&ssrc.to_be_bytes());
@@ -120,7 +137,10 @@ pub fn parse_sender_report(mut packet: &[u8], ssrc: u32, now_us: u64) -> Option<
         let unit = packet.get(..length)?;
         if unit[1] == 200 && unit.len() >= 28 && unit[4..8] == ssrc.to_be_bytes() {
             let ntp_middle = u32::from_be_bytes([unit[10], unit[11], unit[12], unit[13]]);
-            return Some(SenderReport { ntp_middle, received_at_us: now_us });
+            return Some(SenderReport {
+                ntp_middle,
+                received_at_us: now_us,
+            });
         }
         packet = &packet[length..];
     }
@@ -181,10 +201,18 @@ mod tests {
         for picture in 0u64..250 {
             let shift = if picture % 2 == 0 { 10_000 } else { 0 };
             even.receive(picture as u16, (picture * 3_600) as u32, picture * 40_000);
-            uneven.receive(picture as u16, (picture * 3_600) as u32, picture * 40_000 + shift);
+            uneven.receive(
+                picture as u16,
+                (picture * 3_600) as u32,
+                picture * 40_000 + shift,
+            );
         }
         assert_eq!(even.jitter_us(), 0);
-        assert!((9_000..=11_000).contains(&uneven.jitter_us()), "{}", uneven.jitter_us());
+        assert!(
+            (9_000..=11_000).contains(&uneven.jitter_us()),
+            "{}",
+            uneven.jitter_us()
+        );
     }
 
     #[test]
@@ -193,8 +221,17 @@ mod tests {
         for sequence in [1u16, 2, 4] {
             reception.receive(sequence, 0, 0);
         }
-        let report = SenderReport { ntp_middle: 0xAABB_CCDD, received_at_us: 0 };
-        let packet = receiver_report(0x0102_0304, 0x0BEB_C201, &mut reception, Some(report), 500_000);
+        let report = SenderReport {
+            ntp_middle: 0xAABB_CCDD,
+            received_at_us: 0,
+        };
+        let packet = receiver_report(
+            0x0102_0304,
+            0x0BEB_C201,
+            &mut reception,
+            Some(report),
+            500_000,
+        );
         assert_eq!(packet[..8], [0x81, 201, 0, 7, 1, 2, 3, 4]);
         assert_eq!(packet[8..12], 0x0BEB_C201u32.to_be_bytes());
         assert_eq!(packet[12..16], [64, 0, 0, 1]);
@@ -211,7 +248,10 @@ mod tests {
         let mut packet = vec![0x80, 201, 0, 1, 0, 0, 0, 9];
         packet.extend_from_slice(&[0x80, 200, 0, 6, 0, 0, 0, 7]);
         packet.extend_from_slice(&[0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(parse_sender_report(&packet, 7, 5).unwrap().ntp_middle, 0x0203_0405);
+        assert_eq!(
+            parse_sender_report(&packet, 7, 5).unwrap().ntp_middle,
+            0x0203_0405
+        );
         assert_eq!(parse_sender_report(&packet, 8, 5), None);
         for cut in 0..packet.len() {
             assert_eq!(parse_sender_report(&packet[..cut], 7, 5), None);

@@ -22,7 +22,10 @@ pub enum Transport {
 
 /// Counters and gauges of one session.
 #[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "the field names say it, and media/stats.py documents them for their reader")]
+#[allow(
+    missing_docs,
+    reason = "the field names say it, and media/stats.py documents them for their reader"
+)]
 pub struct SessionStats {
     pub packets: u64,
     pub bytes: u64,
@@ -118,7 +121,10 @@ impl SessionShared {
                 ended: false,
                 revoked: HashSet::new(),
             }),
-            stats: Mutex::new(SessionStats { opened_at_us: clock::monotonic_us(), ..SessionStats::default() }),
+            stats: Mutex::new(SessionStats {
+                opened_at_us: clock::monotonic_us(),
+                ..SessionStats::default()
+            }),
         }
     }
 

@@ -48,7 +48,14 @@ impl SourceLock {
     /// `window_us`: how long another SSRC than the expected one is refused. `relock_us`: silence of the locked
     /// source after which another one may take its place.
     pub fn new(expected: Option<u32>, strict: bool, window_us: u64, relock_us: u64) -> SourceLock {
-        SourceLock { expected, strict, window_us, relock_us, locked: None, wrong_since_us: None }
+        SourceLock {
+            expected,
+            strict,
+            window_us,
+            relock_us,
+            locked: None,
+            wrong_since_us: None,
+        }
     }
 
     /// Changes the expected SSRC (the answer's `y=`). A lock on another SSRC stays until the expected one arrives.
@@ -71,7 +78,8 @@ impl SourceLock {
 
     /// True while packets of the locked source keep coming.
     pub fn is_alive(&self, now_us: u64) -> bool {
-        self.locked.is_some_and(|lock| now_us.saturating_sub(lock.last_at_us) < self.relock_us)
+        self.locked
+            .is_some_and(|lock| now_us.saturating_sub(lock.last_at_us) < self.relock_us)
     }
 
     /// Judges one packet with a valid RTP header.
@@ -113,9 +121,16 @@ impl SourceLock {
 
     fn take(&mut self, source: SocketAddr, ssrc: u32, now_us: u64, wrong_ssrc: bool) -> Verdict {
         let relocked = self.locked.is_some();
-        self.locked = Some(Lock { source, ssrc, last_at_us: now_us });
+        self.locked = Some(Lock {
+            source,
+            ssrc,
+            last_at_us: now_us,
+        });
         self.wrong_since_us = None;
-        Verdict::AcceptNew { relocked, wrong_ssrc }
+        Verdict::AcceptNew {
+            relocked,
+            wrong_ssrc,
+        }
     }
 
     /// A connection has ended: its peer may come back from another port at once.
@@ -140,7 +155,10 @@ mod tests {
         SourceLock::new(expected, strict, SECOND / 2, 3 * SECOND)
     }
 
-    const NEW: Verdict = Verdict::AcceptNew { relocked: false, wrong_ssrc: false };
+    const NEW: Verdict = Verdict::AcceptNew {
+        relocked: false,
+        wrong_ssrc: false,
+    };
 
     #[test]
     fn without_an_expected_ssrc_the_first_valid_packet_locks() {
@@ -148,17 +166,29 @@ mod tests {
         assert_eq!(lock.judge(source(1), 7, 10 * SECOND), NEW);
         assert_eq!(lock.judge(source(1), 7, 10 * SECOND), Verdict::Accept);
         assert_eq!(lock.judge(source(2), 7, 10 * SECOND), Verdict::Stranger);
-        assert_eq!(lock.judge(source(1), 8, 10 * SECOND), Verdict::WrongSsrc { first: false });
+        assert_eq!(
+            lock.judge(source(1), 8, 10 * SECOND),
+            Verdict::WrongSsrc { first: false }
+        );
     }
 
     #[test]
     fn another_ssrc_than_expected_is_taken_after_the_window() {
         let mut lock = lock(Some(7), false);
-        assert_eq!(lock.judge(source(1), 9, 10 * SECOND), Verdict::WrongSsrc { first: true });
-        assert_eq!(lock.judge(source(1), 9, 10 * SECOND + SECOND / 2 - 1), Verdict::WrongSsrc { first: false });
+        assert_eq!(
+            lock.judge(source(1), 9, 10 * SECOND),
+            Verdict::WrongSsrc { first: true }
+        );
+        assert_eq!(
+            lock.judge(source(1), 9, 10 * SECOND + SECOND / 2 - 1),
+            Verdict::WrongSsrc { first: false }
+        );
         assert_eq!(
             lock.judge(source(1), 9, 10 * SECOND + SECOND / 2),
-            Verdict::AcceptNew { relocked: false, wrong_ssrc: true }
+            Verdict::AcceptNew {
+                relocked: false,
+                wrong_ssrc: true
+            }
         );
     }
 
@@ -170,7 +200,10 @@ mod tests {
         assert_eq!(lock.locked(), Some((source(1), 9)));
         assert_eq!(
             lock.judge(source(2), 7, 11 * SECOND),
-            Verdict::AcceptNew { relocked: true, wrong_ssrc: false }
+            Verdict::AcceptNew {
+                relocked: true,
+                wrong_ssrc: false
+            }
         );
         assert_eq!(lock.judge(source(1), 9, 11 * SECOND), Verdict::Stranger);
     }
@@ -179,7 +212,10 @@ mod tests {
     fn a_strict_lock_never_takes_another_ssrc() {
         let mut lock = lock(Some(7), true);
         for second in 10..100 {
-            assert!(matches!(lock.judge(source(1), 9, second * SECOND), Verdict::WrongSsrc { .. }));
+            assert!(matches!(
+                lock.judge(source(1), 9, second * SECOND),
+                Verdict::WrongSsrc { .. }
+            ));
         }
         assert_eq!(lock.judge(source(1), 7, 100 * SECOND), NEW);
     }
@@ -189,7 +225,10 @@ mod tests {
         let mut lock = lock(None, false);
         lock.judge(source(1), 7, 10 * SECOND);
         assert_eq!(lock.judge(source(2), 7, 13 * SECOND - 1), Verdict::Stranger);
-        let again = Verdict::AcceptNew { relocked: true, wrong_ssrc: false };
+        let again = Verdict::AcceptNew {
+            relocked: true,
+            wrong_ssrc: false,
+        };
         assert_eq!(lock.judge(source(2), 7, 13 * SECOND), again);
         lock.release_source();
         assert_eq!(lock.judge(source(3), 7, 13 * SECOND), again);

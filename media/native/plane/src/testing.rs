@@ -11,7 +11,20 @@ pub fn video_config(width: u32) -> VideoConfig {
     VideoConfig {
         codec: VideoCodec::H264,
         vps: Vec::new(),
-        sps: vec![vec![0x67, 0x42, 0xC0, 0x0A, 0xDA, 0x11, 0xA6, 0xA0, 0x20, 0x20, 0x20, width as u8]],
+        sps: vec![vec![
+            0x67,
+            0x42,
+            0xC0,
+            0x0A,
+            0xDA,
+            0x11,
+            0xA6,
+            0xA0,
+            0x20,
+            0x20,
+            0x20,
+            width as u8,
+        ]],
         pps: vec![vec![0x68, 0xCE, 0x38, 0x80]],
         width,
         height: 64,
@@ -39,9 +52,21 @@ pub fn unit(sequence: u64, keyframe: bool, bytes: usize) -> Arc<Unit> {
 }
 
 /// The same under a given description.
-pub fn unit_of(config: &Arc<StreamConfig>, sequence: u64, keyframe: bool, bytes: usize) -> Arc<Unit> {
+pub fn unit_of(
+    config: &Arc<StreamConfig>,
+    sequence: u64,
+    keyframe: bool,
+    bytes: usize,
+) -> Arc<Unit> {
     let time = (sequence as i64 - 1) * 3_600;
     let wall_us = 1_700_000_000_000_000 + (sequence as i64 - 1) * 40_000;
     let picture = picture(time + 900_000, keyframe, bytes);
-    Arc::new(Unit::new(sequence, Arc::clone(config), picture, (time, 3_600), Vec::new(), wall_us))
+    Arc::new(Unit::new(
+        sequence,
+        Arc::clone(config),
+        picture,
+        (time, 3_600),
+        Vec::new(),
+        wall_us,
+    ))
 }

@@ -29,7 +29,10 @@ impl StreamConfig {
     /// Builds all forms of the description; an error says that the parameter sets cannot be read.
     pub fn new(video: VideoConfig, audio: Option<AudioConfig>) -> Result<StreamConfig, WireError> {
         let init = fmp4::init_segment(&video, audio.as_ref(), None, false)?.bytes;
-        let mime = format!("video/mp4; codecs=\"{}\"", fmp4::mime_codecs(&video, audio.as_ref()));
+        let mime = format!(
+            "video/mp4; codecs=\"{}\"",
+            fmp4::mime_codecs(&video, audio.as_ref())
+        );
         let info = MediaInfo {
             codec: video.codec.name(),
             width: video.width,
@@ -42,7 +45,13 @@ impl StreamConfig {
             mime,
         };
         let description = describe(&info);
-        Ok(StreamConfig { video, audio, info, init, description })
+        Ok(StreamConfig {
+            video,
+            audio,
+            info,
+            init,
+            description,
+        })
     }
 }
 
@@ -108,7 +117,16 @@ impl Unit {
         wall_us: i64,
     ) -> Unit {
         let (time, duration) = timing;
-        Unit { sequence, config, picture, time, duration, audio, wall_us, fragment: OnceLock::new() }
+        Unit {
+            sequence,
+            config,
+            picture,
+            time,
+            duration,
+            audio,
+            wall_us,
+            fragment: OnceLock::new(),
+        }
     }
 
     /// Decoding can start here.
@@ -118,16 +136,29 @@ impl Unit {
 
     /// Bytes of picture and sound.
     pub fn size_bytes(&self) -> usize {
-        self.picture.nals.len() + self.audio.iter().map(|sample| sample.data.len()).sum::<usize>()
+        self.picture.nals.len()
+            + self
+                .audio
+                .iter()
+                .map(|sample| sample.data.len())
+                .sum::<usize>()
     }
 
     /// The unit as an fMP4 fragment: built by whoever needs it first, shared by all who come later.
     pub fn fragment(&self) -> &[u8] {
         self.fragment.get_or_init(|| {
             let mut bytes = Vec::with_capacity(self.size_bytes() + 320);
-            let audio: Vec<fmp4::Sample<'_>> =
-                self.audio.iter().filter_map(|sample| audio_sample(sample, 0)).collect();
-            fmp4::write_fragment(self.sequence as u32, &[self.video_sample(0)], &audio, &mut bytes);
+            let audio: Vec<fmp4::Sample<'_>> = self
+                .audio
+                .iter()
+                .filter_map(|sample| audio_sample(sample, 0))
+                .collect();
+            fmp4::write_fragment(
+                self.sequence as u32,
+                &[self.video_sample(0)],
+                &audio,
+                &mut bytes,
+            );
             bytes
         })
     }

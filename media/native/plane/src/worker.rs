@@ -21,6 +21,8 @@ use crate::sys::receive::ReceiveBatch;
 
 /// Time between two rounds of timers and statistics.
 const TICK_US: u64 = 50_000;
+/// A round may be so late: with media coming it rides on a wake-up that happens anyway.
+const TICK_SLACK_US: u64 = 50_000;
 const EVENTS: usize = 512;
 const WAKE: u64 = u64::MAX;
 
@@ -77,27 +79,32 @@ pub(crate) fn spawn(
     nap_us: u64,
     failed: Sender<String>,
 ) -> io::Result<(Arc<WorkerBox>, JoinHandle<()>)> {
-    let mailbox = Arc::new(WorkerBox { commands: Mutex::new(VecDeque::new()), wake: EventFd::new()? });
+    let mailbox = Arc::new(WorkerBox {
+        commands: Mutex::new(VecDeque::new()),
+        wake: EventFd::new()?,
+    });
     let poller = Poller::new(EVENTS)?;
     poller.add(mailbox.wake.raw(), WAKE, Interest::Read)?;
     let shared = Arc::clone(&mailbox);
-    let handle = std::thread::Builder::new().name(format!("media-in-{index}")).spawn(move || {
-        let mut worker = Worker {
-            mailbox: shared,
-            poller,
-            slots: Vec::new(),
-            batch: ReceiveBatch::new(),
-            buffer: vec![0; READ_BYTES],
-            deliveries: Vec::new(),
-            outputs,
-            facts,
-            nap: Duration::from_micros(nap_us),
-            stopping: false,
-        };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| worker.run())) {
-            let _ = failed.send(panic_text(&*panic));
-        }
-    })?;
+    let handle = std::thread::Builder::new()
+        .name(format!("media-in-{index}"))
+        .spawn(move || {
+            let mut worker = Worker {
+                mailbox: shared,
+                poller,
+                slots: Vec::new(),
+                batch: ReceiveBatch::new(),
+                buffer: vec![0; READ_BYTES],
+                deliveries: Vec::new(),
+                outputs,
+                facts,
+                nap: Duration::from_micros(nap_us),
+                stopping: false,
+            };
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| worker.run())) {
+                let _ = failed.send(panic_text(&*panic));
+            }
+        })?;
     Ok((mailbox, handle))
 }
 
@@ -111,19 +118,13 @@ impl Worker {
         let mut ready: Vec<Readiness> = Vec::with_capacity(EVENTS);
         let mut tick_at_us = 0;
         while !self.stopping {
-            let timeout_ms = self.timeout_ms(tick_at_us);
-            if self.poller.wait(timeout_ms, &mut ready).is_err() {
-                // Only a broken descriptor can do this; without a rest the thread would spin.
-                std::thread::sleep(Duration::from_millis(100));
-            }
+            self.wait(tick_at_us, &mut ready);
             let now_us = clock::monotonic_us();
             let wall_us = clock::wall_us();
-            let mut media = false;
             for readiness in &ready {
                 if readiness.token == WAKE {
                     self.run_commands(now_us, wall_us);
                 } else {
-                    media = true;
                     self.read(readiness.token, now_us, wall_us);
                 }
             }
@@ -132,9 +133,23 @@ impl Worker {
                 self.tick(now_us, wall_us);
             }
             self.outputs.post(&mut self.deliveries);
-            if media && !self.nap.is_zero() {
-                std::thread::sleep(self.nap);
-            }
+        }
+    }
+
+    /// Waits for something to do. The first packet of a picture is followed by the rest of it: after a short rest
+    /// one round reads all of it, and what came for other sessions meanwhile.
+    fn wait(&mut self, tick_at_us: u64, ready: &mut Vec<Readiness>) {
+        let timeout_ms = self.timeout_ms(tick_at_us);
+        let mut outcome = self.poller.wait(timeout_ms, ready);
+        let media = ready.iter().any(|readiness| readiness.token != WAKE);
+        if outcome.is_ok() && media && !self.nap.is_zero() {
+            std::thread::sleep(self.nap);
+            outcome = self.poller.wait(0, ready);
+        }
+        if outcome.is_err() {
+            // Only a broken descriptor can do this; without a rest the thread would spin.
+            ready.clear();
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 
@@ -142,45 +157,75 @@ impl Worker {
         if self.slots.iter().all(Option::is_none) {
             return -1;
         }
-        let left_us = tick_at_us.saturating_sub(clock::monotonic_us());
+        let left_us = (tick_at_us + TICK_SLACK_US).saturating_sub(clock::monotonic_us());
         i32::try_from(left_us.div_ceil(1_000)).unwrap_or(0)
     }
 
     /// Runs `work` on one slot. A panic ends that session, not the thread.
-    fn with_slot(&mut self, index: usize, work: impl FnOnce(&mut Slot, &Poller, &mut ReceiveBatch, &mut [u8], &mut Vec<Delivery>)) {
-        let Some(Some(slot)) = self.slots.get_mut(index) else { return };
-        let (poller, batch, buffer, deliveries) =
-            (&self.poller, &mut self.batch, &mut self.buffer[..], &mut self.deliveries);
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(slot, poller, batch, buffer, deliveries)));
+    fn with_slot(
+        &mut self,
+        index: usize,
+        work: impl FnOnce(&mut Slot, &Poller, &mut ReceiveBatch, &mut [u8], &mut Vec<Delivery>),
+    ) {
+        let Some(Some(slot)) = self.slots.get_mut(index) else {
+            return;
+        };
+        let (poller, batch, buffer, deliveries) = (
+            &self.poller,
+            &mut self.batch,
+            &mut self.buffer[..],
+            &mut self.deliveries,
+        );
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            work(slot, poller, batch, buffer, deliveries)
+        }));
         let Err(panic) = outcome else { return };
         if let Some(mut slot) = self.slots[index].take() {
             slot.intake.unwatch(&self.poller);
-            slot.receiver.report(FactKind::SessionFailed { message: panic_text(&*panic) });
-            slot.receiver.abandon("internal error", &mut self.deliveries);
+            slot.receiver.report(FactKind::SessionFailed {
+                message: panic_text(&*panic),
+            });
+            slot.receiver
+                .abandon("internal error", &mut self.deliveries);
         }
     }
 
     fn read(&mut self, token: u64, now_us: u64, wall_us: i64) {
         let door = Door::ALL[(token & 3) as usize];
-        self.with_slot((token >> 2) as usize, |slot, poller, batch, buffer, deliveries| {
-            let receiver = &mut *slot.receiver;
-            match (&mut slot.intake, door) {
-                (Intake::Udp(udp), Door::Rtp | Door::Rtcp) => udp.read(door, batch, receiver, now_us),
-                (Intake::Tcp(tcp), Door::Listener) => {
-                    let token = token & !3 | Door::Connection as u64;
-                    tcp.accept(poller, token, receiver, now_us);
+        self.with_slot(
+            (token >> 2) as usize,
+            |slot, poller, batch, buffer, deliveries| {
+                let receiver = &mut *slot.receiver;
+                match (&mut slot.intake, door) {
+                    (Intake::Udp(udp), Door::Rtp | Door::Rtcp) => {
+                        udp.read(door, batch, receiver, now_us)
+                    }
+                    (Intake::Tcp(tcp), Door::Listener) => {
+                        let token = token & !3 | Door::Connection as u64;
+                        tcp.accept(poller, token, receiver, now_us);
+                    }
+                    (Intake::Tcp(tcp), Door::Connection) => {
+                        tcp.read(poller, buffer, receiver, now_us)
+                    }
+                    _ => {}
                 }
-                (Intake::Tcp(tcp), Door::Connection) => tcp.read(poller, buffer, receiver, now_us),
-                _ => {}
-            }
-            receiver.settle(&mut Scene { now_us, wall_us, deliveries });
-        });
+                receiver.settle(&mut Scene {
+                    now_us,
+                    wall_us,
+                    deliveries,
+                });
+            },
+        );
     }
 
     fn tick(&mut self, now_us: u64, wall_us: i64) {
         for index in 0..self.slots.len() {
             self.with_slot(index, |slot, _, _, _, deliveries| {
-                slot.receiver.tick(&mut Scene { now_us, wall_us, deliveries });
+                slot.receiver.tick(&mut Scene {
+                    now_us,
+                    wall_us,
+                    deliveries,
+                });
                 if let Intake::Udp(udp) = &mut slot.intake {
                     udp.send_report(&mut slot.receiver, now_us);
                 }
@@ -194,8 +239,12 @@ impl Worker {
         for command in commands {
             match command {
                 Command::Open(receiver, intake) => self.open(receiver, intake),
-                Command::ExpectSsrc(key, ssrc) => self.with_session(key, |slot| slot.receiver.source_lock.expect(ssrc)),
-                Command::Attach(key, port) => self.with_session(key, |slot| slot.receiver.attach(*port)),
+                Command::ExpectSsrc(key, ssrc) => {
+                    self.with_session(key, |slot| slot.receiver.source_lock.expect(ssrc))
+                }
+                Command::Attach(key, port) => {
+                    self.with_session(key, |slot| slot.receiver.attach(*port))
+                }
                 Command::Detach(key, recorder_id) => {
                     self.with_session(key, |slot| slot.receiver.detach(&recorder_id, "detached"));
                 }
@@ -211,7 +260,10 @@ impl Worker {
     }
 
     fn index_of(&self, key: u64) -> Option<usize> {
-        let has_key = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| slot.receiver.shared.key == key);
+        let has_key = |slot: &Option<Slot>| {
+            slot.as_ref()
+                .is_some_and(|slot| slot.receiver.shared.key == key)
+        };
         self.slots.iter().position(has_key)
     }
 
@@ -222,11 +274,18 @@ impl Worker {
     }
 
     fn open(&mut self, receiver: Box<Receiver>, intake: Intake) {
-        let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        let index = self
+            .slots
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.slots.len());
         let slot = Slot { receiver, intake };
         if let Err(error) = slot.intake.watch(&self.poller, |door| token(index, door)) {
             let message = format!("epoll: {error}");
-            self.facts.push(&slot.receiver.shared.session_id, FactKind::SessionFailed { message });
+            self.facts.push(
+                &slot.receiver.shared.session_id,
+                FactKind::SessionFailed { message },
+            );
             return;
         }
         if index == self.slots.len() {
@@ -237,9 +296,18 @@ impl Worker {
     }
 
     fn close(&mut self, key: u64, reason: &str, now_us: u64, wall_us: i64) {
-        let Some(index) = self.index_of(key) else { return };
+        let Some(index) = self.index_of(key) else {
+            return;
+        };
         self.with_slot(index, |slot, _, _, _, deliveries| {
-            slot.receiver.end(reason, &mut Scene { now_us, wall_us, deliveries });
+            slot.receiver.end(
+                reason,
+                &mut Scene {
+                    now_us,
+                    wall_us,
+                    deliveries,
+                },
+            );
         });
         if let Some(slot) = self.slots[index].take() {
             slot.intake.unwatch(&self.poller);
@@ -248,7 +316,12 @@ impl Worker {
     }
 
     fn stop(&mut self, now_us: u64, wall_us: i64) {
-        let keys: Vec<u64> = self.slots.iter().flatten().map(|slot| slot.receiver.shared.key).collect();
+        let keys: Vec<u64> = self
+            .slots
+            .iter()
+            .flatten()
+            .map(|slot| slot.receiver.shared.key)
+            .collect();
         for key in keys {
             self.close(key, "server stopping", now_us, wall_us);
         }

@@ -16,10 +16,14 @@ macro_rules! dict {
 
 fn info<'py>(py: Python<'py>, info: &MediaInfo) -> PyResult<Dict<'py>> {
     let audio = match &info.audio {
-        Some(audio) => Some(dict!(py, codec: audio.codec, sample_rate: audio.sample_rate, channels: audio.channels)),
+        Some(audio) => Some(
+            dict!(py, codec: audio.codec, sample_rate: audio.sample_rate, channels: audio.channels),
+        ),
         None => None,
     };
-    Ok(dict!(py, codec: info.codec, width: info.width, height: info.height, audio: audio, mime: &info.mime))
+    Ok(
+        dict!(py, codec: info.codec, width: info.width, height: info.height, audio: audio, mime: &info.mime),
+    )
 }
 
 fn segment<'py>(py: Python<'py>, state: &SegmentState) -> PyResult<Dict<'py>> {
@@ -39,23 +43,44 @@ fn segment<'py>(py: Python<'py>, state: &SegmentState) -> PyResult<Dict<'py>> {
 /// `(kind, session_id, values)`.
 pub fn fact<'py>(py: Python<'py>, fact: Fact) -> PyResult<Bound<'py, PyTuple>> {
     let (kind, values) = match &fact.kind {
-        FactKind::SourceLocked { source, ssrc, relocked } => {
-            ("source_locked", dict!(py, source: source.to_string(), ssrc: ssrc, relocked: relocked))
+        FactKind::SourceLocked {
+            source,
+            ssrc,
+            relocked,
+        } => (
+            "source_locked",
+            dict!(py, source: source.to_string(), ssrc: ssrc, relocked: relocked),
+        ),
+        FactKind::WrongSsrc {
+            expected,
+            received,
+            accepted,
+        } => (
+            "wrong_ssrc",
+            dict!(py, expected: expected, received: received, accepted: accepted),
+        ),
+        FactKind::MediaStarted { info: media } => {
+            ("media_started", dict!(py, info: info(py, media)?))
         }
-        FactKind::WrongSsrc { expected, received, accepted } => {
-            ("wrong_ssrc", dict!(py, expected: expected, received: received, accepted: accepted))
+        FactKind::ConfigChanged { info: media } => {
+            ("config_changed", dict!(py, info: info(py, media)?))
         }
-        FactKind::MediaStarted { info: media } => ("media_started", dict!(py, info: info(py, media)?)),
-        FactKind::ConfigChanged { info: media } => ("config_changed", dict!(py, info: info(py, media)?)),
         FactKind::Unsupported { what } => ("unsupported", dict!(py, what: what)),
-        FactKind::SilenceBegan { silence_us } => ("silence_began", dict!(py, silence_us: silence_us)),
-        FactKind::SilenceEnded => ("silence_ended", dict!(py)),
-        FactKind::ConnectionOpened { source } => ("connection_opened", dict!(py, source: source.to_string())),
-        FactKind::ConnectionClosed { source, reason } => {
-            ("connection_closed", dict!(py, source: source.to_string(), reason: reason))
+        FactKind::SilenceBegan { silence_us } => {
+            ("silence_began", dict!(py, silence_us: silence_us))
         }
+        FactKind::SilenceEnded => ("silence_ended", dict!(py)),
+        FactKind::ConnectionOpened { source } => {
+            ("connection_opened", dict!(py, source: source.to_string()))
+        }
+        FactKind::ConnectionClosed { source, reason } => (
+            "connection_closed",
+            dict!(py, source: source.to_string(), reason: reason),
+        ),
         FactKind::SessionFailed { message } => ("session_failed", dict!(py, message: message)),
-        viewer @ (FactKind::ViewerOpened { .. } | FactKind::ViewerClosed { .. }) => viewer_fact(py, viewer)?,
+        viewer @ (FactKind::ViewerOpened { .. } | FactKind::ViewerClosed { .. }) => {
+            viewer_fact(py, viewer)?
+        }
         recorder => recorder_fact(py, recorder)?,
     };
     (kind, fact.session_id, values).into_pyobject(py)
@@ -63,33 +88,63 @@ pub fn fact<'py>(py: Python<'py>, fact: Fact) -> PyResult<Bound<'py, PyTuple>> {
 
 fn viewer_fact<'py>(py: Python<'py>, fact: &FactKind) -> PyResult<(&'static str, Dict<'py>)> {
     Ok(match fact {
-        FactKind::ViewerClosed { tag, way, viewers, reason, sent_bytes, skipped } => (
+        FactKind::ViewerClosed {
+            tag,
+            way,
+            viewers,
+            reason,
+            sent_bytes,
+            skipped,
+        } => (
             "viewer_closed",
             dict!(py, tag: tag, way: way, viewers: viewers, reason: reason, sent_bytes: sent_bytes, skipped: skipped),
         ),
-        FactKind::ViewerOpened { tag, way, viewers } => {
-            ("viewer_opened", dict!(py, tag: tag, way: way, viewers: viewers))
-        }
+        FactKind::ViewerOpened { tag, way, viewers } => (
+            "viewer_opened",
+            dict!(py, tag: tag, way: way, viewers: viewers),
+        ),
         _ => ("unknown", dict!(py)),
     })
 }
 
 fn recorder_fact<'py>(py: Python<'py>, fact: &FactKind) -> PyResult<(&'static str, Dict<'py>)> {
     Ok(match fact {
-        FactKind::SegmentOpened { recorder_id, segment_id, path, start_wall_us } => (
+        FactKind::SegmentOpened {
+            recorder_id,
+            segment_id,
+            path,
+            start_wall_us,
+        } => (
             "segment_opened",
             dict!(py, recorder_id: recorder_id, segment_id: segment_id, path: path, start_wall_us: start_wall_us),
         ),
-        FactKind::SegmentGrown { recorder_id, state } => {
-            ("segment_grown", dict!(py, recorder_id: recorder_id, state: segment(py, state)?))
-        }
-        FactKind::SegmentClosed { recorder_id, state, reason } => {
-            ("segment_closed", dict!(py, recorder_id: recorder_id, state: segment(py, state)?, reason: reason))
-        }
-        FactKind::RecorderFailed { recorder_id, errno, message } => {
-            ("recorder_failed", dict!(py, recorder_id: recorder_id, errno: errno, message: message))
-        }
-        FactKind::RecorderGap { recorder_id, dropped_pictures, start_wall_us, end_wall_us, reason } => (
+        FactKind::SegmentGrown { recorder_id, state } => (
+            "segment_grown",
+            dict!(py, recorder_id: recorder_id, state: segment(py, state)?),
+        ),
+        FactKind::SegmentClosed {
+            recorder_id,
+            state,
+            reason,
+        } => (
+            "segment_closed",
+            dict!(py, recorder_id: recorder_id, state: segment(py, state)?, reason: reason),
+        ),
+        FactKind::RecorderFailed {
+            recorder_id,
+            errno,
+            message,
+        } => (
+            "recorder_failed",
+            dict!(py, recorder_id: recorder_id, errno: errno, message: message),
+        ),
+        FactKind::RecorderGap {
+            recorder_id,
+            dropped_pictures,
+            start_wall_us,
+            end_wall_us,
+            reason,
+        } => (
             "recorder_gap",
             dict!(
                 py,
@@ -100,7 +155,9 @@ fn recorder_fact<'py>(py: Python<'py>, fact: &FactKind) -> PyResult<(&'static st
                 reason: reason,
             ),
         ),
-        FactKind::RecorderDetached { recorder_id } => ("recorder_detached", dict!(py, recorder_id: recorder_id)),
+        FactKind::RecorderDetached { recorder_id } => {
+            ("recorder_detached", dict!(py, recorder_id: recorder_id))
+        }
         _ => ("unknown", dict!(py)),
     })
 }

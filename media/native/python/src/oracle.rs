@@ -15,11 +15,16 @@ pub fn ingest_packets<'py>(
     ordered: bool,
     times_us: Option<Vec<u64>>,
 ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyDict>)> {
-    let mut ingest = Ingest::new(IngestConfig { ordered, ..IngestConfig::default() });
+    let mut ingest = Ingest::new(IngestConfig {
+        ordered,
+        ..IngestConfig::default()
+    });
     let mut events = Vec::new();
     py.detach(|| {
         for (index, packet) in packets.iter().enumerate() {
-            let at = times_us.as_ref().and_then(|times| times.get(index).copied());
+            let at = times_us
+                .as_ref()
+                .and_then(|times| times.get(index).copied());
             let now_us = at.unwrap_or(1_000_000 + index as u64 * 1_000);
             ingest.handle_timer(now_us, &mut events);
             ingest.receive(packet, now_us, &mut events);

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
-use tongshi_plane::{Plane as NativePlane, PlaneConfig, PlaneError, RecorderConfig, SessionRequest, Transport};
+use tongshi_plane::{
+    Plane as NativePlane, PlaneConfig, PlaneError, RecorderConfig, SessionRequest, Transport,
+};
 
 use crate::NativeError;
 use crate::convert;
@@ -22,7 +24,10 @@ fn refuse(error: &PlaneError) -> PyErr {
 }
 
 /// Runs native work without the interpreter lock; refusals and panics become `NativeError`.
-fn run<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, PlaneError> + Send) -> PyResult<T> {
+fn run<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, PlaneError> + Send,
+) -> PyResult<T> {
     match py.detach(|| catch_unwind(AssertUnwindSafe(work))) {
         Ok(outcome) => outcome.map_err(|error| refuse(&error)),
         Err(panic) => {
@@ -77,7 +82,9 @@ impl Plane {
     #[new]
     fn new(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Plane> {
         let config = plane_config(settings)?;
-        Ok(Plane { inner: run(py, || NativePlane::open(config))? })
+        Ok(Plane {
+            inner: run(py, || NativePlane::open(config))?,
+        })
     }
 
     fn address(&self) -> (String, u16) {
@@ -115,8 +122,17 @@ impl Plane {
             "tcp_passive" => Transport::TcpPassive,
             other => return Err(bad(format!("{other:?} is no transport"))),
         };
-        let host: IpAddr = host.parse().map_err(|_| bad(format!("{host:?} is no IP address")))?;
-        let request = SessionRequest { session_id, transport, host, port, ssrc, strict_ssrc };
+        let host: IpAddr = host
+            .parse()
+            .map_err(|_| bad(format!("{host:?} is no IP address")))?;
+        let request = SessionRequest {
+            session_id,
+            transport,
+            host,
+            port,
+            ssrc,
+            strict_ssrc,
+        };
         run(py, || self.inner.open_session(&request))
     }
 
@@ -137,12 +153,19 @@ impl Plane {
         Ok(list)
     }
 
-    fn keyframe<'py>(&self, py: Python<'py>, session_id: &str) -> PyResult<Option<(&'static str, Bound<'py, PyBytes>)>> {
+    fn keyframe<'py>(
+        &self,
+        py: Python<'py>,
+        session_id: &str,
+    ) -> PyResult<Option<(&'static str, Bound<'py, PyBytes>)>> {
         let found = run(py, || self.inner.keyframe(session_id))?;
         Ok(found.map(|(codec, bytes)| (codec, PyBytes::new(py, &bytes))))
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one coarse call with keyword arguments")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one coarse call with keyword arguments"
+    )]
     #[pyo3(signature = (session_id, recorder_id, *, run, directory, segment_us, fragment_us, metadata, first_number))]
     fn attach_recorder(
         &self,
@@ -156,7 +179,15 @@ impl Plane {
         metadata: Vec<u8>,
         first_number: u32,
     ) -> PyResult<()> {
-        let recorder = RecorderConfig { recorder_id, run, directory, segment_us, fragment_us, metadata, first_number };
+        let recorder = RecorderConfig {
+            recorder_id,
+            run,
+            directory,
+            segment_us,
+            fragment_us,
+            metadata,
+            first_number,
+        };
         self::run(py, || self.inner.attach_recorder(session_id, recorder))
     }
 

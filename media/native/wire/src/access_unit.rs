@@ -61,12 +61,15 @@ pub(crate) struct Assembler {
     /// A slice was among them.
     has_slice: bool,
     border: Option<Border>,
+    /// Stamp of a picture that begins inside the current unit of the container.
+    later: Option<Stamp>,
     /// NAL unit and offset behind the last slice where a new picture begins, if a first slice
     /// follows.
     opened_at: Option<(usize, usize)>,
     /// Packs seen since the picture began.
     packs: u32,
-    codec: Option<VideoCodec>,
+    declared: Option<VideoCodec>,
+    proven: Option<VideoCodec>,
     /// A first slice always begins a picture: there are no fields (H.264 frame_mbs_only_flag).
     whole_frames: bool,
     /// Every NAL unit may begin a picture: there is no container.
@@ -78,10 +81,9 @@ pub(crate) struct Assembler {
 }
 
 impl Assembler {
-    /// The codec by which NAL units are read until one proves another.
-    pub(crate) const fn set_codec(&mut self, codec: Option<VideoCodec>, whole_frames: bool) {
-        self.codec = codec;
-        self.whole_frames = whole_frames;
+    /// The codec by which NAL units are read until a parameter set proves one.
+    pub(crate) const fn declare(&mut self, codec: VideoCodec) {
+        self.declared = Some(codec);
     }
 
     /// Whether there is no container, so that borders come from the NAL units alone.
@@ -97,6 +99,7 @@ impl Assembler {
     /// A unit of the container begins here: a PES packet, or the packets of an RTP timestamp.
     pub(crate) fn begin(&mut self, stamp: Stamp) {
         self.inspect(false);
+        self.later = None;
         let current = &mut self.picture.stamp;
         if !self.has_slice {
             // Parameter sets alone, or nothing yet: what comes now is the picture.
@@ -220,6 +223,7 @@ impl Assembler {
         self.has_slice = false;
         self.border = None;
         self.opened_at = None;
+        self.later = None;
         self.packs = 0;
     }
 
@@ -252,13 +256,20 @@ impl Assembler {
         while let Some(&start) = self.picture.nals.get(self.inspected) {
             let start = start as usize;
             let bytes = &self.picture.bytes;
-            if bytes.len() < start + CLASSIFY_BYTES && !at_end && self.is_last(start) {
-                return;
-            }
-            let end = bytes.len().min(start + CLASSIFY_BYTES);
-            let head = &bytes[start.min(end)..end];
+            let limit = match self.picture.nals.get(self.inspected + 1) {
+                Some(&next) => next as usize - 3,
+                None if at_end => bytes.len(),
+                // What is not yet scanned may turn out to belong to a start code.
+                None if self.scanned < start + CLASSIFY_BYTES => return,
+                None => self.scanned,
+            };
+            let end = limit.min(start + CLASSIFY_BYTES).max(start);
+            let head = &bytes[start..end];
             let evidence = nal::codec_evidence(head);
-            let codec = evidence.or(self.picture.evidence).or(self.codec);
+            let codec = evidence
+                .or(self.picture.evidence)
+                .or(self.proven)
+                .or(self.declared);
             let kind = codec.map(|codec| nal::classify(codec, head));
             if let Some((nal, offset, stamp)) = self.new_picture(start, kind) {
                 self.split(offset, nal, stamp);
@@ -271,11 +282,6 @@ impl Assembler {
             self.has_slice |= matches!(kind, None | Some(NalKind::Slice { .. }));
             self.inspected += 1;
         }
-    }
-
-    /// Whether this is the newest NAL unit, whose bytes may still come.
-    fn is_last(&self, start: usize) -> bool {
-        self.picture.nals.last() == Some(&(start as u32))
     }
 
     /// A picture inside a unit that has given its stamps to the one before.
@@ -310,29 +316,27 @@ impl Assembler {
             if at_border && (opening || border.by_pts && vague) {
                 return Some((self.inspected, code.min(border.offset), border.stamp));
             }
-            // The unit goes on with the picture before it.
+            // The unit goes on with the picture before it. Its PTS is then that of the picture
+            // that begins inside it (ISO/IEC 13818-1 2.4.3.7), if one does.
             self.border = None;
+            self.later = border.by_pts.then_some(border.stamp);
         }
         if !opening {
             self.opened_at = None;
             return None;
         }
         let (nal, offset) = *self.opened_at.get_or_insert((self.inspected, code));
-        let sure = first_slice && (self.elementary || self.has_whole_frames());
-        sure.then(|| (nal, offset, self.unstamped()))
+        let sure =
+            first_slice && (self.elementary || self.later.is_some() || self.has_whole_frames());
+        sure.then(|| (nal, offset, self.later.unwrap_or(self.unstamped())))
     }
 
-    /// Whether a first slice always begins a new picture, by the SPS in this picture if need be.
+    /// Whether a first slice always begins a new picture.
     fn has_whole_frames(&self) -> bool {
-        self.whole_frames
-            || match self.picture.evidence {
-                None => false,
-                Some(VideoCodec::H265) => true,
-                Some(VideoCodec::H264) => nal::AnnexB::new(&self.picture.bytes)
-                    .take(MAX_LEADING_NALS)
-                    .filter(|unit| nal::classify(VideoCodec::H264, unit) == NalKind::Sps)
-                    .any(nal::h264::is_frames_only),
-            }
+        match self.picture.evidence {
+            None => self.whole_frames,
+            Some(_) => says_whole_frames(&self.picture),
+        }
     }
 
     /// Hands out everything before `offset` as a picture; the rest, from NAL unit number `nal`
@@ -357,9 +361,9 @@ impl Assembler {
         let mut done = std::mem::replace(&mut self.picture, next);
         done.bytes.truncate(offset);
         done.nals.truncate(nal);
-        if done.evidence.is_some() && done.evidence != self.codec {
-            self.codec = done.evidence;
-            self.whole_frames = false;
+        if done.evidence.is_some() {
+            self.proven = done.evidence;
+            self.whole_frames = says_whole_frames(&done);
         }
         self.typical_bytes = done.bytes.len().min(MAX_SPARE_BYTES);
         self.reset_marks();
@@ -379,6 +383,18 @@ impl Assembler {
         self.opened_at = None;
         self.has_slice = true;
         self.picture.too_large = true;
+    }
+}
+
+/// Whether the SPS in a picture says that there are no fields.
+fn says_whole_frames(picture: &Picture) -> bool {
+    match picture.evidence {
+        None => false,
+        Some(VideoCodec::H265) => true,
+        Some(VideoCodec::H264) => nal::AnnexB::new(&picture.bytes)
+            .take(MAX_LEADING_NALS)
+            .filter(|unit| nal::classify(VideoCodec::H264, unit) == NalKind::Sps)
+            .any(nal::h264::is_frames_only),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::access_unit::{Assembler, Picture};
 use crate::convert::to_length_prefixed;
 use crate::media::{AccessUnit, DamageCause, MediaEvent, VideoCodec};
-use crate::nal::{self, NalKind, h264};
+use crate::nal::{self, NalKind};
 use crate::parameter_sets::ParameterSets;
 use crate::stats::IngestStats;
 use crate::timeline::Timeline;
@@ -71,8 +71,8 @@ impl VideoTrack {
     /// The codec that somebody says it is. Data that proves another wins (Q87).
     pub(crate) fn declare(&mut self, codec: Option<VideoCodec>) {
         self.declared = codec.or(self.declared);
-        if self.codec.is_none() {
-            self.assembler.set_codec(self.declared, false);
+        if let Some(codec) = codec {
+            self.assembler.declare(codec);
         }
     }
 
@@ -187,8 +187,6 @@ impl VideoTrack {
                 self.waiting = Waiting::First;
             }
             self.codec = evidence;
-            self.assembler
-                .set_codec(evidence, evidence == Some(VideoCodec::H265));
         }
         self.codec.or(self.declared)
     }
@@ -232,12 +230,7 @@ impl VideoTrack {
         let Some(config) = self.sets.take_changed(codec) else {
             return;
         };
-        let whole_frames = match codec {
-            VideoCodec::H265 => true,
-            VideoCodec::H264 => config.sps.iter().all(|sps| h264::is_frames_only(sps)),
-        };
         self.codec = Some(codec);
-        self.assembler.set_codec(self.codec, whole_frames);
         self.configured = true;
         out.push(MediaEvent::VideoConfig(config));
     }

@@ -33,17 +33,28 @@ pub struct Problem {
 
 /// A problem with its texts.
 pub const fn problem(status: u16, title: &'static str, detail: &'static str) -> Problem {
-    Problem { status, title, detail }
+    Problem {
+        status,
+        title,
+        detail,
+    }
 }
 
 const BAD_REQUEST: Problem = problem(400, "Bad Request", "The request cannot be read.");
-const TOO_LARGE: Problem =
-    problem(431, "Request Header Fields Too Large", "The request head may have 8,192 bytes and 64 lines.");
+const TOO_LARGE: Problem = problem(
+    431,
+    "Request Header Fields Too Large",
+    "The request head may have 8,192 bytes and 64 lines.",
+);
 
 /// Reads a request head. `Ok(None)` = not whole yet.
 pub fn parse_request(head: &[u8]) -> Result<Option<Request>, Problem> {
     let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") else {
-        return if head.len() >= MAX_HEAD_BYTES { Err(TOO_LARGE) } else { Ok(None) };
+        return if head.len() >= MAX_HEAD_BYTES {
+            Err(TOO_LARGE)
+        } else {
+            Ok(None)
+        };
     };
     if end > MAX_HEAD_BYTES {
         return Err(TOO_LARGE);
@@ -51,7 +62,8 @@ pub fn parse_request(head: &[u8]) -> Result<Option<Request>, Problem> {
     let text = std::str::from_utf8(&head[..end]).map_err(|_| BAD_REQUEST)?;
     let mut lines = text.split("\r\n");
     let mut words = lines.next().unwrap_or_default().split(' ');
-    let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
+    let (Some(method), Some(target), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
     else {
         return Err(BAD_REQUEST);
     };
@@ -60,7 +72,12 @@ pub fn parse_request(head: &[u8]) -> Result<Option<Request>, Problem> {
     }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let websocket_key = websocket_key(lines)?;
-    Ok(Some(Request { method: method.into(), path: path.into(), query: query.into(), websocket_key }))
+    Ok(Some(Request {
+        method: method.into(),
+        path: path.into(),
+        query: query.into(),
+        websocket_key,
+    }))
 }
 
 /// RFC 6455 section 4.2.1.
@@ -73,7 +90,11 @@ fn websocket_key<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Option<Stri
         let (name, value) = line.split_once(':').ok_or(BAD_REQUEST)?;
         let value = value.trim();
         match name.to_ascii_lowercase().as_str() {
-            "upgrade" => upgrade = value.split(',').any(|word| word.trim().eq_ignore_ascii_case("websocket")),
+            "upgrade" => {
+                upgrade = value
+                    .split(',')
+                    .any(|word| word.trim().eq_ignore_ascii_case("websocket"))
+            }
             "sec-websocket-version" => version = value == "13",
             "sec-websocket-key" => key = Some(value.to_owned()),
             _ => {}
@@ -82,14 +103,24 @@ fn websocket_key<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Option<Stri
     match (upgrade, version, key) {
         (false, _, _) => Ok(None),
         (true, true, Some(key)) if key.len() == 24 => Ok(Some(key)),
-        _ => Err(problem(426, "Upgrade Required", "WebSocket version 13 with a key of 16 bytes is spoken here.")),
+        _ => Err(problem(
+            426,
+            "Upgrade Required",
+            "WebSocket version 13 with a key of 16 bytes is spoken here.",
+        )),
     }
 }
 
 /// A whole answer that closes the connection.
 pub fn problem_response(problem: Problem) -> Vec<u8> {
-    let Problem { status, title, detail } = problem;
-    let body = format!(r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"}}"#);
+    let Problem {
+        status,
+        title,
+        detail,
+    } = problem;
+    let body = format!(
+        r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"}}"#
+    );
     let length = body.len();
     let extra = match status {
         405 => "Allow: GET\r\n",
@@ -122,19 +153,34 @@ mod tests {
             assert_eq!(parse_request(&GET.as_bytes()[..cut]), Ok(None));
         }
         let request = parse_request(GET.as_bytes()).unwrap().unwrap();
-        assert_eq!((request.path.as_str(), request.query.as_str()), ("/live/ab.mp4", "tag=x&exp=1"));
+        assert_eq!(
+            (request.path.as_str(), request.query.as_str()),
+            ("/live/ab.mp4", "tag=x&exp=1")
+        );
         assert_eq!(request.websocket_key, None);
     }
 
     #[test]
     fn a_handshake_gives_its_key_and_a_bad_one_a_problem() {
         let head = |version: &str, key: &str| {
-            format!("GET /live/ab HTTP/1.1\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\n\r\n")
+            format!(
+                "GET /live/ab HTTP/1.1\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+            )
         };
-        let good = parse_request(head("13", "dGhlIHNhbXBsZSBub25jZQ==").as_bytes()).unwrap().unwrap();
-        assert_eq!(good.websocket_key.as_deref(), Some("dGhlIHNhbXBsZSBub25jZQ=="));
+        let good = parse_request(head("13", "dGhlIHNhbXBsZSBub25jZQ==").as_bytes())
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            good.websocket_key.as_deref(),
+            Some("dGhlIHNhbXBsZSBub25jZQ==")
+        );
         for (version, key) in [("8", "dGhlIHNhbXBsZSBub25jZQ=="), ("13", "short")] {
-            assert_eq!(parse_request(head(version, key).as_bytes()).unwrap_err().status, 426);
+            assert_eq!(
+                parse_request(head(version, key).as_bytes())
+                    .unwrap_err()
+                    .status,
+                426
+            );
         }
     }
 
@@ -146,14 +192,34 @@ mod tests {
         assert_eq!(parse_request(&over).unwrap_err().status, 431);
         let lines = |count: usize| format!("GET / HTTP/1.1{}\r\n\r\n", "\r\nA: b".repeat(count));
         assert!(parse_request(lines(MAX_HEADERS).as_bytes()).is_ok());
-        assert_eq!(parse_request(lines(MAX_HEADERS + 1).as_bytes()).unwrap_err().status, 431);
+        assert_eq!(
+            parse_request(lines(MAX_HEADERS + 1).as_bytes())
+                .unwrap_err()
+                .status,
+            431
+        );
     }
 
     #[test]
     fn garbage_is_a_bad_request() {
-        for bad in ["\r\n\r\n", "GET\r\n\r\n", "GET x HTTP/1.1\r\n\r\n", "GET / HTTP/2\r\n\r\n", "GET / HTTP/1.1\r\nx\r\n\r\n"] {
-            assert_eq!(parse_request(bad.as_bytes()).unwrap_err().status, 400, "{bad}");
+        for bad in [
+            "\r\n\r\n",
+            "GET\r\n\r\n",
+            "GET x HTTP/1.1\r\n\r\n",
+            "GET / HTTP/2\r\n\r\n",
+            "GET / HTTP/1.1\r\nx\r\n\r\n",
+        ] {
+            assert_eq!(
+                parse_request(bad.as_bytes()).unwrap_err().status,
+                400,
+                "{bad}"
+            );
         }
-        assert_eq!(parse_request(b"GET /\xFF HTTP/1.1\r\n\r\n").unwrap_err().status, 400);
+        assert_eq!(
+            parse_request(b"GET /\xFF HTTP/1.1\r\n\r\n")
+                .unwrap_err()
+                .status,
+            400
+        );
     }
 }

@@ -27,7 +27,10 @@ pub(crate) struct OutputInbox {
 
 impl OutputInbox {
     pub(crate) fn new() -> io::Result<OutputInbox> {
-        Ok(OutputInbox { deliveries: Mutex::new(Vec::new()), wake: EventFd::new()? })
+        Ok(OutputInbox {
+            deliveries: Mutex::new(Vec::new()),
+            wake: EventFd::new()?,
+        })
     }
 
     /// Moves `batch` over and wakes the output thread, if there is anything.

@@ -34,18 +34,42 @@ const UNSENT_BYTES: usize = 128 << 10;
 /// Connections that have not shown a good URL yet, above the number of viewers.
 const EXTRA_CONNECTIONS: usize = 64;
 
-const NOT_FOUND: Problem = problem(404, "Not Found", "No such live session: ask for a new one and use its URLs.");
+const NOT_FOUND: Problem = problem(
+    404,
+    "Not Found",
+    "No such live session: ask for a new one and use its URLs.",
+);
 const FORBIDDEN: Problem = problem(403, "Forbidden", "The URL is not signed by this server.");
 const EXPIRED: Problem = problem(403, "Forbidden", "The URL has expired: ask for a new one.");
-const REVOKED: Problem = problem(403, "Forbidden", "The right to this stream has been withdrawn.");
+const REVOKED: Problem = problem(
+    403,
+    "Forbidden",
+    "The right to this stream has been withdrawn.",
+);
 const NOT_ALLOWED: Problem = problem(405, "Method Not Allowed", "Only GET is answered here.");
-const NO_UPGRADE: Problem = problem(426, "Upgrade Required", "This URL is for WebSocket; add .mp4 for HTTP.");
-const CROWDED: Problem = problem(503, "Service Unavailable", "All places for viewers are taken.");
+const NO_UPGRADE: Problem = problem(
+    426,
+    "Upgrade Required",
+    "This URL is for WebSocket; add .mp4 for HTTP.",
+);
+const CROWDED: Problem = problem(
+    503,
+    "Service Unavailable",
+    "All places for viewers are taken.",
+);
 
 enum Phase {
     Head(Vec<u8>),
-    Viewing { viewer: Viewer, session: Arc<SessionShared>, tag: String, heard: Vec<u8> },
-    Refused { answer: Vec<u8>, written: usize },
+    Viewing {
+        viewer: Viewer,
+        session: Arc<SessionShared>,
+        tag: String,
+        heard: Vec<u8>,
+    },
+    Refused {
+        answer: Vec<u8>,
+        written: usize,
+    },
 }
 
 struct Connection {
@@ -109,7 +133,11 @@ impl Server {
         let mut deliveries = Vec::new();
         let mut tick_at_us = 0;
         while !self.stopping {
-            if self.poller.wait(if self.open == 0 { -1 } else { TICK_MS }, &mut ready).is_err() {
+            if self
+                .poller
+                .wait(if self.open == 0 { -1 } else { TICK_MS }, &mut ready)
+                .is_err()
+            {
                 std::thread::sleep(std::time::Duration::from_millis(100));
             }
             let now_us = clock::monotonic_us();
@@ -118,7 +146,9 @@ impl Server {
                     LISTENER => self.accept(now_us),
                     WAKE => {
                         self.inbox.take(&mut deliveries);
-                        deliveries.drain(..).for_each(|delivery| self.deliver(&delivery));
+                        deliveries
+                            .drain(..)
+                            .for_each(|delivery| self.deliver(&delivery));
                     }
                     index => self.serve(index as usize, *readiness, now_us),
                 }
@@ -140,15 +170,30 @@ impl Server {
             if self.config.viewer_send_buffer_bytes > 0 {
                 socket::set_send_buffer(&stream, self.config.viewer_send_buffer_bytes);
             }
-            if self.open >= self.config.max_viewers + EXTRA_CONNECTIONS || stream.set_nonblocking(true).is_err() {
+            if self.open >= self.config.max_viewers + EXTRA_CONNECTIONS
+                || stream.set_nonblocking(true).is_err()
+            {
                 continue;
             }
-            let index = self.connections.iter().position(Option::is_none).unwrap_or(self.connections.len());
-            if self.poller.add(stream.as_raw_fd(), index as u64, Interest::Read).is_err() {
+            let index = self
+                .connections
+                .iter()
+                .position(Option::is_none)
+                .unwrap_or(self.connections.len());
+            if self
+                .poller
+                .add(stream.as_raw_fd(), index as u64, Interest::Read)
+                .is_err()
+            {
                 continue;
             }
             let deadline_us = now_us + self.config.request_deadline_us;
-            let connection = Connection { stream, phase: Phase::Head(Vec::new()), deadline_us, wants_write: false };
+            let connection = Connection {
+                stream,
+                phase: Phase::Head(Vec::new()),
+                deadline_us,
+                wants_write: false,
+            };
             if index == self.connections.len() {
                 self.connections.push(Some(connection));
             } else {
@@ -170,7 +215,9 @@ impl Server {
     fn read(&mut self, index: usize, now_us: u64) {
         let mut buffer = [0u8; 4_096];
         loop {
-            let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+            let Some(Some(connection)) = self.connections.get_mut(index) else {
+                return;
+            };
             match connection.stream.read(&mut buffer) {
                 Ok(0) => return self.close(index, "closed by the viewer"),
                 Ok(count) => {
@@ -187,7 +234,9 @@ impl Server {
     }
 
     fn hear(&mut self, index: usize, bytes: &[u8], now_us: u64) {
-        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+        let Some(Some(connection)) = self.connections.get_mut(index) else {
+            return;
+        };
         match &mut connection.phase {
             Phase::Refused { .. } => {}
             Phase::Head(head) => {
@@ -224,12 +273,11 @@ impl Server {
         };
         // The signature comes first: who has none learns nothing about sessions.
         let now_s = clock::wall_us() / 1_000_000;
-        let tag = signed_url::check(&self.config.url_key, &request.path, &request.query, now_s).map_err(
-            |refusal| match refusal {
+        let tag = signed_url::check(&self.config.url_key, &request.path, &request.query, now_s)
+            .map_err(|refusal| match refusal {
                 Refusal::Expired => EXPIRED,
                 Refusal::BadSignature => FORBIDDEN,
-            },
-        )?;
+            })?;
         let session = self.session(session_id).ok_or(NOT_FOUND)?;
         let head = match (way, &request.websocket_key) {
             (Way::Http, _) => http::STREAM_HEAD.as_bytes().to_vec(),
@@ -239,16 +287,32 @@ impl Server {
         if self.viewers >= self.config.max_viewers {
             return Err(CROWDED);
         }
-        self.join(index, session, tag, Viewer::new(way, head, self.config.viewer_queue_bytes))
+        self.join(
+            index,
+            session,
+            tag,
+            Viewer::new(way, head, self.config.viewer_queue_bytes),
+        )
     }
 
     fn session(&self, session_id: &str) -> Option<Arc<SessionShared>> {
-        let sessions = self.sessions.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let sessions = self
+            .sessions
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         sessions.get(session_id).cloned()
     }
 
-    fn join(&mut self, index: usize, session: Arc<SessionShared>, tag: &str, mut viewer: Viewer) -> Result<(), Problem> {
-        let Some(Some(connection)) = self.connections.get_mut(index) else { return Ok(()) };
+    fn join(
+        &mut self,
+        index: usize,
+        session: Arc<SessionShared>,
+        tag: &str,
+        mut viewer: Viewer,
+    ) -> Result<(), Problem> {
+        let Some(Some(connection)) = self.connections.get_mut(index) else {
+            return Ok(());
+        };
         let mut stream = lock(&session.stream);
         if stream.ended {
             return Err(NOT_FOUND);
@@ -258,21 +322,43 @@ impl Server {
         }
         // Under the lock: every unit is either in the cache now or delivered later, none twice.
         stream.viewers += 1;
-        let (viewers, config, units) = (stream.viewers, stream.config.clone(), stream.gop.whole().to_vec());
+        let (viewers, config, units) = (
+            stream.viewers,
+            stream.config.clone(),
+            stream.gop.whole().to_vec(),
+        );
         drop(stream);
         let way = viewer.way.name();
         viewer.join(config.as_ref(), &units);
         self.viewers += 1;
-        self.by_session.entry(session.key).or_default().insert(index);
-        self.facts.push(&session.session_id, FactKind::ViewerOpened { tag: tag.to_owned(), way, viewers });
-        connection.phase = Phase::Viewing { viewer, session, tag: tag.to_owned(), heard: Vec::new() };
+        self.by_session
+            .entry(session.key)
+            .or_default()
+            .insert(index);
+        self.facts.push(
+            &session.session_id,
+            FactKind::ViewerOpened {
+                tag: tag.to_owned(),
+                way,
+                viewers,
+            },
+        );
+        connection.phase = Phase::Viewing {
+            viewer,
+            session,
+            tag: tag.to_owned(),
+            heard: Vec::new(),
+        };
         self.dirty.insert(index);
         Ok(())
     }
 
     fn refuse(&mut self, index: usize, problem: Problem, now_us: u64) {
         if let Some(Some(connection)) = self.connections.get_mut(index) {
-            connection.phase = Phase::Refused { answer: http::problem_response(problem), written: 0 };
+            connection.phase = Phase::Refused {
+                answer: http::problem_response(problem),
+                written: 0,
+            };
             connection.deadline_us = now_us + FAREWELL_US;
             self.dirty.insert(index);
         }
@@ -280,16 +366,23 @@ impl Server {
 
     fn deliver(&mut self, delivery: &Delivery) {
         let key = match delivery {
-            Delivery::Config(key, _) | Delivery::Unit(key, _) | Delivery::Ended(key, _) | Delivery::Revoke(key, _) => key,
+            Delivery::Config(key, _)
+            | Delivery::Unit(key, _)
+            | Delivery::Ended(key, _)
+            | Delivery::Revoke(key, _) => key,
             Delivery::Stop => {
                 self.stop();
                 return;
             }
         };
-        let Some(indexes) = self.by_session.get(key) else { return };
+        let Some(indexes) = self.by_session.get(key) else {
+            return;
+        };
         for &index in indexes {
-            let Some(Some(Connection { phase: Phase::Viewing { viewer, tag, .. }, .. })) =
-                self.connections.get_mut(index)
+            let Some(Some(Connection {
+                phase: Phase::Viewing { viewer, tag, .. },
+                ..
+            })) = self.connections.get_mut(index)
             else {
                 continue;
             };
@@ -307,7 +400,9 @@ impl Server {
     }
 
     fn write(&mut self, index: usize, now_us: u64) {
-        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+        let Some(Some(connection)) = self.connections.get_mut(index) else {
+            return;
+        };
         let (outcome, is_empty, is_over) = match &mut connection.phase {
             Phase::Head(_) => return,
             Phase::Refused { answer, written } => {
@@ -325,7 +420,11 @@ impl Server {
                 } else if progress || idle || viewer.is_empty() {
                     connection.deadline_us = now_us + self.config.viewer_stuck_us;
                 }
-                (outcome, viewer.is_empty(), viewer.is_empty() && viewer.is_ending)
+                (
+                    outcome,
+                    viewer.is_empty(),
+                    viewer.is_empty() && viewer.is_ending,
+                )
             }
         };
         if outcome.is_err() {
@@ -336,8 +435,14 @@ impl Server {
         }
         if connection.wants_write == is_empty {
             connection.wants_write = !is_empty;
-            let interest = if is_empty { Interest::Read } else { Interest::ReadWrite };
-            let _ = self.poller.modify(connection.stream.as_raw_fd(), index as u64, interest);
+            let interest = if is_empty {
+                Interest::Read
+            } else {
+                Interest::ReadWrite
+            };
+            let _ = self
+                .poller
+                .modify(connection.stream.as_raw_fd(), index as u64, interest);
         }
     }
 
@@ -357,11 +462,21 @@ impl Server {
     }
 
     fn close(&mut self, index: usize, reason: &'static str) {
-        let Some(Some(connection)) = self.connections.get_mut(index).map(Option::take) else { return };
+        let Some(Some(connection)) = self.connections.get_mut(index).map(Option::take) else {
+            return;
+        };
         self.open -= 1;
         self.poller.remove(connection.stream.as_raw_fd());
         self.dirty.remove(&index);
-        let Phase::Viewing { viewer, session, tag, .. } = connection.phase else { return };
+        let Phase::Viewing {
+            viewer,
+            session,
+            tag,
+            ..
+        } = connection.phase
+        else {
+            return;
+        };
         self.viewers -= 1;
         if let Some(indexes) = self.by_session.get_mut(&session.key) {
             indexes.remove(&index);
@@ -374,7 +489,14 @@ impl Server {
         let viewers = stream.viewers;
         drop(stream);
         let (way, sent_bytes, skipped) = (viewer.way.name(), viewer.sent_bytes, viewer.skipped);
-        let fact = FactKind::ViewerClosed { tag, way, viewers, reason, sent_bytes, skipped };
+        let fact = FactKind::ViewerClosed {
+            tag,
+            way,
+            viewers,
+            reason,
+            sent_bytes,
+            skipped,
+        };
         self.facts.push(&session.session_id, fact);
     }
 
@@ -382,7 +504,11 @@ impl Server {
     fn stop(&mut self) {
         let now_us = clock::monotonic_us();
         for index in 0..self.connections.len() {
-            if let Some(Some(Connection { phase: Phase::Viewing { viewer, .. }, .. })) = self.connections.get_mut(index) {
+            if let Some(Some(Connection {
+                phase: Phase::Viewing { viewer, .. },
+                ..
+            })) = self.connections.get_mut(index)
+            {
                 viewer.end("server stopping");
             }
             self.write(index, now_us);
@@ -410,7 +536,9 @@ fn hear_frames(viewer: &mut Viewer, heard: &mut Vec<u8>) {
 
 fn write_some(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     match stream.write(bytes) {
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            Ok(0)
+        }
         other => other,
     }
 }

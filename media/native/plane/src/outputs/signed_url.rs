@@ -20,7 +20,12 @@ pub enum Refusal {
 }
 
 /// Checks path and query; returns the tag. The comparison takes the same time for all signatures.
-pub fn check<'a>(key: &[u8], path: &str, query: &'a str, now_unix_s: i64) -> Result<&'a str, Refusal> {
+pub fn check<'a>(
+    key: &[u8],
+    path: &str,
+    query: &'a str,
+    now_unix_s: i64,
+) -> Result<&'a str, Refusal> {
     let [tag, expiry, signature] = ["tag", "exp", "sig"].map(|name| parameter(query, name));
     let (Some(tag), Some(expiry), Some(signature)) = (tag, expiry, signature) else {
         return Err(Refusal::BadSignature);
@@ -28,12 +33,15 @@ pub fn check<'a>(key: &[u8], path: &str, query: &'a str, now_unix_s: i64) -> Res
     if tag.is_empty() || tag.len() > MAX_TAG {
         return Err(Refusal::BadSignature);
     }
-    let given = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Refusal::BadSignature)?;
+    let given = URL_SAFE_NO_PAD
+        .decode(signature)
+        .map_err(|_| Refusal::BadSignature)?;
     let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| Refusal::BadSignature)?;
     for part in [path, "\n", tag, "\n", expiry] {
         mac.update(part.as_bytes());
     }
-    mac.verify_slice(&given).map_err(|_| Refusal::BadSignature)?;
+    mac.verify_slice(&given)
+        .map_err(|_| Refusal::BadSignature)?;
     match expiry.parse::<i64>() {
         Ok(expiry) if now_unix_s < expiry => Ok(tag),
         Ok(_) => Err(Refusal::Expired),
@@ -43,7 +51,10 @@ pub fn check<'a>(key: &[u8], path: &str, query: &'a str, now_unix_s: i64) -> Res
 
 /// The value of a parameter that stands exactly once.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    let mut values = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(key, _)| *key == name);
+    let mut values = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(key, _)| *key == name);
     let (_, value) = values.next()?;
     values.next().is_none().then_some(value)
 }
@@ -63,14 +74,23 @@ mod tests {
     #[test]
     fn a_signature_made_elsewhere_is_accepted_until_it_expires() {
         let query = query("viewer-1", "1700000000");
-        assert_eq!(check(KEY, "/live/ab", &query, 1_699_999_999), Ok("viewer-1"));
-        assert_eq!(check(KEY, "/live/ab", &query, 1_700_000_000), Err(Refusal::Expired));
+        assert_eq!(
+            check(KEY, "/live/ab", &query, 1_699_999_999),
+            Ok("viewer-1")
+        );
+        assert_eq!(
+            check(KEY, "/live/ab", &query, 1_700_000_000),
+            Err(Refusal::Expired)
+        );
     }
 
     #[test]
     fn any_changed_part_is_refused() {
         let good = query("viewer-1", "1700000000");
-        assert_eq!(check(b"other", "/live/ab", &good, 0), Err(Refusal::BadSignature));
+        assert_eq!(
+            check(b"other", "/live/ab", &good, 0),
+            Err(Refusal::BadSignature)
+        );
         assert_eq!(check(KEY, "/live/ac", &good, 0), Err(Refusal::BadSignature));
         for bad in [
             query("viewer-2", "1700000000"),
@@ -81,7 +101,11 @@ mod tests {
             "tag=viewer-1&exp=1700000000&sig=".to_owned(),
             String::new(),
         ] {
-            assert_eq!(check(KEY, "/live/ab", &bad, 0), Err(Refusal::BadSignature), "{bad}");
+            assert_eq!(
+                check(KEY, "/live/ab", &bad, 0),
+                Err(Refusal::BadSignature),
+                "{bad}"
+            );
         }
     }
 }

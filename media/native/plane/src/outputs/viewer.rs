@@ -129,7 +129,10 @@ impl Viewer {
 
     /// The next picture. False = it was dropped.
     pub(crate) fn offer(&mut self, unit: &Arc<Unit>) -> bool {
-        let is_described = self.described.as_ref().is_some_and(|config| Arc::ptr_eq(config, &unit.config));
+        let is_described = self
+            .described
+            .as_ref()
+            .is_some_and(|config| Arc::ptr_eq(config, &unit.config));
         if self.is_ending || !is_described || (self.state == State::NeedKey && !unit.is_key()) {
             return false;
         }
@@ -143,7 +146,10 @@ impl Viewer {
         }
         if self.skipped_now > 0 {
             if self.way == Way::WebSocket {
-                self.text(&format!(r#"{{"type":"skipped","fragments":{}}}"#, self.skipped_now));
+                self.text(&format!(
+                    r#"{{"type":"skipped","fragments":{}}}"#,
+                    self.skipped_now
+                ));
             }
             self.skipped_now = 0;
         }
@@ -164,7 +170,10 @@ impl Viewer {
     /// Forgets the fragments that are not begun; what is half written, and texts, stay.
     fn drop_waiting(&mut self) {
         let mut kept = VecDeque::new();
-        let mut pieces = std::mem::take(&mut self.pieces).into_iter().enumerate().peekable();
+        let mut pieces = std::mem::take(&mut self.pieces)
+            .into_iter()
+            .enumerate()
+            .peekable();
         while let Some((index, piece)) = pieces.next() {
             let begun = index == 0 && self.written > 0;
             let next_is_fragment = matches!(pieces.peek(), Some((_, Piece::Fragment(_))));
@@ -176,7 +185,9 @@ impl Viewer {
                         self.skipped += 1;
                         self.skipped_now += 1;
                     }
-                    if let Some((_, tail)) = pieces.next_if(|(_, piece)| matches!(piece, Piece::Static(_))) {
+                    if let Some((_, tail)) =
+                        pieces.next_if(|(_, piece)| matches!(piece, Piece::Static(_)))
+                    {
                         self.queued_bytes -= tail.bytes().len();
                     }
                 }
@@ -208,7 +219,10 @@ impl Viewer {
         self.drop_waiting();
         match self.way {
             Way::WebSocket => {
-                let reason: String = reason.chars().filter(|c| !matches!(c, '"' | '\\') && !c.is_control()).collect();
+                let reason: String = reason
+                    .chars()
+                    .filter(|c| !matches!(c, '"' | '\\') && !c.is_control())
+                    .collect();
                 self.text(&format!(r#"{{"type":"ended","reason":"{reason}"}}"#));
                 self.close(1000, "ended");
             }
@@ -222,13 +236,19 @@ impl Viewer {
     /// A close frame, after which nothing follows (RFC 6455 section 5.5.1).
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
         if self.way == Way::WebSocket && !self.is_ending {
-            self.push(Piece::Owned(websocket::frame(Opcode::Close, &websocket::close_body(code, reason))));
+            self.push(Piece::Owned(websocket::frame(
+                Opcode::Close,
+                &websocket::close_body(code, reason),
+            )));
         }
         self.is_ending = true;
     }
 
     fn text(&mut self, text: &str) {
-        self.push(Piece::Owned(websocket::frame(Opcode::Text, text.as_bytes())));
+        self.push(Piece::Owned(websocket::frame(
+            Opcode::Text,
+            text.as_bytes(),
+        )));
     }
 
     /// Bytes of the stream in the framing of the protocol.
@@ -331,7 +351,10 @@ mod tests {
         while !bytes.is_empty() {
             let (size, from) = match bytes[1] {
                 126 => (usize::from(u16::from_be_bytes([bytes[2], bytes[3]])), 4),
-                127 => (u64::from_be_bytes(bytes[2..10].try_into().unwrap()) as usize, 10),
+                127 => (
+                    u64::from_be_bytes(bytes[2..10].try_into().unwrap()) as usize,
+                    10,
+                ),
                 short => (usize::from(short), 2),
             };
             frames.push((bytes[0] & 15, bytes[from..from + size].to_vec()));
@@ -345,7 +368,10 @@ mod tests {
         let config = config();
         for room in (1..6_000).step_by(37) {
             let mut viewer = Viewer::new(Way::WebSocket, Vec::new(), 3_000);
-            let mut socket = Narrow { taken: Vec::new(), room };
+            let mut socket = Narrow {
+                taken: Vec::new(),
+                room,
+            };
             viewer.join(Some(&config), &[]);
             for sequence in 1..=40 {
                 viewer.offer(&unit_of(&config, sequence, sequence % 10 == 1, 500));
@@ -364,7 +390,11 @@ mod tests {
                 .iter()
                 .filter(|(opcode, body)| *opcode == 1 && body.starts_with(br#"{"type":"skipped""#))
                 .map(|(_, body)| {
-                    let digits: String = body.iter().map(|&b| b as char).filter(char::is_ascii_digit).collect();
+                    let digits: String = body
+                        .iter()
+                        .map(|&b| b as char)
+                        .filter(char::is_ascii_digit)
+                        .collect();
                     digits.parse::<u64>().unwrap()
                 })
                 .sum();
@@ -377,7 +407,10 @@ mod tests {
         let config = config();
         for room in (1..4_000).step_by(29) {
             let mut viewer = Viewer::new(Way::Http, Vec::new(), 2_000);
-            let mut socket = Narrow { taken: Vec::new(), room };
+            let mut socket = Narrow {
+                taken: Vec::new(),
+                room,
+            };
             viewer.join(Some(&config), &[]);
             for sequence in 1..=20 {
                 viewer.offer(&unit_of(&config, sequence, sequence % 10 == 1, 500));
@@ -388,9 +421,17 @@ mod tests {
             viewer.write_to(&mut socket).unwrap();
             let mut rest = &socket.taken[..];
             loop {
-                let line = rest.windows(2).position(|window| window == b"\r\n").unwrap();
-                let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
-                assert_eq!(&rest[line + 2 + size..line + 4 + size], b"\r\n", "room {room}");
+                let line = rest
+                    .windows(2)
+                    .position(|window| window == b"\r\n")
+                    .unwrap();
+                let size =
+                    usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+                assert_eq!(
+                    &rest[line + 2 + size..line + 4 + size],
+                    b"\r\n",
+                    "room {room}"
+                );
                 rest = &rest[line + 4 + size..];
                 if size == 0 {
                     break;

@@ -84,11 +84,16 @@ pub enum Heard {
 
 /// Reads one frame from the start of `bytes`.
 pub fn hear(bytes: &[u8]) -> Heard {
-    let Some(&[first, second]) = bytes.first_chunk::<2>() else { return Heard::Nothing };
+    let Some(&[first, second]) = bytes.first_chunk::<2>() else {
+        return Heard::Nothing;
+    };
     let opcode = first & 0x0F;
     let is_control = opcode & 8 != 0;
     // A client masks; no extension was agreed; control frames are short and whole (RFC 6455 section 5.1 to 5.5).
-    if second & 0x80 == 0 || first & 0x70 != 0 || (is_control && (second & 0x7F > 125 || first & 0x80 == 0)) {
+    if second & 0x80 == 0
+        || first & 0x70 != 0
+        || (is_control && (second & 0x7F > 125 || first & 0x80 == 0))
+    {
         return Heard::Wrong(1002);
     }
     let (length, mask_at) = match second & 0x7F {
@@ -103,12 +108,18 @@ pub fn hear(bytes: &[u8]) -> Heard {
         return Heard::Wrong(1009);
     }
     let end = mask_at + 4 + length;
-    let Some(whole) = bytes.get(..end) else { return Heard::Nothing };
+    let Some(whole) = bytes.get(..end) else {
+        return Heard::Nothing;
+    };
     match opcode {
         8 => Heard::Close,
         9 => {
             let (mask, body) = whole[mask_at..].split_at(4);
-            let body = body.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+            let body = body
+                .iter()
+                .zip(mask.iter().cycle())
+                .map(|(byte, mask)| byte ^ mask)
+                .collect();
             Heard::Ping(body, end)
         }
         0 | 1 | 2 | 10 => Heard::Ignored(end),
@@ -129,7 +140,11 @@ mod tests {
             bytes.extend_from_slice(&(body.len() as u16).to_be_bytes());
         }
         bytes.extend_from_slice(&[1, 2, 3, 4]);
-        bytes.extend(body.iter().zip([1u8, 2, 3, 4].iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        bytes.extend(
+            body.iter()
+                .zip([1u8, 2, 3, 4].iter().cycle())
+                .map(|(byte, mask)| byte ^ mask),
+        );
         bytes
     }
 
@@ -144,7 +159,10 @@ mod tests {
         assert_eq!(frame_head(Opcode::Binary, 125), [0x82, 125]);
         assert_eq!(frame_head(Opcode::Binary, 126), [0x82, 126, 0, 126]);
         assert_eq!(frame_head(Opcode::Text, 65_535), [0x81, 126, 255, 255]);
-        assert_eq!(frame_head(Opcode::Binary, 65_536), [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+        assert_eq!(
+            frame_head(Opcode::Binary, 65_536),
+            [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]
+        );
     }
 
     #[test]
@@ -161,7 +179,10 @@ mod tests {
         assert_eq!(hear(&[0x89, 0]), Heard::Wrong(1002));
         assert_eq!(hear(&masked(0xC1, b"x")), Heard::Wrong(1002));
         assert_eq!(hear(&masked(0x83, b"x")), Heard::Wrong(1002));
-        assert_eq!(hear(&masked(0x81, &[0; MAX_CLIENT_FRAME + 1])), Heard::Wrong(1009));
+        assert_eq!(
+            hear(&masked(0x81, &[0; MAX_CLIENT_FRAME + 1])),
+            Heard::Wrong(1009)
+        );
         let largest = masked(0x81, &[0; MAX_CLIENT_FRAME]);
         assert_eq!(hear(&largest), Heard::Ignored(largest.len()));
         assert_eq!(hear(&masked(0x88, b"")), Heard::Close);

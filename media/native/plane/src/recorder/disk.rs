@@ -48,29 +48,37 @@ impl DiskQueue {
     fn take(&self, into: &mut VecDeque<Job>) {
         let mut jobs = lock(&self.jobs);
         while jobs.is_empty() {
-            jobs = self.ready.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+            jobs = self
+                .ready
+                .wait(jobs)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut *jobs, into);
     }
 }
 
 pub(crate) fn spawn(queue: Arc<DiskQueue>, facts: Arc<FactQueue>) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("media-disk".into()).spawn(move || {
-        let mut disk = Disk { facts, recorders: HashMap::new() };
-        let mut jobs = VecDeque::new();
-        loop {
-            queue.take(&mut jobs);
-            let mut stop = false;
-            for job in jobs.drain(..) {
-                stop |= matches!(job, Job::Stop);
-                disk.run(job);
+    std::thread::Builder::new()
+        .name("media-disk".into())
+        .spawn(move || {
+            let mut disk = Disk {
+                facts,
+                recorders: HashMap::new(),
+            };
+            let mut jobs = VecDeque::new();
+            loop {
+                queue.take(&mut jobs);
+                let mut stop = false;
+                for job in jobs.drain(..) {
+                    stop |= matches!(job, Job::Stop);
+                    disk.run(job);
+                }
+                if stop {
+                    return;
+                }
+                std::thread::sleep(NAP);
             }
-            if stop {
-                return;
-            }
-            std::thread::sleep(NAP);
-        }
-    })
+        })
 }
 
 struct Disk {
@@ -92,7 +100,14 @@ impl Disk {
         match job {
             Job::Attach(key, session_id, config, state) => {
                 let number = config.first_number;
-                let recorder = Recorder { session_id, config: *config, state, segment: None, number, gap: false };
+                let recorder = Recorder {
+                    session_id,
+                    config: *config,
+                    state,
+                    segment: None,
+                    number,
+                    gap: false,
+                };
                 self.recorders.insert(key, recorder);
             }
             Job::Unit(key, unit) => self.write(key, unit),
@@ -104,14 +119,20 @@ impl Disk {
             Job::Detach(key, reason) => self.detach(key, reason),
             Job::Stop => {
                 let keys: Vec<u64> = self.recorders.keys().copied().collect();
-                keys.into_iter().for_each(|key| self.detach(key, "server stopping"));
+                keys.into_iter()
+                    .for_each(|key| self.detach(key, "server stopping"));
             }
         }
     }
 
     fn write(&mut self, key: u64, unit: Arc<Unit>) {
-        let Some(recorder) = self.recorders.get_mut(&key) else { return };
-        recorder.state.queued_bytes.fetch_sub(unit.size_bytes(), Ordering::Relaxed);
+        let Some(recorder) = self.recorders.get_mut(&key) else {
+            return;
+        };
+        recorder
+            .state
+            .queued_bytes
+            .fetch_sub(unit.size_bytes(), Ordering::Relaxed);
         let facts = &self.facts;
         let outcome = catch_unwind(AssertUnwindSafe(|| recorder.receive(unit, facts)))
             .unwrap_or_else(|panic| Err(io::Error::other(panic_text(&*panic))));
@@ -121,16 +142,23 @@ impl Disk {
     }
 
     fn detach(&mut self, key: u64, reason: &'static str) {
-        let Some(mut recorder) = self.recorders.remove(&key) else { return };
+        let Some(mut recorder) = self.recorders.remove(&key) else {
+            return;
+        };
         if let Err(error) = recorder.end_segment(&self.facts, reason, None) {
             recorder.report_failure(&self.facts, &error);
         }
         let recorder_id = recorder.config.recorder_id.clone();
-        self.facts.push(&recorder.session_id, FactKind::RecorderDetached { recorder_id });
+        self.facts.push(
+            &recorder.session_id,
+            FactKind::RecorderDetached { recorder_id },
+        );
     }
 
     fn fail(&mut self, key: u64, error: &io::Error) {
-        let Some(mut recorder) = self.recorders.remove(&key) else { return };
+        let Some(mut recorder) = self.recorders.remove(&key) else {
+            return;
+        };
         recorder.state.failed.store(true, Ordering::Relaxed);
         // The failure below is the one that counts; a second one while closing says nothing new.
         let _ = recorder.end_segment(&self.facts, "failed", None);
@@ -152,10 +180,17 @@ impl Recorder {
             self.gap = false;
         }
         let fragment_ticks = (self.config.fragment_us * VIDEO_CLOCK as u64 / 1_000_000) as i64;
-        let Some(segment) = &mut self.segment else { return Ok(()) };
-        if segment.held_ticks() + i64::from(unit.duration) > fragment_ticks && segment.write_fragment()? {
+        let Some(segment) = &mut self.segment else {
+            return Ok(());
+        };
+        if segment.held_ticks() + i64::from(unit.duration) > fragment_ticks
+            && segment.write_fragment()?
+        {
             let (recorder_id, state) = (self.config.recorder_id.clone(), segment.state().clone());
-            facts.push(&self.session_id, FactKind::SegmentGrown { recorder_id, state });
+            facts.push(
+                &self.session_id,
+                FactKind::SegmentGrown { recorder_id, state },
+            );
         }
         segment.hold(unit);
         Ok(())
@@ -178,7 +213,12 @@ impl Recorder {
 
     fn begin_segment(&mut self, unit: &Unit, facts: &FactQueue) -> io::Result<()> {
         let segment_id = format!("{}-{:06}", self.config.run, self.number);
-        let segment = Segment::create(&self.config.directory, segment_id.clone(), &self.config.metadata, unit)?;
+        let segment = Segment::create(
+            &self.config.directory,
+            segment_id.clone(),
+            &self.config.metadata,
+            unit,
+        )?;
         self.number += 1;
         let fact = FactKind::SegmentOpened {
             recorder_id: self.config.recorder_id.clone(),
@@ -191,11 +231,25 @@ impl Recorder {
         Ok(())
     }
 
-    fn end_segment(&mut self, facts: &FactQueue, reason: &'static str, border_us: Option<i64>) -> io::Result<()> {
-        let Some(segment) = self.segment.take() else { return Ok(()) };
+    fn end_segment(
+        &mut self,
+        facts: &FactQueue,
+        reason: &'static str,
+        border_us: Option<i64>,
+    ) -> io::Result<()> {
+        let Some(segment) = self.segment.take() else {
+            return Ok(());
+        };
         let (state, outcome) = segment.close(border_us);
         let recorder_id = self.config.recorder_id.clone();
-        facts.push(&self.session_id, FactKind::SegmentClosed { recorder_id, state, reason });
+        facts.push(
+            &self.session_id,
+            FactKind::SegmentClosed {
+                recorder_id,
+                state,
+                reason,
+            },
+        );
         outcome
     }
 

@@ -73,7 +73,12 @@ impl RecorderPort {
     pub(crate) fn open(&mut self) {
         if let Some(config) = self.config.take() {
             let session_id = self.shared.session_id.clone();
-            self.disk.push(Job::Attach(self.key, session_id, Box::new(config), Arc::clone(&self.state)));
+            self.disk.push(Job::Attach(
+                self.key,
+                session_id,
+                Box::new(config),
+                Arc::clone(&self.state),
+            ));
             self.is_open = true;
         }
     }
@@ -85,10 +90,18 @@ impl RecorderPort {
         let size = unit.size_bytes();
         let queued = self.state.queued_bytes.load(Ordering::Relaxed);
         // After a gap only half the room is filled with a first key frame, or gap would follow gap.
-        let limit = if self.gap.is_some() { self.max_bytes / 2 } else { self.max_bytes };
+        let limit = if self.gap.is_some() {
+            self.max_bytes / 2
+        } else {
+            self.max_bytes
+        };
         let full = queued + size > limit;
         if full || (self.gap.is_some() && !unit.is_key()) {
-            let gap = self.gap.get_or_insert(Gap { dropped: 0, start_wall_us: unit.wall_us, end_wall_us: 0 });
+            let gap = self.gap.get_or_insert(Gap {
+                dropped: 0,
+                start_wall_us: unit.wall_us,
+                end_wall_us: 0,
+            });
             gap.dropped += 1;
             gap.end_wall_us = unit.wall_us;
             return;
@@ -130,7 +143,10 @@ impl Drop for RecorderPort {
         if self.config.is_some() {
             // Its session was gone before it could begin: the owner still hears the end.
             let recorder_id = self.recorder_id.clone();
-            self.facts.push(&self.shared.session_id, FactKind::RecorderDetached { recorder_id });
+            self.facts.push(
+                &self.shared.session_id,
+                FactKind::RecorderDetached { recorder_id },
+            );
             return;
         }
         self.close("session closed");

@@ -11,6 +11,9 @@ use tongshi_wire::fmp4;
 use crate::facts::SegmentState;
 use crate::unit::{AudioSample, StreamConfig, Unit, VIDEO_CLOCK, audio_sample};
 
+/// Where the name of a box stands in it (ISO/IEC 14496-12 section 4.2).
+const BOX_NAME: usize = 4;
+
 /// A file that is being written. Units are gathered and written as one fragment by one call, so what a
 /// killed process leaves ends with a whole fragment, or with a part of one that readers ignore.
 pub(crate) struct Segment {
@@ -29,14 +32,22 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// Makes the file and writes its head. `first` is a key frame.
-    pub(crate) fn create(directory: &Path, segment_id: String, metadata: &[u8], first: &Unit) -> io::Result<Segment> {
+    pub(crate) fn create(
+        directory: &Path,
+        segment_id: String,
+        metadata: &[u8],
+        first: &Unit,
+    ) -> io::Result<Segment> {
         let path = directory.join(format!("{segment_id}.mp4"));
         let mut body = first.wall_us.to_be_bytes().to_vec();
         body.extend_from_slice(metadata);
         let config = Arc::clone(&first.config);
         let init = fmp4::init_segment(&config.video, config.audio.as_ref(), Some(&body), true)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
         let mut segment = Segment {
             file,
             state: SegmentState {
@@ -96,9 +107,19 @@ impl Segment {
 
     /// Writes what is held as one fragment; true when there was something.
     pub(crate) fn write_fragment(&mut self) -> io::Result<bool> {
-        let (Some(first), Some(last)) = (self.held.first(), self.held.last()) else { return Ok(false) };
-        let rate = self.config.audio.as_ref().map_or(1, |audio| i64::from(audio.sample_rate));
-        let video: Vec<fmp4::Sample<'_>> = self.held.iter().map(|unit| unit.video_sample(self.origin)).collect();
+        let (Some(first), Some(last)) = (self.held.first(), self.held.last()) else {
+            return Ok(false);
+        };
+        let rate = self
+            .config
+            .audio
+            .as_ref()
+            .map_or(1, |audio| i64::from(audio.sample_rate));
+        let video: Vec<fmp4::Sample<'_>> = self
+            .held
+            .iter()
+            .map(|unit| unit.video_sample(self.origin))
+            .collect();
         let sounds: Vec<&AudioSample> = self.held.iter().flat_map(|unit| &unit.audio).collect();
         let audio = even_samples(&sounds, self.origin * rate / VIDEO_CLOCK);
         self.sequence += 1;
@@ -109,12 +130,24 @@ impl Segment {
         let end_wall_us = last.wall_us + i64::from(last.duration) * 1_000_000 / VIDEO_CLOCK;
         self.held.clear();
         self.held_ticks = 0;
-        self.write_buffer()?;
+        self.write_fragment_buffer()?;
         self.duration += ticks;
         self.state.duration_s = self.duration as f64 / VIDEO_CLOCK as f64;
         self.state.last_pts_90k = last_pts_90k.unwrap_or(self.state.last_pts_90k);
         self.state.end_wall_us = end_wall_us;
         Ok(true)
+    }
+
+    /// A fragment is written as a `free` box and gets its name when it is whole: a process that is killed inside
+    /// the write leaves a box that every reader passes over, and never half a `moof`.
+    fn write_fragment_buffer(&mut self) -> io::Result<()> {
+        let name_at = self.state.size_bytes + BOX_NAME as u64;
+        let Some(name) = self.buffer.get_mut(BOX_NAME..BOX_NAME + 4) else {
+            return Ok(());
+        };
+        name.copy_from_slice(b"free");
+        self.write_buffer()?;
+        self.file.write_all_at(b"moof", name_at)
     }
 
     /// All of the buffer, or nothing that a reader would see.
@@ -135,7 +168,9 @@ impl Segment {
             self.state.end_wall_us = end;
         }
         let patched = match self.mehd_offset {
-            Some(offset) => self.file.write_all_at(&(self.duration.max(0) as u64).to_be_bytes(), offset as u64),
+            Some(offset) => self
+                .file
+                .write_all_at(&(self.duration.max(0) as u64).to_be_bytes(), offset as u64),
             None => Ok(()),
         };
         let synced = self.file.sync_all();
@@ -145,8 +180,10 @@ impl Segment {
 
 /// Sound on the file's time line, each sample lasting until the next, so that a fragment has no holes.
 fn even_samples<'a>(sounds: &[&'a AudioSample], origin: i64) -> Vec<fmp4::Sample<'a>> {
-    let mut samples: Vec<fmp4::Sample<'a>> =
-        sounds.iter().filter_map(|sound| audio_sample(sound, origin)).collect();
+    let mut samples: Vec<fmp4::Sample<'a>> = sounds
+        .iter()
+        .filter_map(|sound| audio_sample(sound, origin))
+        .collect();
     for index in 1..samples.len() {
         let apart = samples[index].dts.saturating_sub(samples[index - 1].dts);
         samples[index - 1].duration = u32::try_from(apart).unwrap_or(samples[index - 1].duration);
@@ -160,7 +197,8 @@ mod tests {
     use crate::testing::unit;
 
     fn directory(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("tongshi-segment-{name}-{}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("tongshi-segment-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         path
     }
@@ -176,14 +214,23 @@ mod tests {
         (27..=50).for_each(|sequence| segment.hold(unit(sequence, false, 100)));
         assert_eq!(std::fs::metadata(&path).unwrap().len(), head);
         assert!(segment.write_fragment().unwrap());
-        assert_eq!(std::fs::metadata(&path).unwrap().len(), segment.state().size_bytes);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().len(),
+            segment.state().size_bytes
+        );
         let (state, outcome) = segment.close(None);
         outcome.unwrap();
         assert!((state.duration_s - 1.0).abs() < 1e-9);
         assert_eq!(state.end_wall_us - state.start_wall_us, 1_000_000);
-        assert_eq!((state.first_pts_90k, state.last_pts_90k), (990_000, 990_000 + 24 * 3_600));
+        assert_eq!(
+            (state.first_pts_90k, state.last_pts_90k),
+            (990_000, 990_000 + 24 * 3_600)
+        );
         let bytes = std::fs::read(&path).unwrap();
-        let mehd = bytes.windows(4).position(|window| window == b"mehd").unwrap();
+        let mehd = bytes
+            .windows(4)
+            .position(|window| window == b"mehd")
+            .unwrap();
         assert_eq!(bytes[mehd + 8..mehd + 16], 90_000u64.to_be_bytes());
         std::fs::remove_dir_all(directory).unwrap();
     }
@@ -191,7 +238,9 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_error_with_its_number() {
         let first = unit(1, true, 100);
-        let error = Segment::create(Path::new("/nonexistent"), "x".into(), b"", &first).err().unwrap();
+        let error = Segment::create(Path::new("/nonexistent"), "x".into(), b"", &first)
+            .err()
+            .unwrap();
         assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
     }
 }

@@ -49,7 +49,10 @@ impl Poller {
         }
         // SAFETY: `raw` is a fresh descriptor that nothing else owns.
         let fd = unsafe { OwnedFd::from_raw_fd(raw) };
-        Ok(Poller { fd, events: vec![libc::epoll_event { events: 0, u64: 0 }; capacity.max(1)] })
+        Ok(Poller {
+            fd,
+            events: vec![libc::epoll_event { events: 0, u64: 0 }; capacity.max(1)],
+        })
     }
 
     /// Watches `fd`. The caller removes it before it closes the descriptor.
@@ -68,10 +71,17 @@ impl Poller {
     }
 
     fn control(&self, operation: i32, fd: RawFd, token: u64, bits: u32) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: bits, u64: token };
+        let mut event = libc::epoll_event {
+            events: bits,
+            u64: token,
+        };
         // SAFETY: `event` lives across the call; the kernel checks both descriptors.
         let result = unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), operation, fd, &mut event) };
-        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        if result < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits up to `timeout_ms` (-1 = for ever) and puts what is ready into `out` (cleared first).
@@ -88,7 +98,11 @@ impl Poller {
         };
         if count < 0 {
             let error = io::Error::last_os_error();
-            return if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) };
+            return if error.kind() == io::ErrorKind::Interrupted {
+                Ok(())
+            } else {
+                Err(error)
+            };
         }
         let closed = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32;
         for event in &self.events[..count as usize] {

@@ -51,7 +51,10 @@ impl ReceiveBatch {
         let mut controls = vec![[0u64; CONTROL_WORDS]; BATCH];
         let mut vectors: Vec<libc::iovec> = buffers
             .chunks_exact_mut(STRIDE)
-            .map(|chunk| libc::iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: BUFFER_BYTES })
+            .map(|chunk| libc::iovec {
+                iov_base: chunk.as_mut_ptr().cast(),
+                iov_len: BUFFER_BYTES,
+            })
             .collect();
         let headers = (0..BATCH)
             .map(|index| {
@@ -65,7 +68,14 @@ impl ReceiveBatch {
             })
             .collect();
         // The vectors are never resized, so the pointers between them stay good when this struct moves.
-        ReceiveBatch { buffers, names, controls, _vectors: vectors, headers, count: 0 }
+        ReceiveBatch {
+            buffers,
+            names,
+            controls,
+            _vectors: vectors,
+            headers,
+            count: 0,
+        }
     }
 
     /// Takes what the socket holds, up to [`BATCH`] buffers; 0 when there is nothing.
@@ -115,7 +125,11 @@ impl ReceiveBatch {
         let data = &self.buffers[start..start + length];
         let source = socket_address(&self.names[index])?;
         let segment_bytes = self.segment_size(header).unwrap_or(length).max(1);
-        Some(Received { source, data, segment_bytes })
+        Some(Received {
+            source,
+            data,
+            segment_bytes,
+        })
     }
 
     fn segment_size(&self, header: &libc::mmsghdr) -> Option<usize> {
@@ -146,13 +160,21 @@ fn socket_address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
             // SAFETY: the family says that the kernel wrote a sockaddr_in, which is smaller than the storage.
             let v4 = unsafe { &*(&raw const *name).cast::<libc::sockaddr_in>() };
             let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
-            Some(SocketAddr::V4(SocketAddrV4::new(ip, u16::from_be(v4.sin_port))))
+            Some(SocketAddr::V4(SocketAddrV4::new(
+                ip,
+                u16::from_be(v4.sin_port),
+            )))
         }
         libc::AF_INET6 => {
             // SAFETY: the family says that the kernel wrote a sockaddr_in6, which is smaller than the storage.
             let v6 = unsafe { &*(&raw const *name).cast::<libc::sockaddr_in6>() };
             let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
-            Some(SocketAddr::V6(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), 0, v6.sin6_scope_id)))
+            Some(SocketAddr::V6(SocketAddrV6::new(
+                ip,
+                u16::from_be(v6.sin6_port),
+                0,
+                v6.sin6_scope_id,
+            )))
         }
         _ => None,
     }
@@ -170,11 +192,15 @@ mod tests {
         socket::enable_udp_gro(&receiver);
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         for size in [1usize, 12, 1_400, 60_000] {
-            sender.send_to(&vec![7u8; size], receiver.local_addr().unwrap()).unwrap();
+            sender
+                .send_to(&vec![7u8; size], receiver.local_addr().unwrap())
+                .unwrap();
         }
         let mut batch = ReceiveBatch::new();
         assert_eq!(batch.receive(&receiver).unwrap(), 4);
-        let sizes: Vec<usize> = (0..4).map(|index| batch.get(index).unwrap().data.len()).collect();
+        let sizes: Vec<usize> = (0..4)
+            .map(|index| batch.get(index).unwrap().data.len())
+            .collect();
         assert_eq!(sizes, [1, 12, 1_400, 60_000]);
         assert_eq!(batch.get(0).unwrap().source, sender.local_addr().unwrap());
         assert!(batch.get(4).is_none());
@@ -192,18 +218,31 @@ mod tests {
         let segment: i32 = 500;
         // SAFETY: UDP_SEGMENT (103) takes one C int that lives across the call.
         let set = unsafe {
-            libc::setsockopt(sender.as_raw_fd(), SOL_UDP, 103, (&raw const segment).cast(), 4)
+            libc::setsockopt(
+                sender.as_raw_fd(),
+                SOL_UDP,
+                103,
+                (&raw const segment).cast(),
+                4,
+            )
         };
         if set < 0 {
             println!("this kernel has no UDP_SEGMENT");
             return;
         }
-        sender.send_to(&[1u8; 1_250], receiver.local_addr().unwrap()).unwrap();
+        sender
+            .send_to(&[1u8; 1_250], receiver.local_addr().unwrap())
+            .unwrap();
         let mut batch = ReceiveBatch::new();
         let mut sizes = Vec::new();
         for index in 0..batch.receive(&receiver).unwrap() {
             let received = batch.get(index).unwrap();
-            sizes.extend(received.data.chunks(received.segment_bytes).map(<[u8]>::len));
+            sizes.extend(
+                received
+                    .data
+                    .chunks(received.segment_bytes)
+                    .map(<[u8]>::len),
+            );
         }
         assert_eq!(sizes, [500, 500, 250]);
     }

@@ -10,9 +10,19 @@ pub(super) const UDP_GRO: i32 = 104;
 fn set(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     // SAFETY: the option is one C int that lives across the call.
     let result = unsafe {
-        libc::setsockopt(fd, level, name, (&raw const value).cast(), size_of::<i32>() as libc::socklen_t)
+        libc::setsockopt(
+            fd,
+            level,
+            name,
+            (&raw const value).cast(),
+            size_of::<i32>() as libc::socklen_t,
+        )
     };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 fn get(fd: RawFd, level: i32, name: i32) -> io::Result<i32> {
@@ -20,7 +30,11 @@ fn get(fd: RawFd, level: i32, name: i32) -> io::Result<i32> {
     let mut length = size_of::<i32>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` bytes into `value`; both live across the call.
     let result = unsafe { libc::getsockopt(fd, level, name, (&raw mut value).cast(), &mut length) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(value) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(value)
+    }
 }
 
 /// Asks for a receive buffer and returns the bytes of payload the kernel granted.
@@ -44,11 +58,21 @@ pub fn enable_udp_gro(socket: &impl AsRawFd) -> bool {
 /// Keeps at most `bytes` unsent in the kernel, so that the rest waits where it can be dropped.
 pub fn set_unsent_limit(socket: &impl AsRawFd, bytes: usize) {
     let wanted = i32::try_from(bytes).unwrap_or(i32::MAX);
-    let _ = set(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, wanted);
+    let _ = set(
+        socket.as_raw_fd(),
+        libc::IPPROTO_TCP,
+        libc::TCP_NOTSENT_LOWAT,
+        wanted,
+    );
 }
 
 /// Asks for a send buffer (tests use a small one to stand for a slow network).
 pub fn set_send_buffer(socket: &impl AsRawFd, bytes: usize) {
     let wanted = i32::try_from(bytes).unwrap_or(i32::MAX / 2);
-    let _ = set(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, wanted);
+    let _ = set(
+        socket.as_raw_fd(),
+        libc::SOL_SOCKET,
+        libc::SO_SNDBUF,
+        wanted,
+    );
 }

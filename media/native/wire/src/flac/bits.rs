@@ -36,6 +36,19 @@ impl<'a> BitWriter<'a> {
         self.put(1, zeros + 1);
     }
 
+    /// Writes a Rice code: the high part in unary, a one, the low `parameter` bits.
+    pub(super) fn put_rice(&mut self, value: u32, parameter: u32) {
+        let zeros = value >> parameter;
+        let low = value & ((1 << parameter) - 1);
+        let width = zeros + 1 + parameter;
+        if width <= 32 {
+            self.put(1 << parameter | low, width);
+        } else {
+            self.put_unary(zeros);
+            self.put(low, parameter);
+        }
+    }
+
     /// Writes a number of up to 36 bits in the extended UTF-8 form (RFC 9639 section 9.1.5).
     pub(super) fn put_coded_number(&mut self, number: u64) {
         if number < 0x80 {

@@ -9,6 +9,8 @@ pub mod nals;
 pub mod ps;
 pub mod rtp;
 
+use nals::TestPicture;
+use rtp::Sender;
 use tongshi_wire::ingest::{Ingest, IngestConfig};
 use tongshi_wire::{AccessUnit, AudioFrame, MediaEvent, VideoConfig};
 
@@ -36,27 +38,27 @@ pub fn run(ingest: &mut Ingest, packets: &[Vec<u8>]) -> Vec<MediaEvent> {
 }
 
 pub fn units(events: &[MediaEvent]) -> Vec<&AccessUnit> {
-    let unit = |event| match event {
-        &MediaEvent::Video(ref unit) => Some(unit),
+    let units = events.iter().filter_map(|event| match event {
+        MediaEvent::Video(unit) => Some(unit),
         _ => None,
-    };
-    events.iter().filter_map(unit).collect()
+    });
+    units.collect()
 }
 
 pub fn configs(events: &[MediaEvent]) -> Vec<&VideoConfig> {
-    let config = |event| match event {
-        &MediaEvent::VideoConfig(ref config) => Some(config),
+    let configs = events.iter().filter_map(|event| match event {
+        MediaEvent::VideoConfig(config) => Some(config),
         _ => None,
-    };
-    events.iter().filter_map(config).collect()
+    });
+    configs.collect()
 }
 
 pub fn audio(events: &[MediaEvent]) -> Vec<&AudioFrame> {
-    let frame = |event| match event {
-        &MediaEvent::Audio(ref frame) => Some(frame),
+    let frames = events.iter().filter_map(|event| match event {
+        MediaEvent::Audio(frame) => Some(frame),
         _ => None,
-    };
-    events.iter().filter_map(frame).collect()
+    });
+    frames.collect()
 }
 
 /// NAL units of an access unit.
@@ -70,4 +72,33 @@ pub fn nals_of(unit: &AccessUnit) -> Vec<Vec<u8>> {
     }
     assert!(rest.is_empty(), "lengths fill the access unit");
     nals
+}
+
+/// Payload bytes of a packet.
+pub const MTU: usize = 1_400;
+
+/// Sends each picture as the bytes that `pack` makes of it.
+pub fn send(pictures: &[TestPicture], pack: impl Fn(&TestPicture) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let mut sender = Sender::new(MTU);
+    for picture in pictures {
+        sender.send(picture.pts, &pack(picture));
+    }
+    sender.packets
+}
+
+pub fn assert_pictures(events: &[MediaEvent], pictures: &[TestPicture]) {
+    let found = units(events);
+    assert_eq!(found.len(), pictures.len(), "access units");
+    for (unit, picture) in found.iter().zip(pictures) {
+        assert_eq!(nals_of(unit), picture.expected);
+        assert_eq!(unit.keyframe, picture.keyframe);
+        assert!(!unit.corrupt);
+    }
+}
+
+pub fn assert_timed(events: &[MediaEvent], pictures: &[TestPicture]) {
+    for (unit, picture) in units(events).iter().zip(pictures) {
+        assert_eq!(unit.pts_90k, picture.pts as i64);
+        assert_eq!(unit.dts_90k, picture.pts as i64);
+    }
 }
