@@ -191,6 +191,7 @@ class MediaSession:
 
     async def jpeg(self, max_width: int | None = None) -> bytes:
         """The newest key frame as a JPEG; see ``media.snapshot``."""
+        self._check_open()
         keyframe = self.keyframe()
         found = None if keyframe is None else (keyframe.codec, keyframe.annexb)
         return await self._plane.snapshots.jpeg(found, max_width)
