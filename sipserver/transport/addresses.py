@@ -95,6 +95,10 @@ class AdvertisedAddresses:
             self._cache[key] = cached
         return cached[1], cached[2] or flow.local[1]
 
+    @property
+    def cached_peers(self) -> int:
+        return len(self._cache)
+
     def _find(self, peer: str, bound_to: str) -> tuple[str, int | None]:
         address = _parse(peer)
         if address is not None:

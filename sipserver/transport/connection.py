@@ -69,7 +69,7 @@ class StreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        local = transport.get_extra_info("sockname")
+        local = transport.get_extra_info("sockname") or ("", 0)  # gone again already
         remote = transport.get_extra_info("peername") or ("", 0)
         port = local[1] if self._listen_port is None else self._listen_port
         self.flow = Flow(self._kind, (local[0], port), (remote[0], remote[1]), self.number)

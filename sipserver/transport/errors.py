@@ -6,7 +6,8 @@
     ├── ListenFailed        an address of the settings cannot be opened; the start ends
     ├── ConnectFailed       an outgoing connection was refused or timed out
     ├── FlowClosed          the connection that the peer is reached over is gone
-    └── NoAnswer            no final response within the time allowed
+    ├── NoAnswer            no final response within the time allowed
+    └── TransportFull       too many requests of ours are under way
 """
 
 
@@ -35,3 +36,7 @@ class NoAnswer(TransportError):
     def __init__(self, message: str, *, heard_provisional: bool = False) -> None:
         super().__init__(message)
         self.heard_provisional = heard_provisional
+
+
+class TransportFull(TransportError):
+    """Too many requests of ours are under way; try again later."""

@@ -30,6 +30,11 @@ class SampledLog:
         self._clock = clock
         self._seen: dict[str, tuple[float, int]] = {}
 
+    @property
+    def texts(self) -> int:
+        """How many different texts are remembered."""
+        return len(self._seen)
+
     def warning(self, text: str, *args: object) -> None:
         now = self._clock()
         quiet_until, left_out = self._seen.get(text, (0.0, 0))

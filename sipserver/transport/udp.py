@@ -73,6 +73,10 @@ class UdpListener:
         logger.log(level, "udp receive buffer on %s:%d is %d bytes, %d wanted", host, port, granted, wanted)
         loop.add_reader(sock.fileno(), self._read)
 
+    @property
+    def known_flows(self) -> int:
+        return len(self._flows)
+
     def close(self) -> None:
         if self._sock.fileno() < 0:
             return
