@@ -16,7 +16,13 @@ from typing import Final
 from catalog.from_gb import rows_from_items
 from catalog.model import Device
 from sipserver.devices.errors import DeviceError, DeviceOffline, NoAnswer
-from sipserver.devices.events import DeviceCameOnline, DeviceEvent, DeviceRefreshed, DeviceWentOffline
+from sipserver.devices.events import (
+    DeviceCameOnline,
+    DeviceConfirmed,
+    DeviceEvent,
+    DeviceRefreshed,
+    DeviceWentOffline,
+)
 from sipserver.devices.ports import DeviceCatalog
 from sipserver.devices.presence import Presence
 from sipserver.devices.queries import QueryDesk
@@ -101,6 +107,9 @@ class CatalogSync:
             case DeviceRefreshed(device_id, is_restarted):
                 if is_restarted or self._is_stale(device_id):
                     self._schedule(device_id)
+            case DeviceConfirmed(device_id):
+                if self._is_stale(device_id):
+                    self._schedule(device_id)
             case DeviceWentOffline(device_id, _):
                 scheduled = self._scheduled.pop(device_id, None)
                 if scheduled is not None:
@@ -156,8 +165,10 @@ class CatalogSync:
         return good_at is None or self._clock() - good_at > self._settings.catalog_stale_s
 
     def _schedule(self, device_id: str) -> None:
-        if device_id in self._scheduled:
-            return
+        earlier = self._scheduled.pop(device_id, None)
+        if earlier is not None:
+            # It may be in a long pause between two tries; a query that is under way goes on.
+            earlier.cancel()
         task = self._tasks.spawn(self._fetch(device_id), device_id)
         if task is not None:
             self._scheduled[device_id] = task

@@ -14,7 +14,6 @@ from typing import Any, Final
 from catalog.model import ChannelKey
 from media import errors as media_errors
 from media.session import MediaSession, MediaTransport, StreamInfo
-from sipserver.devices.dialog_store import OpenDialog
 from sipserver.devices.errors import (
     BadAnswer,
     DeviceError,
@@ -22,71 +21,31 @@ from sipserver.devices.errors import (
     InviteEnded,
     NoAnswer,
     NoCapacity,
-    NoKeyframe,
-    NoMedia,
     Refused,
-    WrongSsrc,
 )
 from sipserver.devices.invite_context import InviteContext
+from sipserver.devices.invite_request import make_invite
 from sipserver.devices.invite_state import INVITE, Action, Input, State
+from sipserver.devices.media_verdicts import error_type
+from sipserver.devices.stream_hold import StreamHold
+from sipserver.devices.upstream_dialog import UpstreamDialog
 from sipserver.gb import sdp, ssrc
 from sipserver.gb.errors import MalformedSdp, SsrcExhausted
 from sipserver.sip.dialog import Dialog
-from sipserver.sip.errors import SipError
 from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest, SipResponse
-from sipserver.transport.errors import FlowClosed
+from sipserver.transport.errors import FlowClosed, TransportFull
 from sipserver.transport.errors import NoAnswer as TransactionTimedOut
 
 KEYFRAME_REQUEST_AFTER_S: Final = 2.0
 CLEARING_PAUSE_S: Final = 1.5
-BYE_TIMEOUT_S: Final = 10.0
 BUSY: Final = 486
 # What a device answers to an offer that it cannot read or serve: worth one more try over UDP.
 TCP_REFUSALS: Final = frozenset({400, 415, 488, 500, 501, 606})
 
+__all__ = ["Invite", "StreamHold"]
+
 logger = logging.getLogger(__name__)
-
-
-class StreamHold:
-    """One holder's share of a live picture; as long as somebody holds it, it is kept."""
-
-    def __init__(self, invite: Invite, purpose: str, tag: str, now: float) -> None:
-        self._invite = invite
-        self.key: Final = invite.key
-        self.purpose: Final = purpose
-        self.tag: Final = tag
-        self.held_at: Final = now
-        self.lost: Final = asyncio.Event()
-        self.lost_reason = ""
-        self._is_released = False
-
-    @property
-    def session(self) -> MediaSession:
-        session = self._invite.session
-        if session is None:
-            raise InviteEnded(
-                "the invite is over", device_id=self.key.device_id, channel_id=self.key.channel_id
-            )
-        return session
-
-    @property
-    def info(self) -> StreamInfo:
-        info = self._invite.info
-        if info is None:
-            raise InviteEnded("no picture yet", device_id=self.key.device_id, channel_id=self.key.channel_id)
-        return info
-
-    async def release(self) -> None:
-        """Let go; the last one starts the linger. Harmless when repeated or after the loss."""
-        if not self._is_released:
-            self._is_released = True
-            self._invite.detach(self)
-
-    def lose(self, reason: str) -> None:
-        """The picture ended; called by its owner."""
-        self.lost_reason = reason
-        self.lost.set()
 
 
 class Invite:
@@ -107,12 +66,11 @@ class Invite:
         self.end_reason = ""
         self._context = context
         self._ready: asyncio.Future[StreamInfo] = asyncio.get_running_loop().create_future()
-        self._dialog: Dialog | None = None
+        self._dialog: UpstreamDialog | None = None
         self._flow: Flow | None = None
         self._work: asyncio.Task[None] | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._retried_busy = False
-        self._remote_ended = False
 
     @property
     def host(self) -> str:
@@ -158,14 +116,8 @@ class Invite:
 
     def remote_bye(self, request: SipRequest) -> bool:
         """A BYE that may be for this dialog; False when its tags say otherwise."""
-        dialog = self._dialog
-        if dialog is None:
+        if self._dialog is None or not self._dialog.remote_bye(request):
             return False
-        try:
-            dialog.receive(request)
-        except SipError:
-            return False
-        self._remote_ended = True
         self.feed(Input.REMOTE_BYE)
         return True
 
@@ -271,7 +223,7 @@ class Invite:
             opening.add_done_callback(self._close_late_session)
             raise
         except media_errors.MediaError as error:
-            raise self._error(NoCapacity, f"no media session can be opened: {error}") from error
+            raise self._error(error_type(error), f"no media session can be opened: {error}") from error
         session.on_closed = self._session_closed
         self.session = session
 
@@ -288,11 +240,15 @@ class Invite:
         flow = context.signalling.entry_of(self.key.device_id).flow
         if flow is None:
             raise self._error(DeviceOffline, f"device {self.key.device_id} is offline")
-        request, offer = self._make_invite(flow)
+        if self.session is None or self.ssrc is None:
+            raise self._error(InviteEnded, "the media session is gone")
+        request, offer = make_invite(
+            context, self.key, flow, transport=self.transport, port=self.session.port, ssrc=self.ssrc
+        )
         self._flow = flow
         self.call_id = request.call_id
-        call = context.transport.invite(request, flow)
         try:
+            call = context.transport.invite(request, flow)
             response = await call.final(settings.invite_timeout_s)
         except TransactionTimedOut as error:
             heard = "after a provisional answer" if error.heard_provisional else "at all"
@@ -301,33 +257,17 @@ class Invite:
             ) from error
         except FlowClosed as error:
             raise self._error(DeviceOffline, f"connection lost while inviting: {error}") from error
+        except TransportFull as error:
+            raise self._error(NoCapacity, str(error)) from error
         context.presence.answered(self.key.device_id)
         if response.status >= 300:
             self._refused(response)
             return
-        self._dialog = dialog = Dialog.from_answer(request, response)
+        dialog = Dialog.from_answer(request, response)
+        self._dialog = UpstreamDialog(context, self.key, dialog, flow, self.ssrc)
         call.ack(dialog.make_ack())
-        await context.dialogs.remember(self._open_dialog(dialog))
+        await self._dialog.remember()
         self._answered(offer, response)
-
-    def _make_invite(self, flow: Flow) -> tuple[SipRequest, sdp.SessionDescription]:
-        """The INVITE of gb28181.md 6.4 and 6.5; its port listens already."""
-        context = self._context
-        if self.session is None or self.ssrc is None:
-            raise self._error(InviteEnded, "the media session is gone")
-        channel_id, platform_id = self.key.channel_id, context.signalling.platform_id
-        offer = sdp.make_offer(
-            platform_id,
-            context.settings.media_advertised_host or context.transport.advertised(flow)[0],
-            self.session.port,
-            self.ssrc,
-            setup=sdp.Setup.PASSIVE if self.transport is MediaTransport.TCP_PASSIVE else None,
-        )
-        request = context.signalling.request("INVITE", channel_id, flow)
-        request.headers.set("Subject", f"{channel_id}:{self.ssrc},{platform_id}:0")
-        request.headers.set("Content-Type", sdp.CONTENT_TYPE)
-        request.body = offer.serialize()
-        return request, offer
 
     def _refused(self, response: SipResponse) -> None:
         status = response.status
@@ -361,7 +301,9 @@ class Invite:
 
     async def _switch_to_udp(self) -> None:
         """The device does not do TCP (Q61): end what was begun, and once more over UDP."""
-        await self._say_bye()
+        if self._dialog is not None:
+            await self._dialog.end()
+            self._dialog = None
         await self._return_resources("the device does not do TCP")
         self.transport = MediaTransport.UDP
         self._context.learn_udp_only(self.key.device_id)
@@ -378,7 +320,7 @@ class Invite:
         try:
             self.info = await session.wait_first_keyframe(timeout_s)
         except media_errors.MediaError as error:
-            raise self._error(_error_type(error), str(error)) from error
+            raise self._error(error_type(error), str(error)) from error
         finally:
             nudge.cancel()
         self.feed(Input.KEYFRAME)
@@ -392,45 +334,12 @@ class Invite:
         if work is not None:
             await asyncio.gather(work, return_exceptions=True)
         try:
-            if self._remote_ended and self.call_id:
-                await self._context.dialogs.ended(self.call_id)
-            else:
-                await self._say_bye()
+            if self._dialog is not None:
+                await self._dialog.end()
         finally:
             await self._return_resources(self.end_reason)
             logger.info("invite %s ended: %s", self.key, self.end_reason, extra=self._fields())
             self.feed(Input.ENDED)
-
-    async def _say_bye(self) -> None:
-        dialog, self._dialog = self._dialog, None
-        if dialog is None or self._flow is None:
-            return
-        try:
-            for _ in range(self._context.settings.bye_attempts):
-                if await self._bye_once(dialog):
-                    await self._context.dialogs.ended(self.call_id)
-                    return
-        except asyncio.CancelledError:
-            self._dialog = dialog  # somebody else has to say it
-            raise
-        self._context.stats.byes_unanswered += 1
-        logger.warning("BYE for %s was not answered; it is said again when the device returns", self.key)
-        self._context.dialogs.leave(self._open_dialog(dialog))
-
-    async def _bye_once(self, dialog: Dialog) -> bool:
-        """Any final answer ends it, 481 too (Q18)."""
-        context = self._context
-        entry = context.presence.table.get(self.key.device_id)
-        flow = entry.flow if entry is not None and entry.flow is not None else self._flow
-        if flow is None:
-            return False
-        try:
-            await context.signalling.send(
-                self.key.device_id, dialog.make_request("BYE"), flow, timeout_s=BYE_TIMEOUT_S
-            )
-        except DeviceError:
-            return False
-        return True
 
     async def _return_resources(self, reason: str) -> None:
         session, self.session = self.session, None
@@ -445,19 +354,6 @@ class Invite:
 
     # ---------------------------------------------------------------- small things
 
-    def _open_dialog(self, dialog: Dialog) -> OpenDialog:
-        return OpenDialog(
-            call_id=self.call_id,
-            device_id=self.key.device_id,
-            channel_id=self.key.channel_id,
-            target=dialog.remote_target,
-            local=dialog.local,
-            remote=dialog.remote,
-            cseq=dialog.local_cseq,
-            ssrc=self.ssrc or "",
-            opened_time=self._context.wall(),
-        )
-
     def _error(self, kind: type[DeviceError], text: str) -> DeviceError:
         return kind(f"{self.key}: {text}", device_id=self.key.device_id, channel_id=self.key.channel_id)
 
@@ -469,20 +365,6 @@ class Invite:
             "ssrc": self.ssrc,
         }
 
-
-def _error_type(error: media_errors.MediaError) -> type[DeviceError]:
-    for media_type, device_type in MEDIA_ERRORS.items():
-        if isinstance(error, media_type):
-            return device_type
-    return InviteEnded
-
-
-MEDIA_ERRORS: Final[Mapping[type[Exception], type[DeviceError]]] = {
-    media_errors.NoMedia: NoMedia,
-    media_errors.WrongSsrc: WrongSsrc,
-    media_errors.NoPackHeader: NoKeyframe,
-    media_errors.NoKeyframe: NoKeyframe,
-}
 
 _ACTIONS: Final[Mapping[Action, Callable[[Invite], None]]] = {
     Action.OPEN: Invite._open,

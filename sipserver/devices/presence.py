@@ -10,16 +10,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from catalog.model import Device, PresenceRow
-from sipserver.devices.events import DeviceEvent, DeviceFlapping, DeviceMoved, DeviceWentOffline, ProbeWanted
+from sipserver.devices.device_entry import DeviceEntry, LoadedDevice, Registration
+from sipserver.devices.events import (
+    DeviceEvent,
+    DeviceFlapping,
+    DeviceRefreshed,
+    DeviceWentOffline,
+    ProbeWanted,
+)
 from sipserver.devices.ports import DeviceCatalog
 from sipserver.devices.presence_state import OfflineReason, State
-from sipserver.devices.presence_table import (
-    DeviceEntry,
-    LoadedDevice,
-    PresenceLimits,
-    PresenceTable,
-    Registration,
-)
+from sipserver.devices.presence_table import PresenceLimits, PresenceTable
 from sipserver.devices.settings import DeviceSettings
 from sipserver.devices.stats import DeviceStats
 from sipserver.devices.tasks import TaskOwner
@@ -215,7 +216,10 @@ class Presence:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            await self.tick()
+            try:
+                await self.tick()
+            except Exception:
+                logger.exception("a turn of the presence loop failed")
 
     async def _store(self, device_id: str) -> None:
         if device_id in self._stored:
@@ -260,21 +264,20 @@ class Presence:
         )
 
     def _log(self, event: DeviceEvent) -> None:
-        match event:
-            case DeviceWentOffline(device_id, reason):
-                self._stats.went_offline[reason.value] += 1
-                logger.info("device %s is offline: %s", device_id, reason)
-            case DeviceFlapping(device_id, changes):
-                self._stats.flapping += 1
-                self._sampled_log.warning(
-                    "device %s changed its address %d times in an hour: two devices with one id?",
-                    device_id,
-                    changes,
-                )
-            case DeviceMoved(device_id, before, after):
-                logger.debug("device %s moved from %s to %s", device_id, before, after)
-            case _:
-                logger.debug("%s", event)
+        if isinstance(event, DeviceRefreshed):
+            return  # the ordinary case
+        if isinstance(event, DeviceWentOffline):
+            self._stats.went_offline[event.reason.value] += 1
+            logger.info("device %s is offline: %s", event.device_id, event.reason)
+        elif isinstance(event, DeviceFlapping):
+            self._stats.flapping += 1
+            self._sampled_log.warning(
+                "device %s changed its address %d times in an hour: two devices with one id?",
+                event.device_id,
+                event.changes,
+            )
+        else:
+            logger.debug("%s", event)
 
 
 def _view(entry: DeviceEntry) -> DevicePresence:

@@ -14,20 +14,23 @@ from typing import Final
 
 
 class State(Enum):
-    """The presence of one device (在线状态)."""
+    """The presence of one device (在线状态): its name, and whether it counts as online.
 
-    UNKNOWN = "unknown"  # in the catalogue, never heard of in this run
-    RESTORED = "restored"  # online when we stopped, not heard again yet
-    ONLINE = "online"
-    SUSPECT = "suspect"  # missed its periods; still online, being asked
-    OFFLINE = "offline"
+    ``is_online`` is an attribute, because it is read for every message that arrives.
+    """
 
-    @property
-    def is_online(self) -> bool:
-        return self in _ONLINE_STATES
+    UNKNOWN = ("unknown", False)  # in the catalogue, never heard of in this run
+    RESTORED = ("restored", True)  # online when we stopped, not heard again yet
+    ONLINE = ("online", True)
+    SUSPECT = ("suspect", True)  # missed its periods; still online, being asked
+    OFFLINE = ("offline", False)
+
+    def __init__(self, label: str, is_online: bool) -> None:
+        self.label = label
+        self.is_online = is_online
 
 
-_ONLINE_STATES: Final = frozenset({State.RESTORED, State.ONLINE, State.SUSPECT})
+_ONLINE_STATES: Final = tuple(state for state in State if state.is_online)
 
 
 class Input(Enum):

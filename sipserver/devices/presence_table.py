@@ -7,11 +7,11 @@ holds for each online device the moment to look again, and looking finds what wa
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
+from sipserver.devices.device_entry import NEVER, DeviceEntry, LoadedDevice, Registration
 from sipserver.devices.events import (
     DeviceCameOnline,
     DeviceConfirmed,
@@ -22,15 +22,13 @@ from sipserver.devices.events import (
     DeviceWentOffline,
     ProbeWanted,
 )
-from sipserver.devices.presence_state import PRESENCE, REASON_OF, Action, Input, OfflineReason, State
-from sipserver.gb.editions import ASSUMED_EDITION, Edition
-from sipserver.sip.flow import Flow, Transport
+from sipserver.devices.presence_state import PRESENCE, REASON_OF, Action, Input, State
+from sipserver.sip.flow import Flow
 
 SHORTEST_SPACING_S: Final = 5.0  # closer keepalives are doubles, not a period
 MISSED_SPACING: Final = 1.75  # above so many periods one was probably lost on the way
 HOUR_S: Final = 3600.0
 SAVE_INTERVAL_S: Final = 30.0
-NEVER: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,97 +46,6 @@ class PresenceLimits:
         return self.keepalive_count * min(
             interval, max(self.keepalive_interval_max_s, self.keepalive_interval_s)
         )
-
-
-class Registration(NamedTuple):
-    """What an authenticated REGISTER says."""
-
-    device_id: str
-    flow: Flow
-    expires_s: float
-    call_id: str
-    contact: str = ""
-    user_agent: str = ""
-    edition: Edition = ASSUMED_EDITION
-
-
-class DeviceEntry:
-    """One device. Owned by the table; others read it and must not keep it across an await.
-
-    Times are seconds on the monotonic clock. ``remote`` survives our restart, ``flow`` of a stream does not.
-    """
-
-    __slots__ = (
-        "call_id",
-        "check_at",
-        "contact",
-        "device_id",
-        "edition",
-        "expires_at",
-        "faulty",
-        "flow",
-        "interval_s",
-        "is_dirty",
-        "last_heard_at",
-        "last_keepalive_at",
-        "local",
-        "moves",
-        "offline_reason",
-        "online_since",
-        "registered_at",
-        "remote",
-        "saved_at",
-        "state",
-        "transport",
-        "user_agent",
-    )
-
-    def __init__(self, device_id: str) -> None:
-        self.device_id: Final = device_id
-        self.state = State.UNKNOWN
-        self.flow: Flow | None = None
-        self.transport: Transport | None = None
-        self.remote: tuple[str, int] | None = None
-        self.local: tuple[str, int] | None = None
-        self.contact = ""
-        self.call_id = ""
-        self.user_agent = ""
-        self.edition = ASSUMED_EDITION
-        self.registered_at: float | None = None
-        self.expires_at = 0.0
-        self.last_heard_at = 0.0
-        self.last_keepalive_at: float | None = None
-        self.online_since: float | None = None
-        self.interval_s: float | None = None
-        self.offline_reason: OfflineReason | None = None
-        self.faulty: tuple[str, ...] = ()
-        self.moves: deque[float] = deque()
-        self.saved_at = 0.0
-        self.is_dirty = False
-        self.check_at = NEVER
-
-    @property
-    def is_online(self) -> bool:
-        return self.state.is_online
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedDevice:
-    """What the catalogue remembers of a device, its times already on the monotonic clock."""
-
-    device_id: str
-    was_online: bool = False
-    transport: Transport | None = None
-    remote: tuple[str, int] | None = None
-    local: tuple[str, int] | None = None
-    flow: Flow | None = None
-    contact: str = ""
-    user_agent: str = ""
-    edition: Edition = ASSUMED_EDITION
-    registered_at: float | None = None
-    expires_at: float = 0.0
-    last_heard_at: float = 0.0
-    interval_s: float | None = None
 
 
 class PresenceTable:

@@ -6,16 +6,16 @@ Source: GB/T 28181-2022 9.1; gb28181.md 2.6.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 from sipserver.devices.admission import Admission, Refusal
+from sipserver.devices.device_entry import Registration
 from sipserver.devices.events import OwnIdUsed
 from sipserver.devices.limiter import FailureCounts, TokenBuckets
 from sipserver.devices.ports import SipPort
 from sipserver.devices.presence import Presence
-from sipserver.devices.presence_table import Registration
 from sipserver.devices.settings import DeviceSettings
 from sipserver.devices.stats import DeviceStats
 from sipserver.gb.editions import OWN_EDITION, VERSION_HEADER, from_header
@@ -24,7 +24,6 @@ from sipserver.gb.gb_time import format_date_header
 from sipserver.gb.ids import GbId
 from sipserver.sip.digest import Authorization, DigestServer, Verdict
 from sipserver.sip.errors import MalformedMessage
-from sipserver.sip.fields import NameAddr
 from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest
 from sipserver.transport.sampled_log import SampledLog
@@ -77,7 +76,7 @@ class Registrar:
         except MalformedMessage:
             device_id = ""
         try:
-            device_id = GbId.parse(device_id, relaxed=self._settings.accept_any_id)
+            device_id = str(GbId.parse(device_id, relaxed=self._settings.accept_any_id))
         except MalformedId:
             self._refuse(incoming, device_id, Refusal.BAD_ID)
             return
@@ -170,16 +169,16 @@ class Registrar:
 
     def _accept(self, incoming: IncomingRequest, device_id: str, user_agent: str) -> None:
         request = incoming.request
-        contact = _contact(request)
-        expires = self._expires(request, contact)
-        if request.headers.get("Contact").strip() == "*" and expires:
+        contact, contact_expires = _contact(request)
+        expires = self._expires(contact_expires, request.headers.get("Expires"))
+        if contact == "*" and expires:
             # RFC 3261 section 10.3: a star removes, and says nothing else.
             self._transport.respond(incoming, 400, headers=(VERSION,))
             return
         headers: list[tuple[str, str]] = []
         if expires:
-            if contact is not None:
-                headers.append(("Contact", f"<{contact.uri}>;expires={expires}"))
+            if contact:
+                headers.append(("Contact", f"<{contact}>;expires={expires}"))
             self._register(incoming, device_id, user_agent, contact, expires)
         else:
             self._stats.unregistrations += 1
@@ -195,7 +194,7 @@ class Registrar:
         incoming: IncomingRequest,
         device_id: str,
         user_agent: str,
-        contact: NameAddr | None,
+        contact: str,
         expires: int,
     ) -> None:
         request = incoming.request
@@ -211,7 +210,7 @@ class Registrar:
                 flow=incoming.flow,
                 expires_s=expires,
                 call_id=request.call_id,
-                contact="" if contact is None else str(contact.uri)[:MAX_CONTACT_CHARS],
+                contact=contact[:MAX_CONTACT_CHARS],
                 user_agent=user_agent,
                 edition=from_header(request.headers.get(VERSION_HEADER)),
             )
@@ -226,27 +225,34 @@ class Registrar:
             self._date_text = format_date_header(moment)[:-3]
         return f"{self._date_text}{moment.microsecond // 1000:03d}"
 
-    def _expires(self, request: SipRequest, contact: NameAddr | None) -> int:
+    def _expires(self, parameter: str, header: str) -> int:
         """Contact parameter, else header, else the default; granted as asked within our bounds, 0 as 0."""
         settings = self._settings
-        asked = _seconds(contact.params if contact is not None else {}, request.headers.get("Expires"))
+        asked = _seconds(parameter)
+        if asked is None:
+            asked = _seconds(header)
         if asked is None:
             asked = settings.expires_default_s
         return asked and max(settings.expires_min_s, min(asked, settings.expires_max_s))
 
 
-def _contact(request: SipRequest) -> NameAddr | None:
-    """The Contact, None when there is none that can be read: the address is the packet's source anyway."""
+def _contact(request: SipRequest) -> tuple[str, str]:
+    """URI and expires parameter of the Contact; empty when it cannot be read.
+
+    It is stored and echoed and decides nothing: the device is reached at the packet's source.
+    """
+    value = request.headers.get("Contact")
+    if value[:1] == "<" and value.find(">") == len(value) - 1:
+        return value[1:-1], ""  # what nearly every device sends
+    if value.strip() == "*":
+        return "*", ""
     try:
         contact = request.contact
     except MalformedMessage:
-        return None
-    return None if contact is None or contact.uri.host == "*" else contact
+        return "", ""
+    return ("", "") if contact is None else (str(contact.uri), contact.params.get("expires") or "")
 
 
-def _seconds(params: Mapping[str, str | None], header: str) -> int | None:
-    for text in (params.get("expires"), header):
-        stripped = (text or "").strip().strip('"')
-        if stripped.isascii() and stripped.isdigit() and len(stripped) <= 10:
-            return int(stripped)
-    return None
+def _seconds(text: str) -> int | None:
+    stripped = text.strip().strip('"')
+    return int(stripped) if stripped.isascii() and stripped.isdigit() and len(stripped) <= 10 else None

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from sipserver.devices.device_entry import DeviceEntry
 from sipserver.devices.invites import Invites
 from sipserver.devices.ports import SipPort
 from sipserver.devices.presence import Presence
-from sipserver.devices.presence_table import DeviceEntry
 from sipserver.devices.queries import QueryDesk
 from sipserver.devices.registrar import Registrar
 from sipserver.devices.senders import Doubt, Senders

@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from sipserver.devices.device_entry import DeviceEntry
 from sipserver.devices.limiter import TokenBuckets
-from sipserver.devices.presence_table import DeviceEntry, PresenceTable
+from sipserver.devices.presence_table import PresenceTable
 from sipserver.devices.settings import DeviceSettings
 from sipserver.devices.stats import DeviceStats
 from sipserver.sip.errors import MalformedMessage

@@ -5,16 +5,16 @@ from __future__ import annotations
 from itertools import count
 from typing import Final
 
-from sipserver.devices.errors import DeviceOffline, NoAnswer, Refused, UnknownDevice
+from sipserver.devices.device_entry import DeviceEntry
+from sipserver.devices.errors import DeviceOffline, NoAnswer, NoCapacity, Refused, UnknownDevice
 from sipserver.devices.ports import SipPort
 from sipserver.devices.presence import Presence
-from sipserver.devices.presence_table import DeviceEntry
 from sipserver.devices.settings import DeviceSettings
 from sipserver.gb import manscdp
 from sipserver.gb.charset import GB2312
 from sipserver.sip.flow import Flow, format_host
 from sipserver.sip.message import SipRequest, SipResponse
-from sipserver.transport.errors import FlowClosed
+from sipserver.transport.errors import FlowClosed, TransportFull
 from sipserver.transport.errors import NoAnswer as TransactionTimedOut
 
 USER_AGENT: Final = "Tongshi"
@@ -94,7 +94,7 @@ class Signalling:
         """Send any request but INVITE; every answer, a failure too, is a sign of life.
 
         Raises:
-            NoAnswer, DeviceOffline
+            NoAnswer, DeviceOffline, NoCapacity
         """
         try:
             response = await self._transport.request(request, flow, timeout_s=timeout_s)
@@ -106,5 +106,7 @@ class Signalling:
             raise DeviceOffline(
                 f"the connection of device {device_id} is gone: {error}", device_id=device_id
             ) from error
+        except TransportFull as error:
+            raise NoCapacity(f"{request.method} cannot be sent now: {error}", device_id=device_id) from error
         self._presence.answered(device_id)
         return response

@@ -127,10 +127,18 @@ class FakeMediaPlane:
         self.opened: list[FakeSession] = []
         self.pictures_come = True
         self.media_error: Exception | None = None
+        self.open_error: Exception | None = None
+        self.opening: asyncio.Event | None = None
+        self.asked = 0
         self.numbers = itertools.count(1)
         self.ports = itertools.count(30000, 2)
 
     async def open_session(self, *, transport: MediaTransport, ssrc: int | None, label: str) -> FakeSession:
+        self.asked += 1
+        if self.open_error is not None:
+            raise self.open_error
+        if self.opening is not None:
+            await self.opening.wait()
         session = FakeSession(self, transport, ssrc, label)
         self.sessions[session.session_id] = session
         self.opened.append(session)

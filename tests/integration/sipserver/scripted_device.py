@@ -104,7 +104,7 @@ class ScriptedDevice:
         server: tuple[str, int],
         *,
         platform_id: str = "34020000002000000001",
-        password: str = "Abc-12345",
+        password: str = "Abc-12345",  # noqa: S107
         kind: str = "UDP",
         local: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:

@@ -133,3 +133,15 @@ async def test_a_refresh_from_the_same_place_does_not_ask_again(bench: Bench) ->
         device.call_id = "another-boot"
         await device.register()
         await device.query("DeviceInfo")
+
+
+async def test_a_catalogue_that_fails_is_asked_for_again_with_growing_pauses(make_bench: MakeBench) -> None:
+    bench = await make_bench(catalog_retries=3, catalog_retry_s=0.01, catalog_quiet_s=0.05)
+    async with bench.device() as device:
+        sn = await registered(bench, device)
+        await device.send_catalog(sn, CHANNELS[:2], sum_num=5)
+        again = (await device.query("Catalog")).xml("SN")
+        await device.send_catalog(again, CHANNELS, sum_num=5)
+        await until(lambda: bench.service.stats.catalogs_complete == 1)
+        assert bench.service.stats.catalogs_partial == 1
+        assert stored(bench) == CHANNELS

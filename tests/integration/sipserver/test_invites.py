@@ -13,6 +13,8 @@ from catalog.model import CatalogRow, ChannelKey
 from media import errors as media_errors
 from media.session import MediaTransport
 from sipserver.devices import invite as invite_module
+from sipserver.devices import invites as invites_module
+from sipserver.devices import upstream_dialog
 from sipserver.devices.dialog_store import OpenDialog
 from sipserver.devices.errors import (
     BadAnswer,
@@ -20,14 +22,15 @@ from sipserver.devices.errors import (
     DeviceOffline,
     InviteEnded,
     NoAnswer,
+    NoCapacity,
     NoKeyframe,
     NoMedia,
     Refused,
     UnknownChannel,
     WrongSsrc,
 )
-from sipserver.devices.invite import StreamHold
 from sipserver.devices.invite_state import State
+from sipserver.devices.stream_hold import StreamHold
 from sipserver.sip.flow import Transport
 from tests.integration.sipserver.conftest import DEVICE_ID, Bench, MakeBench, until
 from tests.integration.sipserver.scripted_device import Message, ScriptedDevice
@@ -247,7 +250,7 @@ async def test_a_200_that_crosses_the_cancel_is_acknowledged_and_ended(make_benc
 async def test_a_lost_bye_is_repeated_and_said_again_when_the_device_returns(
     make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invite_module, "BYE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(upstream_dialog, "BYE_TIMEOUT_S", 0.1)
     bench, device = await camera(make_bench, bye_attempts=2)
     device.answers["BYE"] = lambda request: None
     async with device:
@@ -499,3 +502,69 @@ async def test_shutdown_says_bye(make_bench: MakeBench) -> None:
         await bench.service.close()
         await device.request("BYE")
         assert not bench.media.sessions
+
+
+async def test_a_bye_that_nobody_answers_does_not_block_the_channel_for_long(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invites_module, "OLD_BYE_WAIT_S", 0.05)
+    bench, device = await camera(make_bench)
+    device.answers["BYE"] = lambda request: None
+    async with device:
+        await (await hold(bench)).release()
+        await device.request("BYE")
+        again = await hold(bench)
+        assert again.session is bench.media.opened[1]  # type: ignore[comparison-overlap]
+        assert [view.state for view in bench.service.invites.snapshot()] == [State.PLAYING, State.CLOSING]
+
+
+async def test_giving_up_while_the_port_is_being_opened_closes_the_port(make_bench: MakeBench) -> None:
+    bench, device = await camera(make_bench)
+    bench.media.opening = asyncio.Event()
+    async with device:
+        task = hold(bench)
+        await until(lambda: bench.media.asked == 1)
+        task.cancel()
+        await until(lambda: bench.service.invites.snapshot() == [])
+        bench.media.opening.set()
+        await until(lambda: len(bench.media.opened) == 1 and not bench.media.sessions)
+        assert not any(each.method == "INVITE" for each in device.seen if each.is_request)
+
+
+async def test_no_free_port_is_said_so(make_bench: MakeBench) -> None:
+    bench, device = await camera(make_bench)
+    bench.media.open_error = media_errors.NoPortFree("all 2500 ports are taken")
+    async with device:
+        with pytest.raises(NoCapacity):
+            await hold(bench)
+        assert bench.service.invites.snapshot() == []
+
+
+async def test_a_media_session_that_ends_by_itself_ends_the_invite(make_bench: MakeBench) -> None:
+    bench, device = await camera(make_bench)
+    async with device:
+        held = await hold(bench)
+        bench.media.opened[0].on_closed("internal error")
+        await device.request("BYE")
+        assert held.lost.is_set()
+
+
+async def test_a_device_that_is_busy_by_a_dialog_of_a_former_run_gets_its_bye_first(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invite_module, "CLEARING_PAUSE_S", 0.01)
+    monkeypatch.setattr(upstream_dialog, "BYE_TIMEOUT_S", 0.05)
+    bench, device = await camera(make_bench, bye_attempts=1)
+    async with device:
+        device.answers["BYE"] = lambda request: None
+        await (await hold(bench)).release()
+        lost = await device.request("BYE")
+        await until(lambda: bench.service.stale_dialogs == 1)
+        busy = iter([486, 200])
+        device.answers["BYE"] = lambda request: device.response(request, 200)
+        device.answers["INVITE"] = lambda request: (
+            device.response(request, 486) if next(busy) == 486 else accept(device, request)
+        )
+        await hold(bench)
+        assert (await device.request("BYE")).get("Call-ID") == lost.get("Call-ID")
+        assert bench.service.stale_dialogs == 0

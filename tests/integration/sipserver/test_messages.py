@@ -104,7 +104,7 @@ async def test_a_repeated_message_gets_the_same_answer_and_is_executed_once(benc
     """GB-C022."""
     async with bench.device() as device:
         await device.register()
-        body = b"<Notify><CmdType>Keepalive</CmdType><SN>1</SN><DeviceID>1</DeviceID><Status>OK</Status></Notify>"
+        body = b"<Notify><CmdType>Keepalive</CmdType><SN>1</SN><DeviceID>1</DeviceID></Notify>"
         text = device.text("MESSAGE", branch="z9hG4bKtwice", call_id="twice", cseq=7, body=body)
         device.send(text)
         first = await device.final("z9hG4bKtwice")
@@ -237,3 +237,48 @@ async def ended(reader: asyncio.StreamReader) -> None:
     async with asyncio.timeout(5):
         with contextlib.suppress(ConnectionResetError):
             assert await reader.read() == b""
+
+
+async def test_a_keepalive_in_another_form_and_its_faulty_devices(bench: Bench) -> None:
+    """GB-C049: attributes, another order, faults."""
+    async with bench.device() as device:
+        await device.register()
+        body = (
+            "<notify><SN>7</SN><CmdType>keepalive</CmdType><Status>ERROR</Status>"
+            f"<DeviceID>{device.id}</DeviceID><Info><DeviceID>34020000001320000001</DeviceID></Info></notify>"
+        )
+        assert (await device.message(body.encode())).status == 200
+        assert bench.service.stats.keepalives == 1
+        entry = bench.service.presence.table.get(DEVICE_ID)
+        assert entry is not None
+        assert entry.faulty == ("34020000001320000001",)
+        await device.keepalive()
+        assert entry.faulty == ()
+
+
+async def test_a_notify_with_a_body_is_read_out_of_a_dialog_too(bench: Bench) -> None:
+    """Q44."""
+    async with bench.device() as device:
+        await device.register()
+        body = f"<Notify><CmdType>Alarm</CmdType><SN>1</SN><DeviceID>{device.id}</DeviceID></Notify>"
+        assert (await device.ask("NOTIFY", body=body.encode())).status == 200
+        assert bench.service.stats.unknown_commands == 1
+
+
+async def test_the_status_of_a_device(make_bench: MakeBench) -> None:
+    bench = await make_bench(asks_devices=False)
+    async with bench.device() as device:
+        await device.register()
+        task = asyncio.ensure_future(bench.service.query_status(DEVICE_ID))
+        sn = (await device.query("DeviceStatus")).xml("SN")
+        await device.message(
+            f"<Response><CmdType>DeviceStatus</CmdType><SN>{sn}</SN><DeviceID>{device.id}</DeviceID>"
+            "<Result>OK</Result><Online>ONLINE</Online><Status>OK</Status></Response>".encode()
+        )
+        status = await task
+        assert (status.ok, status.online, status.healthy) == (True, True, True)
+        unexpected = (
+            f"<Response><CmdType>Catalog</CmdType><SN>9</SN><DeviceID>{device.id}</DeviceID></Response>"
+        )
+        await device.message(unexpected.encode())
+        assert bench.service.stats.unexpected_responses == 1

@@ -237,3 +237,47 @@ async def test_answers_go_to_the_packet_source_with_received_and_rport(bench: Be
         assert f"rport={device.address[1]}" in answer.get("Via")
         assert "received=127.0.0.1" in answer.get("Via")
         assert answer.get("Via").startswith("SIP/2.0/UDP 10.0.0.8:5060")
+
+
+@pytest.mark.parametrize("device_id", ["123", "3402000000118000000X", ""])
+async def test_an_id_that_is_none_is_refused_unless_rigs_are_welcome(
+    make_bench: MakeBench, device_id: str
+) -> None:
+    strict, relaxed = await make_bench(), await make_bench(accept_any_id=True)
+    async with strict.device(device_id) as device:
+        assert (await device.register_once()).status == 403
+    async with relaxed.device(device_id) as device:
+        assert (await device.register()).status == (200 if device_id else 403)
+
+
+async def test_a_star_removes_and_says_nothing_else(bench: Bench) -> None:
+    async with bench.device() as device:
+        await device.register()
+        for expires, status in ((60, 400), (0, 200)):
+            challenge = await device.register_once()
+            answer = await device.ask(
+                "REGISTER",
+                call_id=device.call_id,
+                headers=f"Contact: *\r\nExpires: {expires}\r\n" + device.credentials(challenge),
+            )
+            assert answer.status == status
+        assert not bench.service.presence.is_online(DEVICE_ID)
+
+
+async def test_a_user_name_that_differs_from_the_id_is_taken_unless_forbidden(make_bench: MakeBench) -> None:
+    for must_be_id, status in ((False, 200), (True, 403)):
+        bench = await make_bench(username_must_be_id=must_be_id)
+        async with bench.device() as device:
+            challenge = await device.register_once()
+            device_id, device.id = device.id, "admin"
+            credentials = device.credentials(challenge)
+            device.id = device_id
+            assert (await device.register_once(headers=credentials)).status == status
+
+
+async def test_a_removed_device_is_gone_and_may_come_back(bench: Bench) -> None:
+    async with bench.device() as device:
+        await device.register()
+        bench.service.device_removed(DEVICE_ID)
+        assert bench.service.presence.get(DEVICE_ID) is None
+        assert (await device.register()).status == 200
