@@ -6,8 +6,8 @@ send the same bytes, each with its own numbers in the headers.
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from threading import Lock
 from typing import Annotated, Final
 
@@ -103,20 +103,23 @@ def encode_loop(settings: PictureSettings) -> EncodedLoop:
     return EncodedLoop(settings, pictures, [sound_of_picture(settings, number) for number in range(count)])
 
 
-_lock = Lock()
-
-
-@lru_cache(maxsize=64)
-def _encode_once(settings: PictureSettings) -> EncodedLoop:
-    return encode_loop(settings)
+# One thread encodes for everybody: a fleet that starts must not fill the loop's own executor with waiting.
+_encoding: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loop encoder")
+_lock: Final = Lock()
+_loops: Final[dict[PictureSettings, EncodedLoop]] = {}
 
 
 def cached_loop(settings: PictureSettings) -> EncodedLoop:
     """The loop of these settings, encoded at the first call. Blocks; threads wait for one another."""
     with _lock:
-        return _encode_once(settings)
+        if settings not in _loops:
+            _loops[settings] = encode_loop(settings)
+        return _loops[settings]
 
 
 async def load_loop(settings: PictureSettings) -> EncodedLoop:
     """The same without blocking the event loop."""
-    return await asyncio.to_thread(cached_loop, settings)
+    loop = _loops.get(settings)
+    if loop is None:
+        loop = await asyncio.get_running_loop().run_in_executor(_encoding, cached_loop, settings)
+    return loop

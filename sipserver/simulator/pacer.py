@@ -45,10 +45,11 @@ class Pacer:
         self._timer = None
         now = self._clock()
         due = self._due
-        while due and due[0][0] <= now + _SLICE_S:
+        while due and due[0][0] < now + _SLICE_S:
             _, order, stream = due[0]
             if stream.is_open:
                 following = stream.tick(max(now, due[0][0]))
+                # Not again within this run, whatever it asks for.
                 heapq.heapreplace(due, (max(following, now + _SLICE_S), order, stream))
             else:
                 heapq.heappop(due)

@@ -63,6 +63,8 @@ class Registration:
             self.registered.set()
             if not await self._stay(2 / 3 * granted_s):
                 self.registered.clear()
+                # Again at once, but not in a tight circle with a platform that drops us each time.
+                await asyncio.sleep(min(self._settings.register_retry_s, 1.0) * random.random())
 
     async def unregister(self) -> None:
         """Leave; whatever the platform says about it, we are gone."""

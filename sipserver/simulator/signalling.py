@@ -1,6 +1,8 @@
 """The signalling of a simulated device: its identity in headers, and the flow to its platform."""
 
 import asyncio
+import contextlib
+import ipaddress
 import socket
 from itertools import count
 
@@ -143,6 +145,8 @@ async def local_host_towards(host: str, port: int) -> str:
 
 
 async def _resolve(host: str, port: int) -> tuple[str, int]:
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(host)), port
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     address = found[0][4]

@@ -423,6 +423,51 @@ async def test_bye_for_an_unknown_dialog_is_answered_with_200(
     assert (await platform.ask("BYE", device.settings.device_id)).status == 200
 
 
+async def test_cancelled_or_unacknowledged_invites_leave_nothing_behind(
+    platform: SmallPlatform, settings_of: Make, start: Start, receiver: socket.socket
+) -> None:
+    """GB-C117: what the endpoint reports is handed in directly; waiting for it takes 32 s."""
+    device = await start(settings_of())
+    channel = device.settings.all_channel_ids[0]
+    transport = device._signalling.transport
+    for handler, goodbyes in ((transport.cancelled_handler, 0), (transport.unacknowledged_handler, 1)):
+        await platform.invite(channel, offer_to(receiver))
+        [served] = device._invites.open
+        handler(served.key)
+        handler(served.key)
+        assert device.streams == 0
+        await platform.until(lambda wanted=goodbyes: len(platform.byes) == wanted)  # type: ignore[misc]
+    transport.ack_handler(served.key, platform.requests[0], served.flow)
+    assert device.streams == 0
+
+
+async def test_stops_although_the_platform_is_gone(
+    platform: SmallPlatform, settings_of: Make, start: Start, receiver: socket.socket
+) -> None:
+    device = await start(settings_of(answer_timeout_s=0.1))
+    await platform.invite(device.settings.all_channel_ids[0], offer_to(receiver))
+    await platform.transport.close()
+    await device.stop()
+    assert not device.is_registered
+
+
+async def test_platform_can_be_given_by_name(
+    platform: SmallPlatform, settings_of: Make, start: Start
+) -> None:
+    device = await start(settings_of(server_host="localhost", local_host="127.0.0.1"))
+    assert device.is_registered
+
+
+async def test_live_clock_streams_too(
+    platform: SmallPlatform, settings_of: Make, start: Start, receiver: socket.socket
+) -> None:
+    device = await start(settings_of(live_clock=True))
+    _, dialog = await platform.invite(device.settings.all_channel_ids[0], offer_to(receiver))
+    assert pictures_of(await packets_of(receiver, 12))[0].keyframe
+    assert dialog is not None
+    await platform.bye(dialog)
+
+
 # ------------------------------------------------------------------ faults
 
 
