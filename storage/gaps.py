@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, case, insert, or_, select, update
+from sqlalchemy import RowMapping, case, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from catalog.columns import for_writing
@@ -33,16 +33,6 @@ class GapLedger:
             already = await connection.execute(select(recording_gaps.c.gap_id).where(*_open_of(key)).limit(1))
             if already.first() is None:
                 await connection.execute(insert(recording_gaps), [row])
-
-    async def refine(self, key: ChannelKey, cause: GapCause, detail: str) -> None:
-        """Replace the cause of an open gap that only said "starting" by what was found out."""
-        statement = (
-            update(recording_gaps)
-            .where(*_open_of(key), recording_gaps.c.cause == GapCause.STARTING.value)
-            .values(cause=cause.value, detail=detail[:500])
-        )
-        async with self._writing.begin() as connection:
-            await connection.execute(statement)
 
     async def end(self, key: ChannelKey, instant: datetime) -> None:
         """Close the open gap, if there is one; never before its start."""
@@ -97,7 +87,8 @@ class GapLedger:
 
 def _later_of_start_and(instant: datetime) -> Any:
     """The later of a gap's start and ``instant``: a clock that was set back must not turn it around."""
-    return case((recording_gaps.c.start_time > instant, recording_gaps.c.start_time), else_=instant)
+    start = recording_gaps.c.start_time
+    return case((start > instant, start), else_=literal(instant, start.type))
 
 
 def _open_of(key: ChannelKey) -> tuple[Any, Any, Any]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, Select, and_, bindparam, case, func, or_, select, tuple_, update
+from sqlalchemy import RowMapping, Select, and_, bindparam, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from catalog.columns import chunks, for_writing, from_us, to_us, upsert
@@ -20,6 +20,10 @@ FIXED: Final = frozenset(
     {"segment_id", "recorder_id", "device_id", "channel_id", "path", "keep_until", "retention_class"}
 )
 """Columns that a later state of the same segment never changes; the last two have a rule of their own."""
+
+
+LONGEST_SEGMENT: Final = timedelta(days=1)
+"""Far beyond ``segment_s`` (at most an hour) and any wait for a key frame."""
 
 
 class SegmentIndex:
@@ -47,7 +51,8 @@ class SegmentIndex:
             select(segments).where(*_of_channel(key), _in_states(ON_DISK)).order_by(*order).limit(limit + 1)
         )
         if start is not None:
-            query = query.where(segments.c.end_time > start)
+            # The second bound lets the index skip the past: no segment is longer than that.
+            query = query.where(segments.c.end_time > start, segments.c.start_time > start - LONGEST_SEGMENT)
         if end is not None:
             query = query.where(segments.c.start_time < end)
         if cursor is not None:
@@ -136,16 +141,19 @@ class SegmentIndex:
 
     # ------------------------------------------------------------------ for retention
 
-    async def expired(self, now: datetime, limit: int, after: Segment | None = None) -> list[Segment]:
-        """Finished or missing segments whose promise has run out, the oldest promise first.
+    async def expired(
+        self, state: SegmentState, now: datetime, limit: int, after: Segment | None = None
+    ) -> list[Segment]:
+        """Segments of one state whose promise has run out, the oldest promise first.
 
         Args:
+            state: one at a time, so that the index on state and promise gives the order.
             after: the last segment of the batch before, which may still be there because its file
                 could not be deleted.
         """
         query = (
             select(segments)
-            .where(_in_states({*FINISHED, SegmentState.MISSING}), segments.c.keep_until <= now)
+            .where(segments.c.state == state.value, segments.c.keep_until <= now)
             .order_by(segments.c.keep_until, segments.c.segment_id)
             .limit(limit)
         )
@@ -153,6 +161,19 @@ class SegmentIndex:
             same = and_(segments.c.keep_until == after.keep_until, segments.c.segment_id > after.segment_id)
             query = query.where(or_(segments.c.keep_until > after.keep_until, same))
         return [segment_from(row) for row in await self._rows(query)]
+
+    async def forget_deleted(self, before: datetime, limit: int) -> int:
+        """Drop rows of deleted segments whose promise ran out before ``before``: the ledger has them."""
+        oldest = (
+            select(segments.c.segment_id)
+            .where(segments.c.state == SegmentState.DELETED.value, segments.c.keep_until < before)
+            .limit(limit)
+        )
+        async with self._writing.begin() as connection:
+            found = (await connection.execute(oldest)).scalars().all()
+            for chunk in chunks(found):
+                await connection.execute(delete(segments).where(segments.c.segment_id.in_(chunk)))
+        return len(found)
 
     async def finished_of(self, key: ChannelKey, after: str, limit: int) -> list[Segment]:
         """Segments of a channel that carry a promise, in the order of their ids."""

@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from catalog.model import ChannelKey, RetentionClass
+from media.facts import RecorderFact
 from storage.model import GapCause, Segment
 
-FactSink = Callable[[Any], None]
-"""Takes the ``RecorderFact``s of the media room, on the event loop."""
+FactSink = Callable[[RecorderFact], None]
+"""Takes facts of the media room, on the event loop."""
 
 
 class RecordedSession(Protocol):

@@ -149,6 +149,12 @@ class Recorder:
         await self._stop_all([key])
         await self._gaps.end(key, self._clock.wall())
 
+    def device_came_back(self, device_id: str) -> None:
+        """A device registered: recordings of its channels need not wait for their next attempt."""
+        for key, (recording, _) in self._recordings.items():
+            if key.device_id == device_id:
+                recording.retry_now()
+
     def is_desired(self, key: ChannelKey) -> bool:
         """Whether the channel should be recorded."""
         return key in self._requested or key in self._always
@@ -175,7 +181,7 @@ class Recorder:
         await self._stop_all(unwanted)
         for key in unwanted:
             await self._gaps.end(key, self._clock.wall())
-        await self._start_missing(desired)
+        await self._start_missing(self._requested | self._always)  # it may have changed meanwhile
         for recording, _ in list(self._recordings.values()):
             recording.look()
         await self._tell_alive()
@@ -249,13 +255,18 @@ class Recorder:
             self._alive_at = now
 
     async def _every(self, period_s: float, action: Callable[[], Awaitable[None]]) -> None:
+        failures = 0
         while True:
             await self._clock.sleep(period_s)
             try:
                 await action()
+                failures = 0
             except Exception:  # the next round may do better; a silent end would be worse
+                failures += 1
                 self._stats.recording_failures += 1
-                log.exception("recorder: %s failed, will try again", getattr(action, "__name__", "round"))
+                if failures & (failures - 1) == 0:  # the 1st, 2nd, 4th, 8th ... in a row
+                    name = getattr(action, "__name__", "round")
+                    log.exception("recorder: %s failed %d times in a row", name, failures)
 
     def _require_open(self) -> None:
         if not self._is_open:

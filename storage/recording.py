@@ -8,7 +8,7 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,17 @@ from typing import Any, Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.model import ChannelKey, RetentionClass
+from media.errors import MediaError
+from media.facts import (
+    RecorderDetached,
+    RecorderFact,
+    RecorderFailed,
+    RecorderGap,
+    SegmentClosed,
+    SegmentGrown,
+    SegmentOpened,
+)
+from storage.causes import cause_of, cause_of_errno
 from storage.clock import Clock
 from storage.disk import DiskWatch
 from storage.errors import SegmentUnreadable
@@ -37,26 +48,6 @@ TAG: Final = "recorder"
 CLOSING_S: Final = 5.0
 """How long the last fact of a detached recorder is waited for, before the file is read instead."""
 MAX_PENDING_GAPS: Final = 100
-ENOSPC: Final = 28
-
-CAUSES: Final[Mapping[str, GapCause]] = {
-    "DeviceOffline": GapCause.DEVICE_OFFLINE,
-    "NoAnswer": GapCause.NO_ANSWER,
-    "Refused": GapCause.REFUSED,
-    "NoMedia": GapCause.NO_MEDIA,
-    "NoPackHeader": GapCause.NO_MEDIA,
-    "WrongSsrc": GapCause.WRONG_SSRC,
-    "NoKeyframe": GapCause.NO_KEYFRAME,
-    "UnknownChannel": GapCause.UNKNOWN_CHANNEL,
-    "UnknownDevice": GapCause.UNKNOWN_CHANNEL,
-    "BadAnswer": GapCause.REFUSED,
-    "NoCapacity": GapCause.NO_CAPACITY,
-    "InviteEnded": GapCause.STREAM_LOST,
-    "SessionClosed": GapCause.STREAM_LOST,
-    "FlowClosed": GapCause.NO_ANSWER,
-}
-"""Names of the error classes that a stream source raises. Names, because the rooms that own them
-(devices, media) stand beside or above: whoever they are, their trees say the same things."""
 
 
 class Phase(StrEnum):
@@ -142,6 +133,12 @@ class Recording:
         self._stopping = True
         self._wake.set()
 
+    def retry_now(self) -> None:
+        """Cut the pause before the next attempt short: something changed for the better."""
+        if self._phase is Phase.WAITING:
+            self._attempts = 0
+            self._wake.set()
+
     def look(self) -> None:
         """Compare what should be with what is; the recorder calls it every few seconds."""
         if self._phase is not Phase.WRITING:
@@ -225,14 +222,18 @@ class Recording:
                 metadata=metadata,
                 on_fact=partial(self._on_fact, recorder_id),
             )
-        except OSError as error:
+        except (OSError, MediaError) as error:
             self._parts.stats.recording_failures += 1
-            return _cause_of_errno(error.errno or 0), str(error)
+            errno = error.errno if isinstance(error, OSError) else None
+            return cause_of(error) if errno is None else cause_of_errno(errno), str(error)
         self._phase = Phase.WRITING
         try:
             return await self._until_ended(hold)
         finally:
-            hold.session.detach_recorder(recorder_id)
+            try:
+                hold.session.detach_recorder(recorder_id)
+            except MediaError as error:  # the session ended on its own; its files are closed or read back
+                log.debug("recorder %s could not be detached: %s", recorder_id, error)
             await self._see_closed(recorder_id)
 
     async def _until_ended(self, hold: StreamHold) -> tuple[GapCause, str]:
@@ -297,16 +298,32 @@ class Recording:
 
     # ------------------------------------------------------------------ facts
 
-    def _on_fact(self, recorder_id: str, fact: Any) -> None:
+    def _on_fact(self, recorder_id: str, fact: RecorderFact) -> None:
         """Take a fact of the data plane; runs on the event loop and never waits.
 
         A fact that comes after its run was given up is too late: the file was read back instead.
         """
-        take = _FACTS.get(type(fact).__name__)
-        if take is not None and recorder_id == self._recorder_id:
-            take(self, fact)
+        if recorder_id != self._recorder_id:
+            return
+        match fact:
+            case SegmentOpened():
+                self._segment_opened(fact)
+            case SegmentGrown():
+                self._fed_at = self._parts.clock.monotonic()
+                self._parts.writer.grown(fact)
+            case SegmentClosed():
+                self._segment_closed(recorder_id, fact)
+            case RecorderFailed():
+                self._parts.stats.recording_failures += 1
+                self._closed.set()  # its last fact: an open file is read back at once
+                self._fail(cause_of_errno(fact.errno), fact.message)
+            case RecorderGap():
+                self._pending_gaps.append((fact.start_time, fact.end_time, fact.reason))
+                self._wake.set()
+            case RecorderDetached():
+                self._closed.set()
 
-    def _segment_opened(self, fact: Any) -> None:
+    def _segment_opened(self, fact: SegmentOpened) -> None:
         self._fed_at = self._parts.clock.monotonic()
         self._segment_id = fact.segment_id
         self._parts.writer.opened(self.key, self.retention_class, fact)
@@ -315,29 +332,14 @@ class Recording:
             self._resumed_time = fact.start_time
             self._wake.set()
 
-    def _segment_grown(self, fact: Any) -> None:
-        self._fed_at = self._parts.clock.monotonic()
-        self._parts.writer.grown(fact)
-
-    def _segment_closed(self, fact: Any) -> None:
+    def _segment_closed(self, recorder_id: str, fact: SegmentClosed) -> None:
         self._fed_at = self._parts.clock.monotonic()
         self._last_end = max(self._last_end, fact.end_time)
         self._parts.writer.closed(fact, self.retention_class)
         if self._segment_id == fact.segment_id:
             self._segment_id = None
-        if self._recorder_id is not None and not self._parts.writer.open_of(self._recorder_id):
+        if not self._parts.writer.open_of(recorder_id):
             self._closed.set()
-
-    def _recorder_failed(self, fact: Any) -> None:
-        self._parts.stats.recording_failures += 1
-        self._fail(_cause_of_errno(fact.errno), str(fact.message))
-
-    def _recorder_gap(self, fact: Any) -> None:
-        self._pending_gaps.append((fact.start_time, fact.end_time, str(fact.reason)))
-        self._wake.set()
-
-    def _recorder_detached(self, _fact: Any) -> None:
-        self._closed.set()
 
     # ------------------------------------------------------------------ gaps
 
@@ -392,25 +394,3 @@ class Recording:
         finally:
             sleeping.cancel()
             waking.cancel()
-
-
-_FACTS: Final[Mapping[str, Callable[[Recording, Any], None]]] = {
-    "SegmentOpened": Recording._segment_opened,
-    "SegmentGrown": Recording._segment_grown,
-    "SegmentClosed": Recording._segment_closed,
-    "RecorderFailed": Recording._recorder_failed,
-    "RecorderGap": Recording._recorder_gap,
-    "RecorderDetached": Recording._recorder_detached,
-}
-
-
-def cause_of(error: BaseException) -> GapCause:
-    """Why the stream could not be had, from the class of the error or one of its bases."""
-    for each in type(error).__mro__:
-        if each.__name__ in CAUSES:
-            return CAUSES[each.__name__]
-    return GapCause.ERROR
-
-
-def _cause_of_errno(errno: int) -> GapCause:
-    return GapCause.DISK_FULL if errno == ENOSPC else GapCause.DISK_ERROR

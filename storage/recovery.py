@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 MAX_REINDEXED: Final = 200_000
 """Files taken up in one start; more wait for the next one."""
 
+AUDIT_ROWS: Final = 1000
+AUDIT_PAUSE_S: Final = 0.05
+"""The audit of a large store takes minutes; it must not take the disk from the recordings."""
+
 MAX_MISSING: Final = 100_000
 """Rows remembered as missing in one audit."""
 
@@ -198,11 +202,13 @@ class Recovery:
         """Mark rows whose file is gone, and take back the mark of files that came back."""
         result = RecoveryResult()
         gone, total, after = [], 0, ""
-        while batch := await self._index.walk(FINISHED, after):
+        while batch := await self._index.walk(FINISHED, after, AUDIT_ROWS):
             after, total = batch[-1].segment_id, total + len(batch)
             gone += await asyncio.to_thread(self._absent, batch)
             if len(gone) >= MAX_MISSING:
                 break
+            if len(batch) == AUDIT_ROWS:
+                await self._clock.sleep(AUDIT_PAUSE_S)
         result.missing = len(gone)
         if gone:
             await self._mark(gone, total)

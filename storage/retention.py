@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from storage.events import EventSink, RetentionPaused, RetentionResumed, ignore
 from storage.files import segment_file
 from storage.index import SegmentIndex
 from storage.ledger import DeletionLedger
-from storage.model import ON_DISK, Segment
+from storage.model import ON_DISK, Segment, SegmentState
 from storage.ports import ChannelPolicy
 from storage.promise import DEFAULT_RULES, RetentionRules, add_months, keep_until
 from storage.settings import StorageSettings
@@ -34,6 +34,11 @@ log = logging.getLogger(__name__)
 
 LAST_RUN: Final = "retention_last_run"
 PAUSED: Final = "retention_paused"
+
+EXPIRING: Final = (SegmentState.CLOSED, SegmentState.RECOVERED, SegmentState.MISSING)
+
+FORGET_AFTER: Final = timedelta(days=30)
+"""Rows of deleted segments answer "it was deleted" for so long; the ledger has them for ever."""
 
 
 @dataclass(slots=True)
@@ -109,6 +114,7 @@ class RetentionKeeper:
         await self._resume()
         result.raised += await self._apply_classes()
         await self._delete_expired(now, result)
+        await self._index.forget_deleted(now - FORGET_AFTER, self._settings.retention_batch)
         await self._state.set_time(LAST_RUN, now)
         self._count(result)
         return result
@@ -177,13 +183,11 @@ class RetentionKeeper:
         return raised
 
     async def _delete_expired(self, now: datetime, result: RetentionRun) -> None:
-        last: Segment | None = None
-        while True:
-            batch = await self._index.expired(now, self._settings.retention_batch, last)
-            if not batch:
-                return
-            last = batch[-1]
-            await self._delete_batch(batch, now, result)
+        for state in EXPIRING:
+            last: Segment | None = None
+            while batch := await self._index.expired(state, now, self._settings.retention_batch, last):
+                last = batch[-1]
+                await self._delete_batch(batch, now, result)
 
     async def _delete_batch(self, batch: Sequence[Segment], now: datetime, result: RetentionRun) -> None:
         """The class of this instant is asked for once more: it may be longer than at the last change."""

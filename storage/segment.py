@@ -150,13 +150,15 @@ class _Scan:
             return False
         if moof.end != mdat.start or any(run.data_end > mdat.end - moof.start for run in parsed.runs):
             return False
-        starts, ends = [], []
+        spans = {True: list[tuple[float, float]](), False: list[tuple[float, float]]()}
         for run in parsed.runs:
             track = self._movie.tracks.get(run.track_id)
             if track is None or track.timescale == 0:
                 return False
-            starts.append(run.start / track.timescale)
-            ends.append((run.start + run.duration) / track.timescale)
+            start_s = run.start / track.timescale
+            spans[track.is_video].append((start_s, start_s + run.duration / track.timescale))
+        # Sound may reach a little beyond the pictures; the length of footage is that of its pictures.
+        starts, ends = zip(*(spans[True] or spans[False]), strict=True)
         begin = min(starts)
         self._fragments.append(
             Fragment(moof.start, mdat.end - moof.start, parsed.sequence, begin, max(ends) - begin)

@@ -17,19 +17,36 @@ class StorageSettings:
     """
 
     path: Path = Path("data/recordings")
+    """Directory of the recordings; the index keeps paths relative to it, so it can be moved."""
     segment_s: Annotated[float, Ge(2), Le(3600)] = 60.0
+    """A file ends at the first key frame after so many seconds."""
     free_floor_bytes: Annotated[int, Ge(0)] = 2_000_000_000
+    """Below so much free space no new file is begun; recordings are never deleted early for it."""
     reconcile_s: Seconds = 3.0
+    """How often what should be recorded is compared with what is."""
     flush_s: Seconds = 1.0
+    """How often changes of running recordings go to the index, all in one transaction."""
     stall_s: Annotated[float, Ge(5), Le(3600)] = 90.0
+    """A recording to which nothing was written for so long is begun anew; longer than the longest GOP."""
     retry_min_s: Seconds = 1.0
+    """Pause before the second attempt to get a stream; it doubles with each attempt."""
     retry_max_s: Seconds = 60.0
+    """Longest pause between two attempts."""
     ordinary_days: Annotated[int, Ge(30), Le(36_500)] = 30
+    """Ordinary channels: days of 24 hours that footage is kept."""
     key_days: Annotated[int, Ge(90), Le(36_500)] = 90
+    """Key channels: the least number of days, if that is later than the months."""
     key_months: Annotated[int, Ge(3), Le(1200)] = 3
+    """Key channels: calendar months in Beijing time."""
     counter_terrorism_days: Annotated[int, Ge(90), Le(36_500)] = 90
+    """Counter-terrorism key places: days."""
     retention_run_s: Annotated[float, Ge(1), Le(86_400)] = 60.0
+    """How often footage whose time is over is deleted."""
     retention_batch: Annotated[int, Ge(1), Le(10_000)] = 500
+    """Files deleted in one transaction."""
     clock_jump_s: Annotated[float, Ge(60), Le(31_536_000)] = 3600.0
+    """When the wall clock runs ahead of the monotonic clock by more than this, deleting pauses."""
     downtime_limit_s: Annotated[float, Ge(3600), Le(31_536_000)] = 604_800.0
+    """When a start comes so long after the last run, the clock is doubted and deleting pauses."""
     clock_settle_s: Annotated[float, Ge(0), Le(31_536_000)] = 86_400.0
+    """A doubted clock that has kept steady for so long is trusted again."""

@@ -8,11 +8,12 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.model import ChannelKey, RetentionClass
+from media.facts import SegmentClosed, SegmentGrown, SegmentOpened
 from storage.files import relative_path
 from storage.model import Segment, SegmentState
 from storage.ports import Footage
@@ -46,14 +47,14 @@ class SegmentWriter:
         """Segments that a recorder run has not closed yet."""
         return [segment for segment in self._open.values() if segment.recorder_id == recorder_id]
 
-    def opened(self, key: ChannelKey, retention_class: RetentionClass, fact: Any) -> None:
+    def opened(self, key: ChannelKey, retention_class: RetentionClass, fact: SegmentOpened) -> None:
         """A new file was begun."""
         segment = Segment(
             segment_id=fact.segment_id,
             recorder_id=fact.recorder_id,
             device_id=key.device_id,
             channel_id=key.channel_id,
-            path=relative_path(self._root, Path(fact.path)),
+            path=relative_path(self._root, fact.path),
             start_time=fact.start_time,
             end_time=fact.start_time,
             retention_class=retention_class,
@@ -62,7 +63,7 @@ class SegmentWriter:
         self._stats.segments += 1
         self._change(segment)
 
-    def grown(self, fact: Any) -> None:
+    def grown(self, fact: SegmentGrown) -> None:
         """More whole fragments are on disk."""
         segment = self._open.get(fact.segment_id)
         if segment is None:
@@ -71,7 +72,7 @@ class SegmentWriter:
         end_time = max(segment.start_time, fact.end_time)
         self._change(replace(segment, size_bytes=fact.size_bytes, end_time=end_time))
 
-    def closed(self, fact: Any, retention_class: RetentionClass) -> None:
+    def closed(self, fact: SegmentClosed, retention_class: RetentionClass) -> None:
         """The file is complete. ``retention_class`` is the channel's class now."""
         segment = self._open.get(fact.segment_id)
         if segment is None:
@@ -84,11 +85,11 @@ class SegmentWriter:
             end_time=max(segment.start_time, fact.end_time),
             first_pts_90k=fact.first_pts_90k,
             last_pts_90k=fact.last_pts_90k,
-            video_codec=fact.video_codec or "",
+            video_codec=fact.video_codec,
             audio_codec=fact.audio_codec or "",
             width=fact.width,
             height=fact.height,
-            reason=str(fact.reason),
+            reason=fact.reason,
         )
         self._finish(changed, SegmentState.CLOSED, retention_class)
 

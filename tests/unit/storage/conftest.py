@@ -1,5 +1,6 @@
 """A store on a fresh disk and a fresh SQLite file."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.database import migrate, open_database
+from storage.recording import CLOSING_S
 from storage.settings import StorageSettings
-from tests.unit.storage.fakes import ManualClock
+from tests.unit.storage.bench import Bench
+from tests.unit.storage.fakes import InlineExecutor, ManualClock
 
 
 @pytest.fixture
@@ -29,3 +32,13 @@ def settings(tmp_path: Path) -> StorageSettings:
     root = tmp_path / "recordings"
     root.mkdir()
     return StorageSettings(path=root, free_floor_bytes=0)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    asyncio.get_running_loop().set_default_executor(InlineExecutor())
+    made = Bench(tmp_path)
+    yield made
+    closing = asyncio.ensure_future(made.recorder.close())
+    await made.clock.advance(CLOSING_S * 2)
+    await closing

@@ -10,6 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from catalog.model import ChannelKey, RetentionClass
+from media.facts import (
+    RecorderDetached,
+    RecorderFailed,
+    RecorderGap,
+    SegmentClosed,
+    SegmentGrown,
+    SegmentOpened,
+)
 from storage.model import ON_DISK, Gap, GapCause, Segment, SegmentState
 from tests.unit.storage.fmp4 import head, second
 
@@ -80,53 +88,6 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-@dataclass(frozen=True)
-class SegmentOpened:
-    recorder_id: str
-    segment_id: str
-    path: str
-    start_time: datetime
-
-
-@dataclass(frozen=True)
-class SegmentGrown:
-    segment_id: str
-    size_bytes: int
-    duration_s: float
-    end_time: datetime
-
-
-@dataclass(frozen=True)
-class SegmentClosed:
-    segment_id: str
-    size_bytes: int
-    duration_s: float
-    start_time: datetime
-    end_time: datetime
-    first_pts_90k: int
-    last_pts_90k: int
-    video_codec: str = "H264"
-    audio_codec: str | None = "G711A"
-    width: int = 640
-    height: int = 360
-    reason: str = "length"
-
-
-@dataclass(frozen=True)
-class RecorderFailed:
-    recorder_id: str
-    errno: int
-    message: str
-
-
-@dataclass(frozen=True)
-class RecorderGap:
-    recorder_id: str
-    start_time: datetime
-    end_time: datetime
-    reason: str
-
-
 @dataclass
 class _Attached:
     directory: Path
@@ -164,29 +125,39 @@ class FakeSession:
     def detach_recorder(self, recorder_id: str) -> None:
         attached = self.attached.pop(recorder_id, None)
         if attached is not None and not self.is_silent_on_detach:
-            self._close(attached, "detached")
+            self._close(recorder_id, attached, "detached")
+            attached.on_fact(RecorderDetached(recorder_id))
 
     def keyframe(self) -> None:
         """A new segment begins."""
         for recorder_id, attached in self.attached.items():
-            self._close(attached, "length")
+            self._close(recorder_id, attached, "length")
             attached.number += 1
             attached.segment_id = f"{recorder_id}-{attached.number:06d}"
             attached.start_time, attached.seconds = self._clock.wall(), 0
             file = self._file(attached)
             start_us = int(attached.start_time.timestamp() * 1_000_000)
             file.write_bytes(head(attached.metadata, start_us))
-            attached.on_fact(SegmentOpened(recorder_id, attached.segment_id, str(file), attached.start_time))
+            attached.on_fact(SegmentOpened(recorder_id, attached.segment_id, file, attached.start_time))
 
     def feed(self) -> None:
         """One more second is on disk."""
-        for attached in self.attached.values():
+        for recorder_id, attached in self.attached.items():
             attached.seconds += 1
             with self._file(attached).open("ab") as file:
                 file.write(second(attached.seconds))
             end_time = attached.start_time + timedelta(seconds=attached.seconds)
             size_bytes = self._file(attached).stat().st_size
-            attached.on_fact(SegmentGrown(attached.segment_id, size_bytes, attached.seconds, end_time))
+            attached.on_fact(
+                SegmentGrown(
+                    recorder_id,
+                    attached.segment_id,
+                    size_bytes,
+                    attached.seconds,
+                    attached.start_time,
+                    end_time,
+                )
+            )
 
     def fail(self, errno: int, message: str) -> None:
         for recorder_id, attached in self.attached.items():
@@ -194,24 +165,29 @@ class FakeSession:
 
     def gap(self, start: datetime, end: datetime) -> None:
         for recorder_id, attached in self.attached.items():
-            attached.on_fact(RecorderGap(recorder_id, start, end, "queue full"))
+            attached.on_fact(RecorderGap(recorder_id, 3, start, end, "queue full"))
 
     def _file(self, attached: _Attached) -> Path:
         return attached.directory / f"{attached.segment_id}.mp4"
 
-    def _close(self, attached: _Attached, reason: str) -> None:
+    def _close(self, recorder_id: str, attached: _Attached, reason: str) -> None:
         if not attached.segment_id:
             return
         end_time = attached.start_time + timedelta(seconds=attached.seconds)
         attached.on_fact(
             SegmentClosed(
-                attached.segment_id,
-                self._file(attached).stat().st_size,
-                attached.seconds,
-                attached.start_time,
-                end_time,
-                0,
-                attached.seconds * 90_000,
+                recorder_id=recorder_id,
+                segment_id=attached.segment_id,
+                size_bytes=self._file(attached).stat().st_size,
+                duration_s=attached.seconds,
+                start_time=attached.start_time,
+                end_time=end_time,
+                first_pts_90k=0,
+                last_pts_90k=attached.seconds * 90_000,
+                video_codec="H264",
+                audio_codec="G711A",
+                width=640,
+                height=360,
                 reason=reason,
             )
         )

@@ -117,7 +117,7 @@ def test_floor_is_told_once_and_cleared_with_some_room(tmp_path: Path) -> None:
     watch = DiskWatch(tmp_path, 100, events.append, lambda _: (free[0], 5000))
     states = []
     for free[0] in (100, 99, 50, 100, 104, 105, 99):
-        states.append(watch.look().is_full)  # noqa: PERF401 - the loop variable is what the watch sees
+        states.append(watch.look().is_full)
     assert states == [False, True, True, True, True, False, True]
     assert events == [DiskFloorReached(99, 100), DiskFloorCleared(105), DiskFloorReached(99, 100)]
     with pytest.raises(DiskFull, match="99 bytes are free"):

@@ -222,11 +222,31 @@ async def test_state_of_deleted_segments_cannot_be_set(sql: SegmentIndex) -> Non
 async def test_expired_are_met_in_the_order_of_their_promises(sql: SegmentIndex) -> None:
     rows = [segment(number, keep_until=START + (5 - number // 2) * DAY) for number in range(6)]
     await sql.save(rows)
+    await sql.save([segment(7, state=SegmentState.MISSING), segment(8, state=SegmentState.OPEN)])
     met, last = [], None
-    while batch := await sql.expired(START + 4.5 * DAY, 2, last):
+    while batch := await sql.expired(SegmentState.CLOSED, START + 4.5 * DAY, 2, last):
         met += [int(each.segment_id[-6:]) for each in batch]
         last = batch[-1]
     assert met == [4, 5, 2, 3]
+
+
+async def test_rows_of_long_deleted_footage_are_forgotten_in_bounded_steps(sql: SegmentIndex) -> None:
+    deleted = [segment(n, state=SegmentState.DELETED, keep_until=START + n * DAY) for n in range(6)]
+    await sql.save([*deleted, segment(9, keep_until=START)])
+    assert await sql.forget_deleted(START + 4 * DAY, 3) == 3
+    assert await sql.forget_deleted(START + 4 * DAY, 3) == 1
+    assert await sql.forget_deleted(START + 4 * DAY, 3) == 0
+    left = await sql.known([segment(n).segment_id for n in range(10)])
+    assert left == {segment(n).segment_id for n in (4, 5, 9)}
+
+
+async def test_list_does_not_read_the_whole_past_of_a_channel(sql: SegmentIndex) -> None:
+    """What began a day before the asked range cannot reach into it, so it is not even looked at."""
+    await sql.save([segment(1, end_time=START + 3 * DAY), segment(2, end_time=START + 1.5 * DAY)])
+    page = await sql.list_segments(KEY, START + 2 * DAY, START + 4 * DAY)
+    assert page.items == []
+    page = await sql.list_segments(KEY, START + 0.9 * DAY, START + 4 * DAY)
+    assert len(page.items) == 2
 
 
 async def test_promises_are_raised_in_bulk_and_never_lowered(sql: SegmentIndex) -> None:
@@ -323,7 +343,8 @@ class TestLedger:
         async with engine.begin() as connection:
             await connection.execute(
                 text(
-                    "CREATE TRIGGER refuse BEFORE UPDATE ON segments BEGIN SELECT RAISE(ABORT, 'refused'); END"
+                    "CREATE TRIGGER refuse BEFORE UPDATE ON segments "
+                    "BEGIN SELECT RAISE(ABORT, 'refused'); END"
                 )
             )
         with pytest.raises(Exception, match="refused"):
@@ -347,11 +368,3 @@ async def test_applied_classes_are_remembered(engine: AsyncEngine) -> None:
     await state.set_promised({KEY: RetentionClass.ORDINARY})
     await state.set_promised({})
     assert await state.promised() == {KEY: RetentionClass.ORDINARY, OTHER: RetentionClass.COUNTER_TERRORISM}
-
-
-async def test_cause_of_a_starting_gap_is_refined(engine: AsyncEngine) -> None:
-    gaps = GapLedger(engine)
-    await gaps.begin(KEY, START, GapCause.STARTING)
-    await gaps.refine(KEY, GapCause.NO_MEDIA, "no packet")
-    await gaps.refine(KEY, GapCause.REFUSED, "")
-    assert (await gaps.open_gaps())[KEY].cause is GapCause.NO_MEDIA
