@@ -12,7 +12,7 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -71,6 +71,11 @@ async def schema_revision(engine: AsyncEngine) -> str | None:
 def newest_revision() -> str | None:
     """The revision that this program needs."""
     return ScriptDirectory.from_config(_alembic_config()).get_current_head()
+
+
+def revisions() -> list[Script]:
+    """All revisions, the first one first."""
+    return list(reversed(list(ScriptDirectory.from_config(_alembic_config()).walk_revisions())))
 
 
 def _with_driver(url: str) -> URL:

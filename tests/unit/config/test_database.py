@@ -12,7 +12,14 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
 
-from config.database import DatabaseUrlError, migrate, newest_revision, open_database, schema_revision
+from config.database import (
+    DatabaseUrlError,
+    migrate,
+    newest_revision,
+    open_database,
+    revisions,
+    schema_revision,
+)
 from config.migrations.target import target_metadata
 
 
@@ -71,6 +78,18 @@ def _shape(connection: Connection) -> dict[str, Any]:
         }
         for table in inspector.get_table_names()
     }
+
+
+@pytest.mark.parametrize("revision", [script.revision for script in revisions()])
+async def test_every_old_schema_migrates_to_the_newest(tmp_path: Path, revision: str) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/tongshi.db")
+    await migrate(engine, revision)
+    assert await schema_revision(engine) == revision
+    await migrate(engine)
+    async with engine.connect() as connection:
+        differences = await connection.run_sync(_differences)
+    await engine.dispose()
+    assert [each for each in differences if "alembic_version" not in str(each)] == []
 
 
 async def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from config.schema import Settings, cross_faults
+from config.schema import Settings, cautions, cross_faults
 from config.tables import DatabaseSettings, HttpSettings
 
 
@@ -35,9 +35,12 @@ def test_any_free_port_collides_with_nothing() -> None:
     assert list(cross_faults(free)) == []
 
 
-def test_a_listener_inside_the_receive_ports_is_refused() -> None:
-    (fault,) = cross_faults(Settings(http=HttpSettings(port=30002)))
-    assert fault.startswith("http.port = 30002 lies inside media.rtp_ports")
+def test_a_listener_inside_the_receive_ports_is_said() -> None:
+    settings = Settings(http=HttpSettings(port=30002))
+    assert list(cross_faults(settings)) == []
+    assert any(
+        line.startswith("http.port = 30002 lies inside media.rtp_ports") for line in cautions(settings)
+    )
 
 
 def test_a_database_of_another_kind_is_refused() -> None:
@@ -48,3 +51,30 @@ def test_a_database_of_another_kind_is_refused() -> None:
 def test_a_network_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match=r"http\.metrics_allow holds 'everywhere'"):
         HttpSettings(metrics_allow=("everywhere",))
+
+
+def test_a_wildcard_is_never_advertised() -> None:
+    settings = Settings()
+    wrong = replace(settings, sip=replace(settings.sip, advertised_host="::"))
+    (fault,) = cross_faults(wrong)
+    assert fault.startswith('sip.advertised_host = "::" is wrong: allowed is an address')
+
+
+def test_an_id_that_is_not_20_digits_is_refused() -> None:
+    settings = Settings()
+    (fault,) = cross_faults(replace(settings, sip=replace(settings.sip, id="3402")))
+    assert fault.startswith('sip.id = "3402" is wrong: allowed are 20 digits')
+
+
+def test_dangerous_choices_are_said_at_the_start() -> None:
+    settings = Settings()
+
+    def said(**changes: object) -> list[str]:
+        sip = replace(settings.sip, **changes)  # type: ignore[arg-type]
+        return [line.split(" ")[0].rstrip(":") for line in cautions(replace(settings, sip=sip))]
+
+    assert said() == ["sip.password"]
+    assert said(password="short") == ["sip.password"]
+    assert said(password="long enough") == []
+    assert said(allow_empty_password=True) == ["sip.allow_empty_password"]
+    assert said(password="long enough", advertised_host="127.0.0.1") == ["sip.advertised_host"]
