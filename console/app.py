@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
-from media.session import MediaPlane
 from sqlalchemy import make_url
 from starlette.requests import Request
 
@@ -20,7 +19,7 @@ from access.tokens import Tokens
 from access.users import Users
 from catalog.store import CatalogStore
 from config.database import migrate, open_database
-from config.schema import Settings
+from config.schema import Settings, cautions
 from console.api.application import make_application
 from console.api.context import ApiContext
 from console.api.leases import Leases
@@ -32,10 +31,12 @@ from console.errors import StartFailed
 from console.gathering import Gathering
 from console.pages.mount import mount
 from console.rooms import RoomStreams
-from console.server import HttpServer, bind_tcp
+from console.server import HttpServer, bind_advice, bind_tcp
 from console.steps import Step, Steps
 from console.version import product_version
 from health.exposition import Exposition
+from media.errors import ListenFailed as MediaListenFailed
+from media.session import MediaPlane
 from sipserver.devices.dialog_store import SqlDialogStore
 from sipserver.devices.service import DeviceService
 from sipserver.transport.driver import SipTransport
@@ -116,6 +117,8 @@ class Platform:
 
     async def _open(self) -> None:
         settings, steps = self.settings, self._steps
+        for caution in cautions(settings):
+            _log.warning("%s", caution)
         self._http_socket = bind_tcp("http", settings.http.host, settings.http.port)
         await steps.take(Step("http port", close=self._close_http_socket))
         await steps.take(Step("database", close=self._engine.dispose))
@@ -171,6 +174,7 @@ class Platform:
             server=self._server_info,
             is_ready=lambda: self._is_ready,
             limiter=LoginLimiter(settings.http.logins_per_minute),
+            media_advertised_host=settings.media.advertised_host,
         )
         self.app = make_application(context)
         mount(self.app, lambda request: browser_client(self.app, request))
@@ -190,6 +194,8 @@ class Platform:
             "sip": self.transport.endpoint.stats,
             "transport": self.transport.stats,
             "devices": self.devices.stats,
+            "media": self.media.totals,
+            "storage": self.storage.stats,
             "access": self._access_stats,
         }
 
@@ -227,6 +233,10 @@ def secrets_directory(settings: Settings) -> Path:
 def _advice(error: Exception, settings: Settings) -> str:
     """One line about a failed start; empty when it is a bug of ours, whose trace is needed."""
     match error:
+        case MediaListenFailed():
+            return bind_advice("media", settings.media.host, settings.media.port, error)
+        case ListenFailed() if isinstance(error.__cause__, OSError):
+            return f"{error}: {bind_advice('sip', settings.sip.host, settings.sip.port, error.__cause__)}"
         case StartFailed() | ListenFailed() | SecretUnreadable():
             return str(error)
         case OSError() if error.filename:

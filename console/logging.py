@@ -41,6 +41,10 @@ def set_up_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
     root.setLevel(settings.level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # The API's own handler has logged it, with the request's method and path.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: not record.getMessage().startswith("Exception in ASGI application")
+    )
     logging.captureWarnings(capture=True)
 
 

@@ -5,11 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from media.session import MediaPlane, MediaSession, SessionStats
-
 from catalog.model import ChannelKey, Device
 from console.api.ports import CatalogSyncOutcome, Hold, Presence, StreamFigures
-from media import snapshot
+from media.session import MediaPlane, MediaSession, SessionStats
 from sipserver.devices.errors import InviteEnded
 from sipserver.devices.invite import StreamHold
 from sipserver.devices.presence import DevicePresence
@@ -42,7 +40,7 @@ class RoomHold:
         return figures_of(self._session)
 
     async def jpeg(self, max_width: int | None) -> bytes:
-        return await snapshot.jpeg(self._session, max_width=max_width)
+        return await self._session.jpeg(max_width)
 
     async def release(self, *, at_once: bool = False) -> None:
         await self._hold.release()
@@ -77,6 +75,13 @@ class RoomStreams:
                 found[invite.key] = figures_of(session)
         return found
 
+    def figures_of(self, key: ChannelKey) -> StreamFigures | None:
+        invite = self._devices.invites.get(key)
+        session = self._media.sessions.get(invite.session_id or "") if invite is not None else None
+        if invite is None or session is None or not invite.state.is_established:
+            return None
+        return figures_of(session)
+
     async def sync_catalog(self, device_id: str) -> CatalogSyncOutcome:
         result = await self._devices.sync_catalog(device_id)
         return CatalogSyncOutcome(stored=result.items, complete=result.complete, announced=result.sum_num)
@@ -95,7 +100,8 @@ class RoomStreams:
 
 def figures_of(session: MediaSession) -> StreamFigures:
     """One reception as it is now."""
-    stats = session.stats()
+    stats, info = session.stats(), session.info
+    audio = info.audio if info is not None else None
     return StreamFigures(
         session_id=session.session_id,
         transport=stats.transport,
@@ -113,10 +119,13 @@ def figures_of(session: MediaSession) -> StreamFigures:
         gop_s=stats.gop_s,
         keyframe_age_s=stats.keyframe_age_s,
         silence_s=stats.silence_s,
-        video_codec=stats.codec,
-        width=stats.width or 0,
-        height=stats.height or 0,
-        audio_codec=stats.audio_codec,
+        video_codec=info.codec if info is not None else stats.codec,
+        width=(info.width if info is not None else stats.width) or 0,
+        height=(info.height if info is not None else stats.height) or 0,
+        audio_codec=audio.codec if audio is not None else None,
+        audio_rate_hz=audio.sample_rate if audio is not None else None,
+        audio_channels=audio.channels if audio is not None else 1,
+        mime=info.mime if info is not None else "",
         readers=session.readers,
         viewers=session.viewers,
     )

@@ -31,8 +31,13 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.has_started.set()
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            # uvicorn ends the process when the application does not start; here the platform decides.
+            self.should_exit = True
+        finally:
+            self.has_started.set()
 
 
 class HttpServer:
@@ -61,7 +66,6 @@ class HttpServer:
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=list(settings.trusted_proxies),
                 timeout_graceful_shutdown=max(1, round(settings.close_timeout_s)),
-                h11_max_incomplete_event_size=64 * 1024,
                 ws_max_size=1024 * 1024,
             )
         )
@@ -85,6 +89,7 @@ class HttpServer:
         if not self._server.has_started.is_set() or self._server.should_exit:
             await self.close()
             raise StartFailed("the web pages did not start: the lines above say why")
+        self._task.add_done_callback(self._ended)
         _log.info("http open on %s:%d", *self.address)
 
     async def close(self) -> None:
@@ -99,6 +104,11 @@ class HttpServer:
                 await self._task
             self._task = None
         self._socket.close()
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """Nobody asked it to end: pages and API are gone while devices and recordings go on."""
+        if not self._server.should_exit and not task.cancelled():
+            _log.critical("the http listener has ended; restart the platform", exc_info=task.exception())
 
 
 def bind_tcp(table: str, host: str, port: int) -> socket.socket:

@@ -14,7 +14,6 @@ from console.logging import set_up_logging
 from media.nal import VideoCodec
 from sipserver.simulator.errors import SimulatorError
 from sipserver.simulator.faults import FAULTS, behaviour_of
-from sipserver.simulator.run import run_fleet
 from sipserver.simulator.settings import SimulatedDeviceSettings, camera_settings, nvr_settings
 from sipserver.sip.flow import Transport
 from sipserver.transport.errors import TransportError
@@ -153,6 +152,8 @@ def _run(fleet: list[SimulatedDeviceSettings]) -> None:
 
 
 async def _run_until_stopped(fleet: list[SimulatedDeviceSettings]) -> int:
+    from sipserver.simulator.run import run_fleet
+
     try:
         for settings in fleet:
             behaviour_of(settings.faults)

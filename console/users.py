@@ -1,5 +1,6 @@
 """``tongshi user``: on the database alone, so that it works while the platform does not."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,6 +21,9 @@ COMMAND_LINE = "command line"
 async def add_user(settings: Settings, username: str, role: str, password: str) -> int:
     """Add a user."""
     async with _users(settings) as (users, audit):
+        # An administrator is made first: the platform makes one only where there is no user at all.
+        if Role(role) is not Role.ADMIN and (first := await users.ensure_first_admin(os.environ)):
+            say(f"first the user admin was made, with the password {first} (shown this once)")
         user = await users.create(username, password, Role(role))
         detail = {"added": user.username, "role": role}
         await audit.record(Action.MANAGE_USERS, actor=COMMAND_LINE, target=user.username, detail=detail)

@@ -64,7 +64,7 @@ async def list_device_channels(
 async def get_channel(
     channel_id: ChannelId, caller: Annotated[Caller, Depends(may(Action.VIEW_CATALOG))]
 ) -> Channel:
-    return await channel_view(caller.context, await known_channel(caller, channel_id))
+    return channel_view(caller.context, await known_channel(caller, channel_id))
 
 
 @router.patch(
@@ -80,7 +80,7 @@ async def change_channel(
     given = change.model_dump(exclude_unset=True)
     async with caller.recorded(Action.MANAGE_CHANNELS, str(key), **given):
         await caller.context.catalog.set_channel(key, **_changes(change))
-    return await channel_view(caller.context, await _channel(caller, key))
+    return channel_view(caller.context, await _channel(caller, key))
 
 
 async def known_channel(caller: Caller, channel_id: str) -> CatalogChannel:
@@ -100,7 +100,7 @@ async def _page(
 ) -> Page[Channel]:
     kinds = CAMERAS if kind == "camera" else EVERY_KIND
     page = await caller.context.catalog.list_channels(device_id, cursor, limit, kinds=kinds)
-    return Page(items=await channel_views(caller.context, page.items), next=page.next)
+    return Page(items=channel_views(caller.context, page.items), next=page.next)
 
 
 def _changes(change: ChannelChange) -> ChannelChanges:

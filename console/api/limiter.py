@@ -6,20 +6,19 @@ from collections.abc import Callable
 from typing import Final
 
 SOURCES_MAX: Final = 4096
-BURST_SHARE: Final = 3
 
 
 class LoginLimiter:
     """Access locks names and sources after failures; this keeps a flood away from the password hash.
 
     Args:
-        per_minute: steady rate; a third of it may come at once.
+        per_minute: steady rate; as many may come at once.
         clock: monotonic seconds.
     """
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_minute / 60
-        self._burst = max(1.0, per_minute / BURST_SHARE)
+        self._burst = float(per_minute)
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self.refused = 0

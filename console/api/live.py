@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from access.roles import Action, allowed
+from catalog.errors import BadCursor
 from catalog.model import Channel, ChannelKind
 from console.api.channels import ChannelId, known_channel
 from console.api.leases import Lease, UnknownLease
@@ -41,7 +42,7 @@ async def open_live(
     return live_view(lease, request.url, caller.context.media_advertised_host)
 
 
-@router.get("/sessions", summary="List live sessions", responses=documented(401, 403, 422))
+@router.get("/sessions", summary="List live sessions", responses=documented(400, 401, 403, 422))
 async def list_sessions(
     caller: Annotated[Caller, Depends(may(Action.VIEW_LIVE))],
     cursor: Annotated[str | None, Query(max_length=64)] = None,
@@ -50,7 +51,9 @@ async def list_sessions(
     """Who watches what now (R-26). Whoever may not end others' sessions sees their own."""
     leases = [lease for lease in caller.context.leases.list() if _may_see(caller, lease)]
     ids = [lease.session_id for lease in leases]
-    first = ids.index(cursor) + 1 if cursor in ids else 0
+    if cursor is not None and cursor not in ids:
+        raise BadCursor(cursor)  # that session has ended meanwhile
+    first = ids.index(cursor) + 1 if cursor is not None else 0
     chosen = leases[first : first + limit]
     more = first + limit < len(leases)
     return Page(items=[session_view(lease) for lease in chosen], next=chosen[-1].session_id if more else None)

@@ -11,9 +11,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 ItemT = TypeVar("ItemT")
 
-# 20 digits by the standard; other lengths are seen in the field, so the border is generous but closed.
-GbIdText = Annotated[str, Field(min_length=1, max_length=64, examples=["34020000001320000001"])]
-
 
 def _to_utc(instant: datetime) -> datetime:
     if instant.tzinfo is None:

@@ -39,6 +39,7 @@ class StreamFigures:
     height: int = 0
     audio_codec: str | None = None
     audio_rate_hz: int | None = None
+    audio_channels: int = 1
     mime: str = ""
     readers: int = 0
     viewers: int = 0
@@ -73,6 +74,9 @@ class Streams(Protocol):
     async def hold(self, key: ChannelKey, purpose: str, tag: str) -> Hold: ...
     def figures(self) -> Mapping[ChannelKey, StreamFigures]:
         """Every channel that streams now."""
+
+    def figures_of(self, key: ChannelKey) -> StreamFigures | None:
+        """One channel's stream, without asking for all others."""
 
     async def sync_catalog(self, device_id: str) -> CatalogSyncOutcome: ...
     def device_changed(self, device: Device) -> None:

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 
 import access.errors
 import catalog.errors
+import media.errors
 import sipserver.devices.errors as devices
 import storage.errors
 from console.api.leases import LeaseRefused, UnknownLease
@@ -90,6 +91,9 @@ SEGMENT_GONE: Final = Kind(
 )
 NOT_A_CAMERA: Final = Kind(
     "not-a-camera", 409, "The channel has no picture", "It is a directory or another device in the catalogue."
+)
+STREAM_ENDED: Final = Kind(
+    "stream-ended", 503, "The stream ended before a picture came", "Try again; the log has the reason."
 )
 DISK_FULL: Final = Kind(
     "disk-full", 507, "The disk is full", "Free space below [storage] path, or move it to a larger disk."
@@ -185,8 +189,10 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
     devices.NoCapacity: Kind(
         "no-capacity", 503, "All receive ports are in use", "Close streams, or widen media.rtp_ports."
     ),
-    devices.InviteEnded: Kind(
-        "stream-ended", 503, "The stream ended before a picture came", "Try again; the log has the reason."
+    devices.InviteEnded: STREAM_ENDED,
+    media.errors.SessionClosed: STREAM_ENDED,
+    media.errors.SnapshotFailed: Kind(
+        "snapshot-failed", 502, "No still picture", "The key frame is damaged or too large; try again."
     ),
     storage.errors.DiskFull: DISK_FULL,
     storage.errors.SegmentNotFound: UNKNOWN_SEGMENT,
@@ -206,6 +212,7 @@ HANDLED: Final[tuple[type[Exception], ...]] = (
     catalog.errors.CatalogError,
     devices.DeviceError,
     storage.errors.StorageError,
+    media.errors.MediaError,
     LeaseRefused,
     UnknownLease,
     BodyTooLarge,

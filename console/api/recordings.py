@@ -72,7 +72,8 @@ async def list_recordings(
     page = await caller.context.segments.list_segments(
         key, _instant("start", start), _instant("end", end), cursor, limit
     )
-    return Page(items=[recording_view(segment) for segment in page.items], next=page.next)
+    now = caller.context.streams.figures_of(key)
+    return Page(items=[recording_view(segment, now) for segment in page.items], next=page.next)
 
 
 @router.head("/recordings/{segment_id}.mp4", include_in_schema=False)

@@ -35,13 +35,13 @@ async def device_view(context: ApiContext, device: CatalogDevice) -> Device:
     return (await device_views(context, [device]))[0]
 
 
-async def channel_views(context: ApiContext, channels: Sequence[CatalogChannel]) -> list[Channel]:
+def channel_views(context: ApiContext, channels: Sequence[CatalogChannel]) -> list[Channel]:
     streams = context.streams.figures()
     return [_channel(context, channel, streams.get(channel.key)) for channel in channels]
 
 
-async def channel_view(context: ApiContext, channel: CatalogChannel) -> Channel:
-    return (await channel_views(context, [channel]))[0]
+def channel_view(context: ApiContext, channel: CatalogChannel) -> Channel:
+    return _channel(context, channel, context.streams.figures_of(channel.key))
 
 
 def live_view(lease: Lease, request_url: URL, advertised_host: str) -> LiveSession:
@@ -91,16 +91,19 @@ def session_view(lease: Lease) -> SessionStatistics:
     )
 
 
-def recording_view(segment: Segment) -> RecordingItem:
+def recording_view(segment: Segment, now: StreamFigures | None = None) -> RecordingItem:
+    """``now`` fills in what the index learns only when the file is closed."""
+    is_open = segment.state is SegmentState.OPEN
+    running = now if is_open else None
     return RecordingItem(
         segment_id=segment.segment_id,
         start=segment.start_time,
         end=segment.end_time,
         size_bytes=segment.size_bytes,
-        video_codec=segment.video_codec or None,
-        audio_codec=segment.audio_codec or None,
+        video_codec=segment.video_codec or (running and running.video_codec) or None,
+        audio_codec=segment.audio_codec or (running and running.audio_codec) or None,
         duration_s=max(0.0, (segment.end_time - segment.start_time).total_seconds()),
-        complete=segment.state is not SegmentState.OPEN,
+        complete=not is_open,
         url=f"/api/v1/recordings/{segment.segment_id}.mp4",
     )
 
@@ -193,7 +196,9 @@ def _video(figures: StreamFigures) -> VideoInfo | None:
 def _audio(figures: StreamFigures) -> AudioInfo | None:
     if figures.audio_codec is None:
         return None
-    return AudioInfo(codec=figures.audio_codec, sample_rate=figures.audio_rate_hz or 8000)
+    return AudioInfo(
+        codec=figures.audio_codec, sample_rate=figures.audio_rate_hz or 8000, channels=figures.audio_channels
+    )
 
 
 def _kbps(figures: StreamFigures) -> float | None:

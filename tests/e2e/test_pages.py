@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.browsing import Visit, start
 
@@ -167,6 +171,28 @@ def test_a_snapshot_is_saved(wall: Visit) -> None:
         tile.locator("a[download]").click()
     assert download.value.suggested_filename.endswith(".jpg")
     assert Path(download.value.path()).read_bytes().startswith(b"\xff\xd8")
+
+
+def test_the_four_cameras_stand_in_the_metrics(wall: Visit, demo: Demo) -> None:
+    first_picture(wall.page)
+    answer = httpx.get(demo.page + "metrics")
+    samples = {
+        (sample.name.removeprefix("gb28181_camera_"), sample.labels["channel_id"]): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+        if sample.name.startswith("gb28181_camera_") and not sample.name.endswith("_info")
+    }
+    cameras = {label for _, label in samples}
+    assert len(cameras) == 4
+    assert all(samples["online", camera] == 1 for camera in cameras)
+    assert any(samples.get(("fps", camera), 0) > 0 for camera in cameras)
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian package prometheus): only the reader has judged")
+    verdict = subprocess.run(
+        [promtool, "check", "metrics"], input=answer.content, capture_output=True, check=False
+    )
+    assert (verdict.returncode, verdict.stderr) == (0, b"")
 
 
 def test_after_log_out_the_page_asks_to_log_in(wall: Visit, demo: Demo) -> None:

@@ -121,6 +121,9 @@ class FakeStreams:
     def figures(self) -> Mapping[ChannelKey, StreamFigures]:
         return {hold.key: hold.figures() for hold in self.holds}
 
+    def figures_of(self, key: ChannelKey) -> StreamFigures | None:
+        return self.figures().get(key)
+
     async def sync_catalog(self, device_id: str) -> CatalogSyncOutcome:
         if self.fault is not None:
             raise self.fault
@@ -185,7 +188,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     box = SecretBox(tmp_path)
     clock, streams, recorder = FakeClock(), FakeStreams(), FakeRecorder()
     leases = Leases(streams, limit=3, linger_s=20.0, url_ttl_s=60.0, clock=clock)
-    http = HttpSettings()
+    http = HttpSettings(logins_per_minute=10)
 
     async def rates() -> Rates:
         line = RateLine(scope="all", cameras=2, online=1, online_rate=0.5)

@@ -56,6 +56,9 @@ class Streams:
     def figures(self) -> Mapping[ChannelKey, StreamFigures]:
         return {}
 
+    def figures_of(self, key: ChannelKey) -> StreamFigures | None:
+        return self.figures().get(key)
+
     async def sync_catalog(self, device_id: str) -> CatalogSyncOutcome:
         raise AssertionError("not asked for here")
 
