@@ -366,3 +366,7 @@ fn check_id(id: &str) -> Result<(), PlaneError> {
         )))
     }
 }
+
+#[cfg(test)]
+#[path = "plane_tests.rs"]
+mod tests;

@@ -105,6 +105,10 @@ impl Plane {
         Ok((list, lost))
     }
 
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one coarse call instead of many small ones"
+    )]
     #[pyo3(signature = (session_id, transport, host, port, ssrc, strict_ssrc))]
     fn open_session(
         &self,

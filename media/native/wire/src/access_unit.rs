@@ -327,15 +327,15 @@ impl Assembler {
         }
         let (nal, offset) = *self.opened_at.get_or_insert((self.inspected, code));
         let sure =
-            first_slice && (self.elementary || self.later.is_some() || self.has_whole_frames());
+            first_slice && (self.elementary || self.later.is_some() || self.has_whole_frames(code));
         sure.then(|| (nal, offset, self.later.unwrap_or(self.unstamped())))
     }
 
-    /// Whether a first slice always begins a new picture.
-    fn has_whole_frames(&self) -> bool {
+    /// Whether a first slice always begins a new picture, by what lies before `end`.
+    fn has_whole_frames(&self, end: usize) -> bool {
         match self.picture.evidence {
             None => self.whole_frames,
-            Some(_) => says_whole_frames(&self.picture),
+            evidence => says_whole_frames(evidence, &self.picture.bytes[..end]),
         }
     }
 
@@ -363,7 +363,7 @@ impl Assembler {
         done.nals.truncate(nal);
         if done.evidence.is_some() {
             self.proven = done.evidence;
-            self.whole_frames = says_whole_frames(&done);
+            self.whole_frames = says_whole_frames(done.evidence, &done.bytes);
         }
         self.typical_bytes = done.bytes.len().min(MAX_SPARE_BYTES);
         self.reset_marks();
@@ -386,12 +386,12 @@ impl Assembler {
     }
 }
 
-/// Whether the SPS in a picture says that there are no fields.
-fn says_whole_frames(picture: &Picture) -> bool {
-    match picture.evidence {
+/// Whether the SPS in a picture, whose codec is proven, says that there are no fields.
+fn says_whole_frames(evidence: Option<VideoCodec>, bytes: &[u8]) -> bool {
+    match evidence {
         None => false,
         Some(VideoCodec::H265) => true,
-        Some(VideoCodec::H264) => nal::AnnexB::new(&picture.bytes)
+        Some(VideoCodec::H264) => nal::AnnexB::new(bytes)
             .take(MAX_LEADING_NALS)
             .filter(|unit| nal::classify(VideoCodec::H264, unit) == NalKind::Sps)
             .any(nal::h264::is_frames_only),

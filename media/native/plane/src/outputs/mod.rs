@@ -1,5 +1,7 @@
 //! The way out: a tiny HTTP/1.1 and WebSocket server that hands shared fragments to viewers.
 
+pub(crate) mod admission;
+pub(crate) mod connection;
 pub(crate) mod http;
 pub(crate) mod inbox;
 pub(crate) mod server;

@@ -1,19 +1,19 @@
 //! The output thread: accepts viewers, checks what they hold, and writes to all of them without waiting for any.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, ErrorKind, Read};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, RwLock};
 
 use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::{FactKind, FactQueue};
-use crate::outputs::http::{self, Problem, Request, problem};
+use crate::outputs::admission;
+use crate::outputs::connection::{Connection, FAREWELL_US, Phase, Written, hear_frames};
+use crate::outputs::http::{self, Problem, Request};
 use crate::outputs::inbox::{Delivery, OutputInbox};
-use crate::outputs::signed_url::{self, Refusal};
 use crate::outputs::viewer::{Viewer, Way};
-use crate::outputs::websocket::{self, Heard};
 use crate::session::SessionShared;
 use crate::sync::lock;
 use crate::sys::epoll::{Interest, Poller, Readiness};
@@ -27,58 +27,10 @@ const LISTENER: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
 /// Time between two looks at deadlines.
 const TICK_MS: i32 = 250;
-/// Time for the last words of a connection.
-const FAREWELL_US: u64 = 2_000_000;
 /// Bytes that the kernel may hold unsent for a viewer.
 const UNSENT_BYTES: usize = 128 << 10;
 /// Connections that have not shown a good URL yet, above the number of viewers.
 const EXTRA_CONNECTIONS: usize = 64;
-
-const NOT_FOUND: Problem = problem(
-    404,
-    "Not Found",
-    "No such live session: ask for a new one and use its URLs.",
-);
-const FORBIDDEN: Problem = problem(403, "Forbidden", "The URL is not signed by this server.");
-const EXPIRED: Problem = problem(403, "Forbidden", "The URL has expired: ask for a new one.");
-const REVOKED: Problem = problem(
-    403,
-    "Forbidden",
-    "The right to this stream has been withdrawn.",
-);
-const NOT_ALLOWED: Problem = problem(405, "Method Not Allowed", "Only GET is answered here.");
-const NO_UPGRADE: Problem = problem(
-    426,
-    "Upgrade Required",
-    "This URL is for WebSocket; add .mp4 for HTTP.",
-);
-const CROWDED: Problem = problem(
-    503,
-    "Service Unavailable",
-    "All places for viewers are taken.",
-);
-
-enum Phase {
-    Head(Vec<u8>),
-    Viewing {
-        viewer: Viewer,
-        session: Arc<SessionShared>,
-        tag: String,
-        heard: Vec<u8>,
-    },
-    Refused {
-        answer: Vec<u8>,
-        written: usize,
-    },
-}
-
-struct Connection {
-    stream: TcpStream,
-    phase: Phase,
-    /// When the connection is closed if nothing moves before.
-    deadline_us: u64,
-    wants_write: bool,
-}
 
 /// The thread's own things.
 pub(crate) struct Server {
@@ -263,36 +215,17 @@ impl Server {
     }
 
     fn admit(&mut self, index: usize, request: &Request) -> Result<(), Problem> {
-        if request.method != "GET" {
-            return Err(NOT_ALLOWED);
-        }
-        let name = request.path.strip_prefix("/live/").ok_or(NOT_FOUND)?;
-        let (session_id, way) = match name.strip_suffix(".mp4") {
-            Some(session_id) => (session_id, Way::Http),
-            None => (name, Way::WebSocket),
-        };
-        // The signature comes first: who has none learns nothing about sessions.
         let now_s = clock::wall_us() / 1_000_000;
-        let tag = signed_url::check(&self.config.url_key, &request.path, &request.query, now_s)
-            .map_err(|refusal| match refusal {
-                Refusal::Expired => EXPIRED,
-                Refusal::BadSignature => FORBIDDEN,
-            })?;
-        let session = self.session(session_id).ok_or(NOT_FOUND)?;
-        let head = match (way, &request.websocket_key) {
-            (Way::Http, _) => http::STREAM_HEAD.as_bytes().to_vec(),
-            (Way::WebSocket, Some(key)) => websocket::handshake_response(key),
-            (Way::WebSocket, None) => return Err(NO_UPGRADE),
-        };
+        let ticket = admission::check(&self.config.url_key, request, now_s)?;
+        let session = self
+            .session(ticket.session_id)
+            .ok_or(admission::NOT_FOUND)?;
+        let head = ticket.head(request)?;
         if self.viewers >= self.config.max_viewers {
-            return Err(CROWDED);
+            return Err(admission::CROWDED);
         }
-        self.join(
-            index,
-            session,
-            tag,
-            Viewer::new(way, head, self.config.viewer_queue_bytes),
-        )
+        let viewer = Viewer::new(ticket.way, head, self.config.viewer_queue_bytes);
+        self.join(index, session, ticket.tag, viewer)
     }
 
     fn session(&self, session_id: &str) -> Option<Arc<SessionShared>> {
@@ -315,10 +248,10 @@ impl Server {
         };
         let mut stream = lock(&session.stream);
         if stream.ended {
-            return Err(NOT_FOUND);
+            return Err(admission::NOT_FOUND);
         }
         if stream.revoked.contains(tag) {
-            return Err(REVOKED);
+            return Err(admission::REVOKED);
         }
         // Under the lock: every unit is either in the cache now or delivered later, none twice.
         stream.viewers += 1;
@@ -403,59 +336,27 @@ impl Server {
         let Some(Some(connection)) = self.connections.get_mut(index) else {
             return;
         };
-        let (outcome, is_empty, is_over) = match &mut connection.phase {
-            Phase::Head(_) => return,
-            Phase::Refused { answer, written } => {
-                let outcome = write_some(&mut connection.stream, &answer[*written..]);
-                *written += outcome.as_ref().copied().unwrap_or(0);
-                let done = *written == answer.len();
-                (outcome, done, done)
+        match connection.write(now_us, self.config.viewer_stuck_us) {
+            Written::Lost => self.close(index, "connection lost"),
+            Written::Over => self.close(index, "ended"),
+            Written::Waiting(wants_write) if wants_write != connection.wants_write => {
+                connection.wants_write = wants_write;
+                let interest = if wants_write {
+                    Interest::ReadWrite
+                } else {
+                    Interest::Read
+                };
+                let fd = connection.stream.as_raw_fd();
+                let _ = self.poller.modify(fd, index as u64, interest);
             }
-            Phase::Viewing { viewer, .. } => {
-                let idle = viewer.is_empty();
-                let outcome = viewer.write_to(&mut connection.stream);
-                let progress = outcome.as_ref().is_ok_and(|count| *count > 0);
-                if viewer.is_ending {
-                    connection.deadline_us = connection.deadline_us.min(now_us + FAREWELL_US);
-                } else if progress || idle || viewer.is_empty() {
-                    connection.deadline_us = now_us + self.config.viewer_stuck_us;
-                }
-                (
-                    outcome,
-                    viewer.is_empty(),
-                    viewer.is_empty() && viewer.is_ending,
-                )
-            }
-        };
-        if outcome.is_err() {
-            return self.close(index, "connection lost");
-        }
-        if is_over {
-            return self.close(index, "ended");
-        }
-        if connection.wants_write == is_empty {
-            connection.wants_write = !is_empty;
-            let interest = if is_empty {
-                Interest::Read
-            } else {
-                Interest::ReadWrite
-            };
-            let _ = self
-                .poller
-                .modify(connection.stream.as_raw_fd(), index as u64, interest);
+            Written::Waiting(_) => {}
         }
     }
 
     fn close_overdue(&mut self, now_us: u64) {
-        let overdue = |connection: &Connection| {
-            let waits = match &connection.phase {
-                Phase::Viewing { viewer, .. } => !viewer.is_empty(),
-                Phase::Head(_) | Phase::Refused { .. } => true,
-            };
-            waits && now_us >= connection.deadline_us
-        };
         for index in 0..self.connections.len() {
-            if self.connections[index].as_ref().is_some_and(overdue) {
+            let connection = self.connections[index].as_ref();
+            if connection.is_some_and(|connection| connection.is_overdue(now_us)) {
                 self.close(index, "stuck");
             }
         }
@@ -515,30 +416,5 @@ impl Server {
             self.close(index, "server stopping");
         }
         self.stopping = true;
-    }
-}
-
-fn hear_frames(viewer: &mut Viewer, heard: &mut Vec<u8>) {
-    loop {
-        let taken = match websocket::hear(heard) {
-            Heard::Nothing => return,
-            Heard::Ignored(taken) => taken,
-            Heard::Ping(body, taken) => {
-                viewer.pong(&body);
-                taken
-            }
-            Heard::Close => return viewer.close(1000, ""),
-            Heard::Wrong(code) => return viewer.close(code, "not understood"),
-        };
-        heard.drain(..taken);
-    }
-}
-
-fn write_some(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    match stream.write(bytes) {
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-            Ok(0)
-        }
-        other => other,
     }
 }
