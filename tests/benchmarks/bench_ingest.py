@@ -49,7 +49,7 @@ LOOP_S: Final = 8
 """Length of the prebuilt stream; it begins anew at its end, as a restarted camera would."""
 NAP_S: Final = 0.005
 BATCH: Final = 32
-FIRST_PORT: Final = 44_000
+FIRST_PORT: Final = 24_000
 
 
 def parameter_sets() -> bytes:

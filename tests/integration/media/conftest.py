@@ -44,7 +44,7 @@ async def make_plane() -> AsyncIterator[MakePlane]:
     async with AsyncExitStack() as stack:
 
         async def make(**changes: Any) -> MediaPlane:
-            values = {"host": "127.0.0.1", "port": 0, "rtp_ports": "42000-42998", "threads": 1} | changes
+            values = {"host": "127.0.0.1", "port": 0, "rtp_ports": "22000-22998", "threads": 1} | changes
             plane = MediaPlane(MediaSettings(**values))
             await plane.open()
             stack.push_async_callback(plane.close)

@@ -16,7 +16,7 @@ def tell(fact: RecorderFact) -> None:
 
 
 async def main(directory: Path) -> None:
-    plane = MediaPlane(MediaSettings(host="127.0.0.1", port=0, rtp_ports="43000-43998"))
+    plane = MediaPlane(MediaSettings(host="127.0.0.1", port=0, rtp_ports="23000-23998"))
     await plane.open()
     session = await plane.open_session(transport=MediaTransport.UDP, ssrc=None, label="camera")
     session.attach_recorder("cd", directory, metadata=b"", on_fact=tell)

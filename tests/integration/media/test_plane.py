@@ -23,11 +23,11 @@ UDP, TCP = MediaTransport.UDP, MediaTransport.TCP_PASSIVE
 
 
 async def test_a_port_of_another_program_is_passed_over(make_plane: MakePlane) -> None:
-    plane = await make_plane(rtp_ports="42000-42005")
+    plane = await make_plane(rtp_ports="22000-22005")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("127.0.0.1", 42_001))  # the RTCP port of the first pair
+        other.bind(("127.0.0.1", 22_001))  # the RTCP port of the first pair
         session = await plane.open_session(transport=UDP, ssrc=None, label="a")
-    assert session.port == 42_002
+    assert session.port == 22_002
     assert plane.totals.ports_refused == 1
     await plane.open_session(transport=TCP, ssrc=None, label="b")
     with pytest.raises(NoPortFree, match="2 taken, 1 resting"):
@@ -35,19 +35,19 @@ async def test_a_port_of_another_program_is_passed_over(make_plane: MakePlane) -
 
 
 async def test_all_ports_of_others_end_in_an_error(make_plane: MakePlane) -> None:
-    plane = await make_plane(rtp_ports="42000-42001", port_cool_down_s=0.0)
+    plane = await make_plane(rtp_ports="22000-22001", port_cool_down_s=0.0)
     with socket.socket() as other:
-        other.bind(("127.0.0.1", 42_000))
+        other.bind(("127.0.0.1", 22_000))
         other.listen()
         with pytest.raises(PortUnavailable):
             await plane.open_session(transport=TCP, ssrc=None, label="a")
-    assert (await plane.open_session(transport=TCP, ssrc=None, label="a")).port == 42_000
+    assert (await plane.open_session(transport=TCP, ssrc=None, label="a")).port == 22_000
 
 
 async def test_a_port_is_free_when_close_returns_and_rests_before_it_is_used_again(
     make_plane: MakePlane,
 ) -> None:
-    plane = await make_plane(rtp_ports="42000-42003", port_cool_down_s=60.0)
+    plane = await make_plane(rtp_ports="22000-22003", port_cool_down_s=60.0)
     for transport in (UDP, TCP):
         session = await plane.open_session(transport=transport, ssrc=None, label="a")
         await session.close("over")
