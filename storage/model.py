@@ -116,3 +116,25 @@ class Deletion:
     reason: DeletionReason
     previous_hash: str
     hash: str
+
+
+class Phase(StrEnum):
+    """Where a recording stands."""
+
+    WAITING = "waiting"
+    ASKING = "asking"
+    WRITING = "writing"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingState:
+    """A recording as others may see it. ``cause`` is None while footage reaches the disk."""
+
+    key: ChannelKey
+    phase: Phase
+    recording: bool
+    recorder_id: str | None
+    segment_id: str | None
+    attempts: int
+    cause: GapCause | None
+    detail: str

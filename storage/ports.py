@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from catalog.model import ChannelKey, RetentionClass
-from media.facts import RecorderFact
+from media.facts import RecorderFact, StreamInfo
 from storage.model import GapCause, Segment
 
 FactSink = Callable[[RecorderFact], None]
@@ -37,6 +37,11 @@ class StreamHold(Protocol):
 
     @property
     def session(self) -> RecordedSession: ...
+
+    @property
+    def info(self) -> StreamInfo:
+        """What the stream carries."""
+        ...
 
     @property
     def lost(self) -> asyncio.Event:

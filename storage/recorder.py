@@ -16,9 +16,9 @@ from storage.clock import Clock, SystemClock
 from storage.disk import DiskWatch
 from storage.errors import AlwaysRecorded, RecorderClosed
 from storage.events import EventSink, RecordingStopped, ignore
-from storage.model import GapCause
+from storage.model import GapCause, RecordingState
 from storage.ports import ChannelPolicy, Footage, Gaps, Instants, Requests, StreamSource
-from storage.recording import Recording, RecordingParts, RecordingState
+from storage.recording import Recording, RecordingParts
 from storage.retention import rules_of
 from storage.settings import StorageSettings
 from storage.stats import StorageStats

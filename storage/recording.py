@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from media.facts import (
     SegmentClosed,
     SegmentGrown,
     SegmentOpened,
+    StreamInfo,
 )
 from storage.causes import cause_of, cause_of_errno
 from storage.clock import Clock
@@ -35,7 +35,7 @@ from storage.errors import SegmentUnreadable
 from storage.events import EventSink, RecordingInterrupted, RecordingStarted
 from storage.files import recorder_directory, segment_file
 from storage.metadata import SegmentMetadata
-from storage.model import GapCause, Segment
+from storage.model import GapCause, Phase, RecordingState, Segment
 from storage.ports import Gaps, StreamHold, StreamSource
 from storage.segment import recover
 from storage.settings import StorageSettings
@@ -48,28 +48,6 @@ TAG: Final = "recorder"
 CLOSING_S: Final = 5.0
 """How long the last fact of a detached recorder is waited for, before the file is read instead."""
 MAX_PENDING_GAPS: Final = 100
-
-
-class Phase(StrEnum):
-    """Where a recording stands."""
-
-    WAITING = "waiting"
-    ASKING = "asking"
-    WRITING = "writing"
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingState:
-    """A recording as others may see it. ``cause`` is None while footage reaches the disk."""
-
-    key: ChannelKey
-    phase: Phase
-    recording: bool
-    recorder_id: str | None
-    segment_id: str | None
-    attempts: int
-    cause: GapCause | None
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +145,7 @@ class Recording:
         try:
             hold = await self._hold()
         except Exception as error:  # whatever the source says: it is the cause of the gap
-            await self._refused(error)
+            await self._interrupted(self._cause_and_log(error), str(error))
             return
         finally:
             self._phase = Phase.WAITING
@@ -214,27 +192,33 @@ class Recording:
         self._recorder_id = recorder_id
         self._fed_at = self._parts.clock.monotonic()
         try:
-            await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
-            hold.session.attach_recorder(
+            session, info = hold.session, hold.info  # taken now: a hold that was lost has neither
+            await asyncio.to_thread(directory.mkdir, mode=0o750, parents=True, exist_ok=True)
+            session.attach_recorder(
                 recorder_id,
                 directory,
                 segment_s=self._parts.settings.segment_s,
                 metadata=metadata,
-                on_fact=partial(self._on_fact, recorder_id),
+                on_fact=partial(self._on_fact, recorder_id, info),
             )
-        except (OSError, MediaError) as error:
-            self._parts.stats.recording_failures += 1
-            errno = error.errno if isinstance(error, OSError) else None
-            return cause_of(error) if errno is None else cause_of_errno(errno), str(error)
+        except Exception as error:  # the stream ended in this instant, or the disk refused
+            return self._not_attached(error)
         self._phase = Phase.WRITING
         try:
             return await self._until_ended(hold)
         finally:
             try:
-                hold.session.detach_recorder(recorder_id)
+                session.detach_recorder(recorder_id)
             except MediaError as error:  # the session ended on its own; its files are closed or read back
                 log.debug("recorder %s could not be detached: %s", recorder_id, error)
             await self._see_closed(recorder_id)
+
+    def _not_attached(self, error: Exception) -> tuple[GapCause, str]:
+        self._recorder_id = None
+        if isinstance(error, OSError):
+            self._parts.stats.recording_failures += 1
+            return cause_of_errno(error.errno or 0), str(error)
+        return self._cause_and_log(error), str(error)
 
     async def _until_ended(self, hold: StreamHold) -> tuple[GapCause, str]:
         losing = asyncio.ensure_future(hold.lost.wait())
@@ -298,7 +282,7 @@ class Recording:
 
     # ------------------------------------------------------------------ facts
 
-    def _on_fact(self, recorder_id: str, fact: RecorderFact) -> None:
+    def _on_fact(self, recorder_id: str, info: StreamInfo, fact: RecorderFact) -> None:
         """Take a fact of the data plane; runs on the event loop and never waits.
 
         A fact that comes after its run was given up is too late: the file was read back instead.
@@ -307,7 +291,7 @@ class Recording:
             return
         match fact:
             case SegmentOpened():
-                self._segment_opened(fact)
+                self._segment_opened(fact, info)
             case SegmentGrown():
                 self._fed_at = self._parts.clock.monotonic()
                 self._parts.writer.grown(fact)
@@ -323,10 +307,10 @@ class Recording:
             case RecorderDetached():
                 self._closed.set()
 
-    def _segment_opened(self, fact: SegmentOpened) -> None:
+    def _segment_opened(self, fact: SegmentOpened, info: StreamInfo) -> None:
         self._fed_at = self._parts.clock.monotonic()
         self._segment_id = fact.segment_id
-        self._parts.writer.opened(self.key, self.retention_class, fact)
+        self._parts.writer.opened(self.key, self.retention_class, fact, info)
         self._closed.clear()
         if self._cause is not None or self._gap_open:
             self._resumed_time = fact.start_time
@@ -355,12 +339,13 @@ class Recording:
             start, end, reason = self._pending_gaps.popleft()
             await self._note(self._parts.gaps.add(self.key, start, end, GapCause.MEDIA, reason))
 
-    async def _refused(self, error: Exception) -> None:
+    def _cause_and_log(self, error: Exception) -> GapCause:
+        """Why there is no stream; what nobody foresaw is a fault of ours and is told whole."""
         cause = cause_of(error)
         if cause is GapCause.ERROR:
             self._parts.stats.recording_failures += 1
             log.error("recording of %s failed in an unforeseen way", self.key, exc_info=error)
-        await self._interrupted(cause, str(error))
+        return cause
 
     async def _interrupted(self, cause: GapCause, detail: str) -> None:
         self._parts.stats.recording_interruptions += 1

@@ -32,7 +32,13 @@ segments: Final = Table(
     Column("last_pts_90k", BigInteger, comment="the camera's own clock, 90 kHz ticks, unwrapped"),
     Column("size_bytes", BigInteger, nullable=False, comment="whole fragments so far"),
     Column("video_codec", String(16), nullable=False, server_default="", comment="H264, H265; empty unknown"),
-    Column("audio_codec", String(16), nullable=False, server_default="", comment="as written to the file"),
+    Column(
+        "audio_codec",
+        String(16),
+        nullable=False,
+        server_default="",
+        comment="as the camera sends it; of a recovered one, as written",
+    ),
     Column("width", Integer, comment="pixels"),
     Column("height", Integer, comment="pixels"),
     Column(

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.model import ChannelKey, RetentionClass
-from media.facts import SegmentClosed, SegmentGrown, SegmentOpened
+from media.facts import SegmentClosed, SegmentGrown, SegmentOpened, StreamInfo
 from storage.files import relative_path
 from storage.model import Segment, SegmentState
 from storage.ports import Footage
@@ -47,8 +47,10 @@ class SegmentWriter:
         """Segments that a recorder run has not closed yet."""
         return [segment for segment in self._open.values() if segment.recorder_id == recorder_id]
 
-    def opened(self, key: ChannelKey, retention_class: RetentionClass, fact: SegmentOpened) -> None:
-        """A new file was begun."""
+    def opened(
+        self, key: ChannelKey, retention_class: RetentionClass, fact: SegmentOpened, info: StreamInfo
+    ) -> None:
+        """A new file was begun. ``info`` is what the stream carried when the recorder was attached."""
         segment = Segment(
             segment_id=fact.segment_id,
             recorder_id=fact.recorder_id,
@@ -57,6 +59,10 @@ class SegmentWriter:
             path=relative_path(self._root, fact.path),
             start_time=fact.start_time,
             end_time=fact.start_time,
+            video_codec=info.codec,
+            audio_codec=info.audio.codec if info.audio else "",
+            width=info.width,
+            height=info.height,
             retention_class=retention_class,
         )
         self._stats.segments_opened += 1

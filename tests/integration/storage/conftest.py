@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from catalog.model import ChannelKey, Device
 from catalog.store import CatalogStore
 from config.database import migrate, open_database
+from media.facts import AudioInfo, StreamInfo
 from storage.service import StorageService
 from storage.settings import StorageSettings
-from tests.integration.storage.picture import SSRC, Sender
+from tests.integration.storage.picture import HEIGHT, SSRC, WIDTH, Sender
 
 DEADLINE_S = 30.0
 
@@ -43,6 +44,10 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str) -> Any:
 class Hold:
     session: Any
     lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def info(self) -> StreamInfo:
+        return StreamInfo("H264", WIDTH, HEIGHT, AudioInfo("G711A", 8000, 1), "video/mp4")
 
     async def release(self) -> None:
         await self.session.close("released")

@@ -11,12 +11,14 @@ from typing import Any
 
 from catalog.model import ChannelKey, RetentionClass
 from media.facts import (
+    AudioInfo,
     RecorderDetached,
     RecorderFailed,
     RecorderGap,
     SegmentClosed,
     SegmentGrown,
     SegmentOpened,
+    StreamInfo,
 )
 from storage.model import ON_DISK, Gap, GapCause, Segment, SegmentState
 from tests.unit.storage.fmp4 import head, second
@@ -194,11 +196,29 @@ class FakeSession:
         attached.segment_id = ""
 
 
+class InviteEnded(Exception):
+    """Named as the devices room names it."""
+
+
 class FakeHold:
+    """Like the hold of the devices room, it has no session and no info any more once it was lost."""
+
     def __init__(self, session: FakeSession) -> None:
-        self.session = session
+        self.made_session = session
         self.lost = asyncio.Event()
         self.released = False
+
+    @property
+    def session(self) -> FakeSession:
+        if self.lost.is_set():
+            raise InviteEnded("the invite is over")
+        return self.made_session
+
+    @property
+    def info(self) -> StreamInfo:
+        if self.lost.is_set():
+            raise InviteEnded("no picture yet")
+        return StreamInfo("H264", 640, 360, AudioInfo("G711A", 8000, 1), "video/mp4")
 
     async def release(self) -> None:
         self.released = True
@@ -211,6 +231,7 @@ class FakeSource:
         self._clock = clock
         self.error: Exception | None = None
         self.attach_error: OSError | None = None
+        self.gives_lost_holds = False
         self.is_hanging = False
         self.asked: list[ChannelKey] = []
         self.holds: list[FakeHold] = []
@@ -224,11 +245,13 @@ class FakeSource:
         session = FakeSession(self._clock)
         session.attach_error = self.attach_error
         self.holds.append(FakeHold(session))
+        if self.gives_lost_holds:
+            self.holds[-1].lost.set()
         return self.holds[-1]
 
     @property
     def session(self) -> FakeSession:
-        return self.holds[-1].session
+        return self.holds[-1].made_session
 
 
 class FakePolicy:

@@ -25,6 +25,7 @@ async def test_asked_for_channel_is_recorded_into_the_index(bench: Bench) -> Non
     assert bench.recorder.is_recording(KEY)
     (row,) = bench.rows()
     assert (row.key, row.state, row.start_time) == (KEY, SegmentState.OPEN, START)
+    assert (row.video_codec, row.audio_codec, row.width, row.height) == ("H264", "G711A", 640, 360)
     assert row.end_time - row.start_time == timedelta(seconds=3)
     assert (bench.settings.path / row.path).stat().st_size == row.size_bytes
     assert not Path(row.path).is_absolute()

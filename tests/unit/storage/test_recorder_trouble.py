@@ -241,3 +241,33 @@ async def test_catalogue_that_does_not_answer_stops_no_recording(
     assert bench.recorder.is_recording(KEY)
     complaints = [record for record in caplog.records if "times in a row" in record.getMessage()]
     assert len(complaints) == 4
+
+
+async def test_hold_that_is_lost_at_once_is_a_lost_stream(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    await bench.open()
+    bench.source.gives_lost_holds = True
+    await bench.recorder.start(KEY)
+    await bench.clock.advance(5)
+    assert bench.recorder.snapshot()[0].cause is GapCause.STREAM_LOST
+    assert all(hold.released for hold in bench.source.holds)
+    bench.source.gives_lost_holds = False
+    await bench.clock.advance(10)
+    await bench.stream(1)
+    assert bench.recorder.is_recording(KEY)
+    assert "ended by itself" not in caplog.text
+
+
+async def test_stream_that_ends_is_given_back_without_a_fault(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    await bench.open()
+    await bench.recorder.start(KEY)
+    await settle()
+    await bench.stream(2)
+    bench.source.holds[0].lost.set()
+    await bench.clock.advance(bench.settings.reconcile_s + 1)
+    assert bench.rows()[0].state is SegmentState.CLOSED
+    assert "ended by itself" not in caplog.text
+    assert bench.stats.recording_failures == 0
