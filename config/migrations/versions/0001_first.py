@@ -492,7 +492,7 @@ def upgrade() -> None:
             sa.String(length=16),
             server_default="",
             nullable=False,
-            comment="as written to the file",
+            comment="as the camera sends it; of a recovered one, as written",
         ),
         sa.Column("width", sa.Integer(), nullable=True, comment="pixels"),
         sa.Column("height", sa.Integer(), nullable=True, comment="pixels"),
