@@ -124,6 +124,8 @@ def demo_camera(number: int, settings: Settings) -> SimulatedDeviceSettings:
         camera,
         transport=transport,
         pictures=replace(camera.pictures, codec=codec),
+        # The time of day in the first pictures; encoding it for many, or in H.265, would cost too much.
+        live_clock=codec is VideoCodec.H264 and number < len(KINDS),
         keepalive_interval_s=15.0,
     )
 

@@ -4,6 +4,7 @@ The catalogue is read in pages and kept for a while, so that a scrape of twenty 
 blocks the loop nor asks the database each time; states come from the rooms' memory, as new as the scrape.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ class Gathering:
         self._channels: list[Channel] = []
         self._devices = 0
         self._read_at: float | None = None
+        self._reading: Final = asyncio.Lock()
 
     async def rates(self) -> Rates:
         """The online rate by class, now."""
@@ -124,19 +126,21 @@ class Gathering:
         )
 
     async def _refresh(self) -> None:
-        now = self._clock()
-        if self._read_at is not None and now - self._read_at < CATALOG_KEPT_S:
-            return
-        self._read_at = now
-        channels: list[Channel] = []
-        cursor: str | None = None
-        while True:
-            page = await self._catalog.list_channels(None, cursor, PAGE)
-            channels += page.items
-            if (cursor := page.next) is None:
-                break
-        self._channels = channels
-        self._devices = (await self._catalog.counts()).devices
+        # Whoever comes while the first reading is under way waits for it, and does not see an empty catalogue.
+        async with self._reading:
+            now = self._clock()
+            if self._read_at is not None and now - self._read_at < CATALOG_KEPT_S:
+                return
+            channels: list[Channel] = []
+            cursor: str | None = None
+            while True:
+                page = await self._catalog.list_channels(None, cursor, PAGE)
+                channels += page.items
+                if (cursor := page.next) is None:
+                    break
+            self._channels = channels
+            self._devices = (await self._catalog.counts()).devices
+            self._read_at = now
 
 
 def _rate_line(line: OnlineRate) -> RateLine:
