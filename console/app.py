@@ -29,6 +29,7 @@ from console.auth import COOKIE, source_of
 from console.client import Client
 from console.errors import StartFailed
 from console.gathering import Gathering
+from console.notices import log_storage_event
 from console.pages.mount import mount
 from console.rooms import RoomStreams
 from console.server import HttpServer, bind_advice, bind_tcp
@@ -38,6 +39,7 @@ from health.exposition import Exposition
 from media.errors import ListenFailed as MediaListenFailed
 from media.session import MediaPlane
 from sipserver.devices.dialog_store import SqlDialogStore
+from sipserver.devices.events import DeviceCameOnline, DeviceConfirmed, DeviceEvent
 from sipserver.devices.service import DeviceService
 from sipserver.transport.driver import SipTransport
 from sipserver.transport.errors import ListenFailed
@@ -138,7 +140,10 @@ class Platform:
             unseal=lambda sealed: box.unseal(sealed, SEAL_CONTEXT),
         )
         await steps.take(Step("devices", self.devices.open, self.devices.close, DEVICES_CLOSE_S))
-        self.storage = StorageService(settings.storage, self._engine, self.devices.invites, self.catalog)
+        self.storage = StorageService(
+            settings.storage, self._engine, self.devices.invites, self.catalog, on_event=log_storage_event
+        )
+        self.devices.presence.listeners.append(self._hear_device)
         await steps.take(Step("storage", self.storage.open, self.storage.close, STORAGE_CLOSE_S))
         await self._open_http(box)
         self._is_ready = True
@@ -183,6 +188,11 @@ class Platform:
             Step("http", self._server.open, self._server.close, settings.http.close_timeout_s + 5.0)
         )
 
+    def _hear_device(self, event: DeviceEvent) -> None:
+        # A recording that waits for its next attempt need not wait when its device is back.
+        if isinstance(event, DeviceCameOnline | DeviceConfirmed):
+            self.storage.recorder.device_came_back(event.device_id)
+
     async def _close_users(self) -> None:
         await asyncio.to_thread(self.users.close)
 
@@ -197,6 +207,7 @@ class Platform:
             "media": self.media.totals,
             "storage": self.storage.stats,
             "access": self._access_stats,
+            "storage": self.storage.snapshot(),
         }
 
     def _server_info(self) -> ServerInfo:

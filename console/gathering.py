@@ -126,7 +126,7 @@ class Gathering:
         )
 
     async def _refresh(self) -> None:
-        # Whoever comes while the first reading is under way waits for it, and does not see an empty catalogue.
+        # Whoever comes while the first reading is under way waits for it: an empty catalogue would be a lie.
         async with self._reading:
             now = self._clock()
             if self._read_at is not None and now - self._read_at < CATALOG_KEPT_S:

@@ -101,8 +101,8 @@ async def stop_requested() -> AsyncIterator[asyncio.Event]:
 def settle_garbage_collector() -> None:
     """What a long-running server does after its start.
 
-    Each answered request is kept for 32 s, so that the default thresholds make the collector walk over the same
-    tens of thousands of living objects again and again: up to a quarter of all CPU time under load.
+    Each answered request is kept for 32 s, so that the default thresholds make the collector walk over the
+    same tens of thousands of living objects again and again: up to a quarter of all CPU time under load.
     """
     gc.collect()
     gc.freeze()

@@ -1,5 +1,6 @@
-"""An outside SIP stack registers at the platform: sipp (Debian package sip-tester), which shares no code with us."""
+"""An outside SIP stack registers: sipp (Debian package sip-tester), which shares no code with us."""
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -56,6 +57,12 @@ def command(sipp: str, transport: str, devices: Path, count: int, port: int) -> 
     ]
 
 
+async def run(platform: PlatformProcess, line: list[str]) -> "subprocess.CompletedProcess[bytes]":
+    return await asyncio.to_thread(
+        subprocess.run, line, cwd=platform.directory, capture_output=True, timeout=120, check=False
+    )
+
+
 @pytest.mark.parametrize("transport", ["u1", "t1"])
 async def test_five_hundred_devices_of_another_stack_register_with_digest(
     platform: PlatformProcess, sipp: str, transport: str
@@ -63,13 +70,7 @@ async def test_five_hundred_devices_of_another_stack_register_with_digest(
     """GB-C014, C028, C035, C037, C045: 401, 200 with Date and X-GB-Ver, then a keepalive."""
     await platform.start()
     devices = credentials(platform.directory / "devices.csv", PASSWORD)
-    ended = subprocess.run(
-        command(sipp, transport, devices, DEVICES, platform.sip_port),
-        cwd=platform.directory,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
+    ended = await run(platform, command(sipp, transport, devices, DEVICES, platform.sip_port))
     assert ended.returncode == 0, ended.stdout.decode(errors="replace")[-3000:]
 
     async def all_online() -> bool:
@@ -88,13 +89,7 @@ async def test_a_device_of_another_stack_with_a_wrong_password_never_comes_onlin
     """GB-C031."""
     await platform.start()
     devices = credentials(platform.directory / "devices.csv", "not-the-password")
-    ended = subprocess.run(
-        command(sipp, "u1", devices, 1, platform.sip_port),
-        cwd=platform.directory,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
+    ended = await run(platform, command(sipp, "u1", devices, 1, platform.sip_port))
     assert ended.returncode == 1, ended.stdout.decode(errors="replace")[-3000:]
     assert await metric(platform, "gb28181_devices_registrations_total") == 0
     assert await metric(platform, "gb28181_devices_online") == 0
