@@ -207,7 +207,6 @@ class Platform:
             "media": self.media.totals,
             "storage": self.storage.stats,
             "access": self._access_stats,
-            "storage": self.storage.snapshot(),
         }
 
     def _server_info(self) -> ServerInfo:

@@ -12,6 +12,7 @@ import uvicorn
 
 from config.tables import HttpSettings
 from console.errors import StartFailed
+from console.http_connection import bounded_protocol
 
 START_TIMEOUT_S: Final = 30.0
 BACKLOG: Final = 512
@@ -55,7 +56,7 @@ class HttpServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=bounded_protocol(settings.request_deadline_s, settings.connections_max),
                 ws="websockets-sansio",
                 loop="none",
                 lifespan="on",
