@@ -113,11 +113,13 @@ export default {
     // A wall that nobody has arranged yet shows the first cameras that are there.
     loaded({ channels }) {
       if (this.isArranged) return;
-      const keys = channels.filter((c) => c.kind === "camera" && c.online).map((c) => c.key);
+      const cameras = channels.filter((c) => c.kind === "camera");
       const tiles = this.tiles.slice();
-      for (const key of keys) {
-        if (tiles.includes(key)) continue;
-        const at = [...Array(this.size).keys()].find((index) => !tiles[index]);
+      for (const [rank, { key, online }] of cameras.entries()) {
+        if (!online || tiles.includes(key)) continue;
+        // Its place in the tree, so that the wall does not depend on who came first.
+        const isFree = rank < this.size && !tiles[rank];
+        const at = isFree ? rank : [...Array(this.size).keys()].find((index) => !tiles[index]);
         if (at === undefined) break;
         tiles[at] = key;
       }
