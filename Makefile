@@ -70,7 +70,7 @@ $(VENV)/.packages: requirements.lock
 
 $(VENV)/.native: $(VENV)/.packages pyproject.toml $(NATIVE_SOURCES)
 	@echo "tongshi: building the native module (release mode; the first build takes a minute)"
-	@VIRTUAL_ENV=$(abspath $(VENV)) PATH="$(abspath $(BIN)):$$PATH" $(BIN)/maturin develop --quiet --release --locked
+	@VIRTUAL_ENV=$(abspath $(VENV)) PATH="$(abspath $(BIN)):$$PATH" $(BIN)/maturin develop --quiet --uv --release --locked
 	@touch $@
 
 browser:
