@@ -204,7 +204,7 @@ class Platform:
             "sip": self.transport.endpoint.stats,
             "transport": self.transport.stats,
             "devices": self.devices.stats,
-            "media": self.media.totals,
+            "media": self.media.counters(),
             "storage": self.storage.stats,
             "access": self._access_stats,
         }

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any, Literal, TypedDict, final
+from typing import Any, Literal, TypedDict, final, type_check_only
+
+__all__ = ["NativeError", "Plane", "__version__", "frame_chunks", "ingest_packets"]
 
 __version__: str
 
@@ -11,6 +13,7 @@ class NativeError(Exception):
 
     args: tuple[str, str, int]
 
+@type_check_only
 class Settings(TypedDict):
     output_host: str
     output_port: int
@@ -34,11 +37,13 @@ class Settings(TypedDict):
     recorder_queue_bytes: int
     recorder_fragment_us: int
 
+@type_check_only
 class Audio(TypedDict):
     codec: str
     sample_rate: int
     channels: int
 
+@type_check_only
 class Info(TypedDict):
     codec: str
     width: int
@@ -46,6 +51,7 @@ class Info(TypedDict):
     audio: Audio | None
     mime: str
 
+@type_check_only
 class Snapshot(TypedDict):
     session_id: str
     transport: str

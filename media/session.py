@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from media.engine import Engine, NativeTransport
@@ -137,6 +138,9 @@ class MediaPlane:
         if self._sessions.pop(session.session_id, None) is None:
             return
         stats = session.stats()
+        # At once, not after the awaited close: a counter that dips looks like a restart.
+        self.totals.sessions_closed += 1
+        self.totals.add(stats)
         self._ending[session.session_id] = session
         try:
             await self.engine.close_session(session.session_id, reason)
@@ -151,6 +155,9 @@ class MediaPlane:
         if self._sessions.pop(session.session_id, None) is None:
             return
         stats = session.stats()
+        # At once, not after the awaited close: a counter that dips looks like a restart.
+        self.totals.sessions_closed += 1
+        self.totals.add(stats)
         self._ending[session.session_id] = session
         self._account(session, stats, reason)
         asyncio.get_running_loop().create_task(self._forget(session.session_id), name="forget media session")
@@ -163,6 +170,13 @@ class MediaPlane:
             for session_id, session in self._sessions.items()
             if session_id in rows
         ]
+
+    def counters(self) -> PlaneTotals:
+        """Totals with the open sessions in them; each only rises."""
+        counted = replace(self.totals)
+        for stats in self.snapshot() if self.engine.is_open else ():
+            counted.add(stats)
+        return counted
 
     # -- inside
 
@@ -196,13 +210,6 @@ class MediaPlane:
 
     def _account(self, session: MediaSession, stats: SessionStats, reason: str) -> None:
         self._ports.release(session.port, time.monotonic())
-        totals = self.totals
-        totals.sessions_closed += 1
-        totals.closed_packets += stats.packets
-        totals.closed_bytes += stats.bytes
-        totals.closed_lost += stats.lost
-        totals.closed_stranger += stats.stranger
-        totals.closed_wrong_ssrc += stats.wrong_ssrc
         session.ended(reason)
         logger.info(
             "media session closed: %s; %d packets, %d lost, %.0f s",

@@ -99,11 +99,19 @@ class PlaneTotals:
     snapshots: int = 0
     snapshot_failures: int = 0
     facts_lost: int = 0
-    closed_packets: int = 0
-    closed_bytes: int = 0
-    closed_lost: int = 0
-    """Packets, bytes and losses of sessions that are closed."""
-    closed_stranger: int = 0
-    closed_wrong_ssrc: int = 0
-    by_reason: dict[str, int] = field(default_factory=dict)
+    packets: int = 0
+    """Of closed sessions, as the four below; :meth:`MediaPlane.counters` adds the open ones."""
+    bytes: int = 0
+    lost: int = 0
+    stranger: int = 0
+    wrong_ssrc: int = 0
+    viewers_closed_by_reason: dict[str, int] = field(default_factory=dict)
     """Viewers closed, by reason."""
+
+    def add(self, stats: SessionStats) -> None:
+        """Count what one session received."""
+        self.packets += stats.packets
+        self.bytes += stats.bytes
+        self.lost += stats.lost
+        self.stranger += stats.stranger
+        self.wrong_ssrc += stats.wrong_ssrc

@@ -21,7 +21,7 @@ async def until(condition: Callable[[], Any], what: str = "") -> Any:
     """Wait for something that the data plane does by itself."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not (found := condition()):
+            while not (found := condition()):  # noqa: ASYNC110  (no event tells it)
                 await asyncio.sleep(0.01)
     except TimeoutError:
         pytest.fail(f"not within {PATIENCE_S:g} s: {what or condition}")

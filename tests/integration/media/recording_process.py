@@ -1,4 +1,4 @@
-"""A process that records until it is killed: ``python -m ... DIRECTORY``. Says ``grown`` for each fragment."""
+"""A process that records until it is killed: ``python -m ... DIRECTORY``; ``grown`` for each fragment."""
 
 import asyncio
 import socket

@@ -249,7 +249,7 @@ async def test_a_stuck_viewer_is_closed(make_plane: MakePlane) -> None:
             viewer.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             await until(lambda: session.viewers == 1)
             await until(lambda: session.viewers == 0, "closed for being stuck")
-    assert plane.totals.by_reason == {"stuck": 1}
+    assert plane.totals.viewers_closed_by_reason == {"stuck": 1}
 
 
 class TestRights:

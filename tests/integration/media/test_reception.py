@@ -12,9 +12,21 @@ from media.errors import NoKeyframe, NoMedia, NoPackHeader, OnlyStrangers, Sessi
 from media.nal import VideoCodec
 from media.ps_format import AudioCodec
 from media.rtp import frame_for_tcp, rtp_packetize
-from media.session import MediaPlane, MediaTransport
+from media.session import MediaPlane, MediaSession, MediaTransport, SessionStats
 from tests.integration.media.conftest import MakePlane, until
 from tests.integration.media.pretend_camera import NAMES, PretendCamera
+
+
+async def reached(session: MediaSession, **least: int) -> SessionStats:
+    """The statistics once these counters are so high."""
+
+    def found() -> SessionStats | None:
+        stats = session.stats()
+        return stats if all(getattr(stats, name) >= value for name, value in least.items()) else None
+
+    stats: SessionStats = await until(found, str(least))
+    return stats
+
 
 UDP, TCP = MediaTransport.UDP, MediaTransport.TCP_PASSIVE
 
@@ -30,7 +42,7 @@ async def test_a_stream_over_udp_is_described_and_counted(
     assert (info.codec, info.width, info.height) == (NAMES[codec], 320, 240)
     assert info.audio is not None
     assert (info.audio.codec, info.audio.sample_rate) == ("G711A", 8000)
-    stats = await until(lambda: (s := session.stats()) if session.stats().access_units >= 29 else None)
+    stats = await reached(session, access_units=29)
     assert stats.lost == stats.duplicates == stats.stranger == stats.wrong_ssrc == stats.malformed == 0
     assert stats.packets == camera.sequence
     assert stats.source == f"127.0.0.1:{sender.getsockname()[1]}"
@@ -103,7 +115,7 @@ async def test_a_flood_of_strangers_changes_nothing(make_plane: MakePlane, sende
             await asyncio.sleep(0)
     await until(lambda: session.stats().stranger >= 20 * len(foreign) * 0.9)
     camera.send_udp(sender, session.port, 5)
-    stats = await until(lambda: (s := session.stats()) if session.stats().access_units >= 7 else None)
+    stats = await reached(session, access_units=7)
     assert stats.source == before.source
     assert stats.lost == 0
     assert stats.malformed > 0
@@ -137,7 +149,7 @@ async def test_half_frames_and_lost_packets_are_counted_and_passed_over(
         for packet in packets:
             sender.sendto(packet, ("127.0.0.1", session.port))
         await asyncio.sleep(0)
-    stats = await until(lambda: (s := session.stats()) if session.stats().keyframes >= 4 else None)
+    stats = await reached(session, keyframes=4)
     assert stats.lost > 0
     # Pictures 15 to 19 refer to something that is gone.
     assert stats.dropped_damaged >= 4
@@ -164,13 +176,30 @@ async def test_over_tcp_packets_may_be_cut_anywhere_and_the_connection_replaced(
     camera.index = 20
     second.write(camera.tcp_bytes(15))
     await second.drain()
-    stats = await until(lambda: (s := session.stats()) if session.stats().keyframes >= 4 else None)
+    stats = await reached(session, keyframes=4)
     assert stats.connections == 2
     assert stats.framing == "rfc4571"
     assert await reader.read() == b""
     second.close()
     writer.close()
     del second_reader
+
+
+async def test_a_stranger_s_connection_is_refused_while_the_device_sends(make_plane: MakePlane) -> None:
+    plane = await make_plane(audio_wait_s=0.0)
+    session = await plane.open_session(transport=TCP, ssrc=None, label="camera")
+    camera = PretendCamera()
+    _, device = await asyncio.open_connection("127.0.0.1", session.port)
+    device.write(camera.tcp_bytes(3))
+    await session.wait_first_keyframe(10)
+    # Another address of the loopback network stands for another machine.
+    reader, stranger = await asyncio.open_connection("127.0.0.1", session.port, local_addr=("127.0.0.9", 0))
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    device.write(camera.tcp_bytes(3))
+    await until(lambda: session.stats().access_units >= 5)
+    assert (session.stats().stranger, session.stats().connections) == (1, 1)
+    stranger.close()
+    device.close()
 
 
 async def test_interleaved_framing_is_understood(make_plane: MakePlane) -> None:
@@ -199,7 +228,6 @@ async def test_a_garbled_connection_is_searched_for_the_next_packet(make_plane: 
 
 
 async def test_receiver_reports_go_to_the_port_after_the_source(plane: MediaPlane) -> None:
-    """The first comes five seconds after the first packet; here only the port and its layout are held."""
     session = await plane.open_session(transport=UDP, ssrc=None, label="camera")
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rtp,

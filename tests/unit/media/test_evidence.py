@@ -19,10 +19,11 @@ from media.stats import SessionStats
 NOTHING = SessionStats(
     session_id="ab", label="x", transport="UDP", port=30_000, age_s=10.0, packets=0, bytes=0, lost=0,
     reordered=0, duplicates=0, late=0, resets=0, malformed=0, rtcp=0, wrong_ssrc=0, stranger=0, jitter_ms=0.0,
-    packs=0, access_units=0, keyframes=0, dropped_damaged=0, dropped_before_keyframe=0, audio_frames=0, fps=0.0,
-    bitrate_bps=0, gop_frames=0, gop_s=0.0, keyframe_age_s=None, silence_s=10.0, codec=None, width=None,
-    height=None, audio_codec=None, ssrc=None, source=None, ssrc_mismatch=False, unsupported=None, framing="",
-    framing_resyncs=0, framing_skipped_bytes=0, connections=0, receive_buffer_bytes=0, viewers=0, recorders=0,
+    packs=0, access_units=0, keyframes=0, dropped_damaged=0, dropped_before_keyframe=0, audio_frames=0,
+    fps=0.0, bitrate_bps=0, gop_frames=0, gop_s=0.0, keyframe_age_s=None, silence_s=10.0, codec=None,
+    width=None, height=None, audio_codec=None, ssrc=None, source=None, ssrc_mismatch=False,
+    unsupported=None, framing="", framing_resyncs=0, framing_skipped_bytes=0, connections=0,
+    receive_buffer_bytes=0, viewers=0, recorders=0,
 )  # fmt: skip
 SOME = replace(NOTHING, packets=100, source="192.0.2.1:9")
 
@@ -38,7 +39,7 @@ SOME = replace(NOTHING, packets=100, source="192.0.2.1:9")
         (replace(NOTHING, wrong_ssrc=5), WrongSsrc, "5 packets .* another SSRC"),
         (SOME, NoPackHeader, "100 packets of 192.0.2.1:9 .* no pack header"),
         (replace(SOME, unsupported="SVAC video", packs=9), UnsupportedMedia, "SVAC video"),
-        (replace(SOME, packs=9, dropped_before_keyframe=8, lost=2), NoKeyframe, "8 pictures dropped, 2 packets lost"),
+        (replace(SOME, packs=9, dropped_before_keyframe=8, lost=2), NoKeyframe, "8 pictures dropped, 2 pack"),
         (replace(SOME, packs=9, access_units=4, unsupported="G.729 audio"), NoKeyframe, "no whole key frame"),
     ],
 )  # fmt: skip

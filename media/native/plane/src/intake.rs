@@ -21,6 +21,8 @@ pub(crate) const READ_BYTES: usize = 256 << 10;
 const TURNS: usize = 8;
 /// Time between receiver reports.
 const REPORT_US: u64 = 5_000_000;
+/// The first one comes earlier, so that the sender soon knows that it is heard.
+const FIRST_REPORT_US: u64 = 1_000_000;
 /// Attempts to find a free pair of ports when the system chooses.
 const PAIR_ATTEMPTS: usize = 20;
 
@@ -212,7 +214,8 @@ impl UdpIntake {
             let _ = self.rtcp.send_to(&report, reporter.unwrap_or(after));
         }
         self.reported_packets = receiver.stats.packets;
-        self.report_at_us = now_us + REPORT_US;
+        let is_first = self.report_at_us == 0;
+        self.report_at_us = now_us + if is_first { FIRST_REPORT_US } else { REPORT_US };
     }
 }
 

@@ -210,3 +210,19 @@ fn payload_types_that_are_not_carried_are_refused_once() {
         assert_eq!(ingest(&packets), [MediaEvent::Unsupported { what }]);
     }
 }
+
+#[test]
+fn q94_q95_other_formats_under_pt_96_are_refused_by_name() {
+    let ts: Vec<u8> = [&[0x47; 1][..], &[9; 187], &[0x47], &[9; 187]].concat();
+    for (payload, what) in [
+        (ts, Unsupported::MpegTs),
+        (b"IMKH\x01\x01\0\0".to_vec(), Unsupported::Hikvision),
+        (b"DHAV\xFC\0\0\0".to_vec(), Unsupported::Dahua),
+    ] {
+        let events = ingest(&[
+            typed(96, 1, 0, false, &payload),
+            typed(96, 2, 0, false, &payload),
+        ]);
+        assert_eq!(events, [MediaEvent::Unsupported { what }]);
+    }
+}

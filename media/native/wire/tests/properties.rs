@@ -189,3 +189,21 @@ fn time_of_arrival_alone_never_makes_a_packet_wait_twice() {
     assert_eq!(ingest.next_timer(), None);
     assert_eq!(ingest.stats().lost, 1);
 }
+
+#[test]
+fn parameter_sets_that_come_later_do_not_change_how_pictures_were_cut() {
+    // Found by the fuzz target program_stream: an SPS behind the slices, seen early only when the
+    // packet is large.
+    let stream = [
+        0x00, 0x00, 0x01, 0xE2, 0x06, 0xA3, 0x31, 0xFF, 0xFF, 0xFF, 0xFF, 0x10, 0x60, 0xE6, 0xFF,
+        0x00, 0x00, 0x00, 0x01, 0x67, 0x64, 0x00, 0x00, 0x01, 0x68, 0xF8, 0x00, 0x00, 0x01, 0x41,
+        0x00, 0x00, 0x01, 0x45, 0xF6, 0x00, 0x00, 0x01, 0x67, 0x68, 0xFF, 0xFF, 0xFF, 0xFF,
+    ];
+    let bytes = [&ps::pack_header(0)[..], &stream].concat();
+    for size in [1, 2, 5, 17] {
+        assert_eq!(
+            ingest(&cut(&bytes, &[14, size])),
+            ingest(&cut(&bytes, &[14, 90]))
+        );
+    }
+}

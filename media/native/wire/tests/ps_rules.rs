@@ -4,7 +4,7 @@ mod support;
 
 use support::nals::{self, TestPicture, annexb, annexb_short, h264_pictures, h265_pictures};
 use support::ps::{self, Muxer, pack_header, pes, pes_unbounded, program_map};
-use support::rtp::{Sender, typed};
+use support::rtp::Sender;
 use support::{MTU, assert_pictures, assert_timed, audio, configs, ingest, nals_of, send, units};
 use tongshi_wire::ingest::{Ingest, IngestConfig};
 use tongshi_wire::{AudioCodec, MediaEvent, Unsupported, VideoCodec};
@@ -456,22 +456,6 @@ fn rule_15_a_recovery_point_stands_in_for_idr_when_there_is_none() {
     let events = ingest(&sender.packets);
     let keys: Vec<bool> = units(&events).iter().map(|unit| unit.keyframe).collect();
     assert_eq!(keys, [true, false, false, false, true, false]);
-}
-
-#[test]
-fn q94_q95_other_formats_under_pt_96_are_refused_by_name() {
-    let ts: Vec<u8> = [&[0x47; 1][..], &[9; 187], &[0x47], &[9; 187]].concat();
-    for (payload, what) in [
-        (ts, Unsupported::MpegTs),
-        (b"IMKH\x01\x01\0\0".to_vec(), Unsupported::Hikvision),
-        (b"DHAV\xFC\0\0\0".to_vec(), Unsupported::Dahua),
-    ] {
-        let events = ingest(&[
-            typed(96, 1, 0, false, &payload),
-            typed(96, 2, 0, false, &payload),
-        ]);
-        assert_eq!(events, [MediaEvent::Unsupported { what }]);
-    }
 }
 
 #[test]

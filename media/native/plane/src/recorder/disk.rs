@@ -45,7 +45,8 @@ impl DiskQueue {
         }
     }
 
-    fn take(&self, into: &mut VecDeque<Job>) {
+    /// Waits for jobs and takes all of them.
+    pub(crate) fn take(&self, into: &mut VecDeque<Job>) {
         let mut jobs = lock(&self.jobs);
         while jobs.is_empty() {
             jobs = self

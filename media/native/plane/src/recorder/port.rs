@@ -154,3 +154,65 @@ impl Drop for RecorderPort {
         stream.recorders = stream.recorders.saturating_sub(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::PlaneConfig;
+    use crate::session::Transport;
+    use crate::testing::{unit_of, video_config};
+    use crate::unit::StreamConfig;
+
+    #[test]
+    fn a_disk_that_stands_still_costs_pictures_up_to_a_key_frame_and_a_gap_is_told() {
+        let config = PlaneConfig::default();
+        let shared = SessionShared::new("s".into(), 1, 0, (Transport::Udp, 1), &config);
+        let disk = Arc::new(DiskQueue::default());
+        let facts = Arc::new(FactQueue::new().unwrap());
+        let recorder = RecorderConfig {
+            recorder_id: "r".into(),
+            run: "ab".into(),
+            directory: PathBuf::new(),
+            segment_us: 1,
+            fragment_us: 1,
+            metadata: Vec::new(),
+            first_number: 1,
+        };
+        let links = (Arc::clone(&disk), Arc::clone(&facts));
+        let mut port = RecorderPort::new(9, recorder, Arc::new(shared), links, 1_000);
+        port.open();
+        let stream = Arc::new(StreamConfig::new(video_config(64), None).unwrap());
+        let unit = |sequence| unit_of(&stream, sequence, sequence % 10 == 1, 100);
+        (1..=15).for_each(|sequence| port.push(&unit(sequence)));
+        assert_eq!(port.state.queued_bytes.load(Ordering::Relaxed), 1_000);
+        // The disk moves again, but too late for the rest of this group of pictures.
+        port.state.queued_bytes.store(0, Ordering::Relaxed);
+        (16..=22).for_each(|sequence| port.push(&unit(sequence)));
+        port.close("over");
+        let mut jobs = VecDeque::new();
+        disk.take(&mut jobs);
+        let order: Vec<String> = jobs
+            .iter()
+            .map(|job| match job {
+                Job::Attach(..) => "attach".into(),
+                Job::Unit(_, unit) => unit.sequence.to_string(),
+                Job::Gap(_) => "gap".into(),
+                Job::Detach(..) => "detach".into(),
+                Job::Stop => "stop".into(),
+            })
+            .collect();
+        let expected = "attach 1 2 3 4 5 6 7 8 9 10 gap 21 22 detach";
+        assert_eq!(order.join(" "), expected);
+        let gap = FactKind::RecorderGap {
+            recorder_id: "r".into(),
+            dropped_pictures: 10,
+            start_wall_us: unit(11).wall_us,
+            end_wall_us: unit(21).wall_us,
+            reason: "disk too slow",
+        };
+        assert_eq!(facts.drain().0[0].kind, gap);
+    }
+}
