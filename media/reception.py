@@ -251,7 +251,8 @@ class MediaSession:
         totals.viewers_closed += 1
         totals.viewer_bytes += values["sent_bytes"]
         totals.viewer_fragments_skipped += values["skipped"]
-        totals.viewers_closed_by_reason[values["reason"]] = totals.viewers_closed_by_reason.get(values["reason"], 0) + 1
+        by_reason = totals.viewers_closed_by_reason
+        by_reason[values["reason"]] = by_reason.get(values["reason"], 0) + 1
 
     def _wrong_ssrc(self, values: Mapping[str, Any]) -> None:
         logger.warning(
