@@ -20,6 +20,8 @@ class HttpSettings:
     metrics_token: str = ""
     metrics_allow: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     logins_per_minute: Annotated[int, Ge(1), Le(6000)] = 60
+    request_deadline_s: Annotated[float, Ge(0.1), Le(600.0)] = 15.0
+    connections_max: Annotated[int, Ge(1), Le(100_000)] = 2000
     lease_limit: Annotated[int, Ge(1), Le(100_000)] = 1000
     lease_linger_s: Annotated[float, Ge(1.0), Le(3600.0)] = 20.0
     close_timeout_s: Annotated[float, Ge(0.1), Le(60.0)] = 3.0

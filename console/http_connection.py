@@ -1,10 +1,10 @@
-"""One HTTP connection with bounds: uvicorn by itself waits for ever for a request and reads a head of any size."""
+"""One HTTP connection with bounds: uvicorn by itself waits for ever, and reads a head of any size."""
 
 import asyncio
 from typing import Any, Final, TypeAlias
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 
@@ -118,8 +118,13 @@ class _BoundedConnection(HttpToolsProtocol):
 
     def _overdue(self) -> None:
         self._deadline = None
-        is_answering = self.cycle is not None and self.cycle.response_started and not self._is_in_head
-        self._turn_away(b"" if is_answering else TOO_LATE)
+        # An answer under way must not get another one into its middle.
+        is_between_answers = self._is_in_head and not self.pipeline and not self._is_answering()
+        self._turn_away(TOO_LATE if is_between_answers else b"")
+
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _turn_away(self, status: bytes) -> None:
         self._disarm()

@@ -245,6 +245,11 @@ class SessionStatistics(ApiModel):
     lost_packets: int = 0
     reordered_packets: int = 0
     duplicate_packets: int = 0
+    stranger_packets: int = Field(
+        default=0, description="Packets and connections from another address than the stream's; refused."
+    )
+    wrong_ssrc_packets: int = Field(default=0, description="With another SSRC than agreed; refused.")
+    malformed_packets: int = Field(default=0, description="Datagrams that are no RTP.")
     packet_loss_ratio: float = 0.0
     jitter_ms: float | None = None
     fps: float | None = None

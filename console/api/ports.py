@@ -27,6 +27,9 @@ class StreamFigures:
     lost: int = 0
     reordered: int = 0
     duplicates: int = 0
+    stranger_packets: int = 0
+    wrong_ssrc_packets: int = 0
+    malformed_packets: int = 0
     packet_loss_ratio: float = 0.0
     jitter_ms: float | None = None
     fps: float | None = None
