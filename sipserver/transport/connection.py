@@ -97,6 +97,9 @@ class StreamConnection(asyncio.Protocol):
             self._half_since = None
         elif self._half_since is None:
             self._half_since = now
+        if self.slot is not None and not self.slot.hold(self._framer.buffered_bytes):
+            self._stats.connections_overflowed += 1
+            self.abort("too much is held of messages that are not whole")
 
     def eof_received(self) -> None:
         self.close_reason = self.close_reason or "closed by the peer"

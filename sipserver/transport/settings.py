@@ -54,6 +54,8 @@ class SipTransportSettings:
     handshake_timeout_s: Annotated[float, Ge(0.1)] = 10.0
     first_message_timeout_s: Annotated[float, Ge(0.1)] = 30.0
     half_message_timeout_s: Annotated[float, Ge(0.1)] = 30.0
+    half_messages_max_bytes: Annotated[int, Ge(65_536)] = 64 * 1024 * 1024
+    """Of all accepted connections together; beyond it those with more than 64 kB are closed."""
     idle_timeout_s: Annotated[float, Ge(1.0)] = 900.0
     write_buffer_max_bytes: Annotated[int, Ge(65_536)] = 1024 * 1024
     connect_timeout_s: Annotated[float, Ge(0.1)] = 5.0
