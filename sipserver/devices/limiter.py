@@ -19,6 +19,7 @@ class TokenBuckets:
         self._burst = burst
         self._per_second = per_second
         self._max_sources = max_sources
+        # Tokens, and when they were counted; the least recently used bucket first.
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -26,28 +27,30 @@ class TokenBuckets:
 
     def take(self, key: str, now: float) -> bool:
         """Take one token; False when the bucket is empty."""
-        tokens = self._level(key, now)
-        allowed = tokens >= 1.0
-        self._store(key, tokens - 1.0 if allowed else tokens, now)
-        return allowed
+        buckets = self._buckets
+        bucket = buckets.get(key)
+        if bucket is None:
+            buckets[key] = (self._burst - 1.0, now)
+            if len(buckets) > self._max_sources:
+                buckets.popitem(last=False)
+            return True
+        buckets.move_to_end(key)
+        tokens = self._level(bucket, now)
+        if tokens < 1.0:
+            buckets[key] = (tokens, now)
+            return False
+        buckets[key] = (tokens - 1.0, now)
+        return True
 
     def give_back(self, key: str, now: float, tokens: float = 1.0) -> None:
         """Return what an attempt took that proved honest."""
-        if key in self._buckets:
-            self._store(key, min(self._burst, self._level(key, now) + tokens), now)
-
-    def _level(self, key: str, now: float) -> float:
         bucket = self._buckets.get(key)
-        if bucket is None:
-            return self._burst
-        tokens, at = bucket
-        return min(self._burst, tokens + (now - at) * self._per_second)
+        if bucket is not None:
+            self._buckets[key] = (min(self._burst, self._level(bucket, now) + tokens), now)
 
-    def _store(self, key: str, tokens: float, now: float) -> None:
-        self._buckets[key] = (tokens, now)
-        self._buckets.move_to_end(key)
-        if len(self._buckets) > self._max_sources:
-            self._buckets.popitem(last=False)
+    def _level(self, bucket: tuple[float, float], now: float) -> float:
+        level = bucket[0] + (now - bucket[1]) * self._per_second
+        return level if level < self._burst else self._burst
 
 
 class FailureCounts:
@@ -72,8 +75,11 @@ class FailureCounts:
         return count
 
     def count(self, source: str, device_id: str, now: float) -> int:
+        if not self._counts:
+            return 0
         count, at = self._counts.get((source, device_id), (0, now))
         return count if now - at <= self._memory_s else 0
 
     def clear(self, source: str, device_id: str) -> None:
-        self._counts.pop((source, device_id), None)
+        if self._counts:
+            self._counts.pop((source, device_id), None)

@@ -149,7 +149,8 @@ class Presence:
 
     def announce(self, event: DeviceEvent) -> None:
         """Pass on a fact that is not the table's."""
-        self._log(event)
+        if type(event) is not DeviceRefreshed:  # the ordinary case needs no line
+            self._log(event)
         for listener in self.listeners:
             listener(event)
 
@@ -166,8 +167,8 @@ class Presence:
 
     def publish(self) -> None:
         """Pass on what the table has to report."""
-        while self.table.has_events:
-            for event in self.table.events():
+        while events := self.table.events():
+            for event in events:
                 if isinstance(event, ProbeWanted):
                     self._tasks.spawn(self._probe(event.device_id), f"probe {event.device_id}")
                 self.announce(event)
@@ -264,8 +265,6 @@ class Presence:
         )
 
     def _log(self, event: DeviceEvent) -> None:
-        if isinstance(event, DeviceRefreshed):
-            return  # the ordinary case
         if isinstance(event, DeviceWentOffline):
             self._stats.went_offline[event.reason.value] += 1
             logger.info("device %s is offline: %s", event.device_id, event.reason)

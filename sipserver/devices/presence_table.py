@@ -29,6 +29,8 @@ SHORTEST_SPACING_S: Final = 5.0  # closer keepalives are doubles, not a period
 MISSED_SPACING: Final = 1.75  # above so many periods one was probably lost on the way
 HOUR_S: Final = 3600.0
 SAVE_INTERVAL_S: Final = 30.0
+_ONLINE: Final = State.ONLINE
+_SUSPECT: Final = State.SUSPECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class PresenceTable:
 
     def __init__(self, limits: PresenceLimits) -> None:
         self._limits = limits
+        self._shortest_silence_s = limits.silence_s(None)
         self._entries: dict[str, DeviceEntry] = {}
         self._at_remote: dict[tuple[str, int], set[str]] = {}
         self._checks: list[tuple[float, str]] = []
@@ -79,7 +82,9 @@ class PresenceTable:
 
     def events(self) -> list[DeviceEvent]:
         """Facts since the last call."""
-        events, self._events = self._events, []
+        events = self._events
+        if events:
+            self._events = []
         return events
 
     @property
@@ -130,24 +135,28 @@ class PresenceTable:
             self._move_index(entry, None)
 
     def registered(self, registration: Registration, now: float) -> DeviceEntry:
-        entry = self._entries.get(registration.device_id)
+        device_id, flow, expires_s, call_id, contact, user_agent, edition = registration
+        entry = self._entries.get(device_id)
         if entry is None:
-            entry = self._entries[registration.device_id] = DeviceEntry(registration.device_id)
+            entry = self._entries[device_id] = DeviceEntry(device_id)
         # After our own restart the Call-ID is not known; that alone does not make the device restarted.
-        is_restarted = entry.remote != registration.flow.remote or (
-            entry.call_id not in ("", registration.call_id)
-        )
-        self._reach(entry, registration.flow, now)
-        entry.call_id = registration.call_id
-        entry.contact = registration.contact
-        entry.user_agent = registration.user_agent
-        entry.edition = registration.edition
+        is_restarted = entry.remote != flow.remote or entry.call_id not in ("", call_id)
+        if entry.flow is not flow or not entry.is_online:
+            self._reach(entry, flow, now)
+        entry.call_id = call_id
+        entry.contact = contact
+        entry.user_agent = user_agent
+        entry.edition = edition
         entry.registered_at = now
-        entry.expires_at = now + registration.expires_s
+        entry.expires_at = now + expires_s
         entry.last_heard_at = now
-        if self._feed(entry, Input.REGISTERED, now) is Action.REFRESH:
-            self._events.append(DeviceRefreshed(entry.device_id, is_restarted))
-        self._mark(entry)
+        if entry.state is _ONLINE:
+            # (ONLINE, REGISTERED) of the table, which thousands of devices take each minute.
+            self._schedule(entry)
+            self._mark(entry)
+            self._events.append(DeviceRefreshed(device_id, is_restarted))
+        elif self._feed(entry, Input.REGISTERED, now) is Action.REFRESH:
+            self._events.append(DeviceRefreshed(device_id, is_restarted))
         return entry
 
     def keepalive(self, entry: DeviceEntry, flow: Flow, now: float) -> None:
@@ -294,10 +303,10 @@ class PresenceTable:
 
     def _schedule(self, entry: DeviceEntry) -> None:
         """See that the heap looks at the device in time; too early is looked at again."""
-        if not entry.is_online:
-            return
         due = entry.expires_at
-        if entry.state is not State.SUSPECT:
+        if due >= entry.check_at <= entry.last_heard_at + self._shortest_silence_s or not entry.is_online:
+            return  # it is looked at before either can be over
+        if entry.state is not _SUSPECT:
             due = min(due, self._silent_at(entry))
         if due < entry.check_at:
             entry.check_at = due

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from sipserver.devices.admission import Admission, Refusal
@@ -18,7 +19,7 @@ from sipserver.devices.ports import SipPort
 from sipserver.devices.presence import Presence
 from sipserver.devices.settings import DeviceSettings
 from sipserver.devices.stats import DeviceStats
-from sipserver.gb.editions import OWN_EDITION, VERSION_HEADER, from_header
+from sipserver.gb.editions import OWN_EDITION, VERSION_HEADER, Edition, from_header
 from sipserver.gb.errors import MalformedId
 from sipserver.gb.gb_time import format_date_header
 from sipserver.gb.ids import GbId
@@ -31,6 +32,9 @@ from sipserver.transport.sampled_log import SampledLog
 VERSION: Final = (VERSION_HEADER, OWN_EDITION.value)
 MAX_USER_AGENT_CHARS: Final = 256
 MAX_CONTACT_CHARS: Final = 512
+MAX_CACHED_IDS: Final = 65_536
+MAX_CACHED_ID_CHARS: Final = 64
+MAX_CACHED_EDITION_CHARS: Final = 16
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +65,12 @@ class Registrar:
         self._digest = digest
         self._attempts = attempts
         self._failures = FailureCounts(settings.failure_memory_s)
+        self._wrong = TokenBuckets(settings.failures_burst, settings.failures_per_second)
         self._stats = stats
         self._wall = wall
         self._date_off = frozenset(settings.date_off_ids)
-        self._date_second = -1
+        # The last full second that was written as text.
+        self._date_second = datetime.min.replace(tzinfo=UTC)
         self._date_text = ""
         self._sampled_log = SampledLog(logger)
 
@@ -76,7 +82,7 @@ class Registrar:
         except MalformedMessage:
             device_id = ""
         try:
-            device_id = str(GbId.parse(device_id, relaxed=self._settings.accept_any_id))
+            device_id = _checked_id(device_id, self._settings.accept_any_id)
         except MalformedId:
             self._refuse(incoming, device_id, Refusal.BAD_ID)
             return
@@ -106,7 +112,8 @@ class Registrar:
             self._stats.registrations_silenced += 1
             return False
         if settings.username_must_be_id and authorization.username != device_id:
-            self._refuse(incoming, device_id, Refusal.WRONG_USERNAME)
+            if self._may_be_wrong(incoming):
+                self._refuse(incoming, device_id, Refusal.WRONG_USERNAME)
             return False
         verdict = self._digest.verify(authorization, "REGISTER", password, now)
         if verdict is Verdict.ACCEPTED:
@@ -122,6 +129,8 @@ class Registrar:
     def _fail(self, incoming: IncomingRequest, device_id: str, authorization: Authorization) -> None:
         host, now = incoming.flow.remote[0], incoming.received_at
         failures = self._failures.failed(host, device_id, now)
+        if not self._may_be_wrong(incoming):
+            return
         if failures < self._settings.failures_before_403:
             self._stats.registrations_refused[Refusal.WRONG_PASSWORD] += 1
             self._challenge(incoming)
@@ -135,17 +144,26 @@ class Registrar:
             failures,
         )
 
+    def _may_be_wrong(self, incoming: IncomingRequest) -> bool:
+        """Whether its source still gets answers to wrong credentials, whatever ids it tries.
+
+        Many devices behind one address come back at once and ask for a challenge; few of them have a
+        wrong password. So this bound is far below that of REGISTERs without credentials.
+        """
+        if self._wrong.take(incoming.flow.remote[0], incoming.received_at):
+            return True
+        self._silence(incoming)
+        return False
+
     def _challenge(self, incoming: IncomingRequest, *, stale: bool = False) -> None:
         now = incoming.received_at
         if not self._attempts.take(incoming.flow.remote[0], now):
             self._silence(incoming)
             return
         self._stats.challenges += 1
-        headers = [
-            ("WWW-Authenticate", challenge.serialize())
-            for challenge in self._digest.challenges(now, stale=stale)
-        ]
-        self._transport.respond(incoming, 401, headers=[*headers, VERSION])
+        headers = [("WWW-Authenticate", text) for text in self._digest.challenge_texts(now, stale=stale)]
+        headers.append(VERSION)
+        self._transport.dismiss(incoming, 401, headers=headers)
 
     def _refuse(self, incoming: IncomingRequest, device_id: str, refusal: Refusal) -> None:
         host = incoming.flow.remote[0]
@@ -157,7 +175,7 @@ class Registrar:
             self._sampled_log.warning("refused REGISTER of %s at %s: %s", device_id[:64], host, refusal.value)
         if refusal is Refusal.OWN_ID:
             self._presence.announce(OwnIdUsed(host))
-        self._transport.respond(incoming, 403, headers=(VERSION,))
+        self._transport.dismiss(incoming, 403, headers=(VERSION,))
 
     def _silence(self, incoming: IncomingRequest) -> None:
         self._stats.registrations_silenced += 1
@@ -198,30 +216,29 @@ class Registrar:
         expires: int,
     ) -> None:
         request = incoming.request
-        is_refresh = self._presence.is_online(device_id)
-        if is_refresh:
+        if self._presence.is_online(device_id):
             self._stats.refreshes += 1
         else:
             self._stats.registrations += 1
             logger.info("device %s registers from %s:%d", device_id, *incoming.flow.remote)
         self._presence.registered(
             Registration(
-                device_id=device_id,
-                flow=incoming.flow,
-                expires_s=expires,
-                call_id=request.call_id,
-                contact=contact[:MAX_CONTACT_CHARS],
-                user_agent=user_agent,
-                edition=from_header(request.headers.get(VERSION_HEADER)),
+                device_id,
+                incoming.flow,
+                expires,
+                request.call_id,
+                contact[:MAX_CONTACT_CHARS],
+                user_agent,
+                _edition(request.headers.get(VERSION_HEADER)),
             )
         )
 
     def _date(self) -> str:
         """Beijing time with milliseconds (GB-C035); the part before them is written once a second."""
         moment = self._wall()
-        second = int(moment.timestamp())
-        if second != self._date_second:
-            self._date_second = second
+        since = moment - self._date_second
+        if since.days or since.seconds:
+            self._date_second = moment.replace(microsecond=0)
             self._date_text = format_date_header(moment)[:-3]
         return f"{self._date_text}{moment.microsecond // 1000:03d}"
 
@@ -253,6 +270,29 @@ def _contact(request: SipRequest) -> tuple[str, str]:
     return ("", "") if contact is None else (str(contact.uri), contact.params.get("expires") or "")
 
 
+@lru_cache(maxsize=MAX_CACHED_IDS)
+def _known_id(text: str, relaxed: bool) -> str:
+    return str(GbId.parse(text, relaxed=relaxed))
+
+
+def _checked_id(text: str, relaxed: bool) -> str:
+    """Raises MalformedId. Devices repeat their ids for ever: what was right once is not read again."""
+    if len(text) <= MAX_CACHED_ID_CHARS:
+        return _known_id(text, relaxed)
+    return str(GbId.parse(text, relaxed=relaxed))
+
+
+@lru_cache(maxsize=256)
+def _known_edition(text: str) -> Edition:
+    return from_header(text)
+
+
+def _edition(text: str) -> Edition:
+    return _known_edition(text) if len(text) <= MAX_CACHED_EDITION_CHARS else from_header(text)
+
+
 def _seconds(text: str) -> int | None:
+    if text.isdigit() and text.isascii() and len(text) <= 10:
+        return int(text)  # what nearly every device sends
     stripped = text.strip().strip('"')
     return int(stripped) if stripped.isascii() and stripped.isdigit() and len(stripped) <= 10 else None

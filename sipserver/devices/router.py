@@ -131,10 +131,10 @@ class Router:
     def _options(self, incoming: IncomingRequest) -> None:
         sender = self._senders.identify(incoming)
         if isinstance(sender, Doubt):
-            if not self._senders.may_answer(incoming, sender):
-                return
-        else:
-            self._presence.heard(sender, incoming.received_at)
+            if self._senders.may_answer(incoming, sender):
+                self._transport.dismiss(incoming, 200)
+            return
+        self._presence.heard(sender, incoming.received_at)
         self._transport.respond(incoming, 200, headers=(ALLOW,))
 
     def _bye(self, incoming: IncomingRequest) -> None:
@@ -144,10 +144,10 @@ class Router:
             return
         sender = self._senders.identify(incoming)
         if isinstance(sender, Doubt):
-            if not self._senders.may_answer(incoming, sender):
-                return
-        else:
-            self._presence.heard(sender, incoming.received_at)
+            if self._senders.may_answer(incoming, sender):
+                self._transport.dismiss(incoming, 200)
+            return
+        self._presence.heard(sender, incoming.received_at)
         self._transport.respond(incoming, 200)
 
     def _invite(self, incoming: IncomingRequest) -> None:
@@ -200,7 +200,7 @@ class Router:
                     incoming.request.method,
                     *incoming.flow.remote,
                 )
-            self._transport.respond(incoming, 403)
+            self._transport.dismiss(incoming, 403)
         return None
 
 

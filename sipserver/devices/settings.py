@@ -77,9 +77,15 @@ class DeviceSettings:
     probe_timeout_s: Annotated[float, Ge(0.1)] = 8.0
     moves_per_hour_max: Annotated[int, Ge(1)] = 10
 
-    attempts_burst: Annotated[int, Ge(1)] = 400
-    """REGISTERs without valid credentials that one source may send at once."""
-    attempts_per_second: Annotated[float, Ge(0.01)] = 20.0
+    attempts_burst: Annotated[int, Ge(1)] = 5000
+    """REGISTERs without valid credentials that one source may send at once.
+
+    All devices of a county may share one address, and after a power cut all of them come back at once.
+    """
+    attempts_per_second: Annotated[float, Ge(0.01)] = 200.0
+    failures_burst: Annotated[int, Ge(1)] = 400
+    """REGISTERs with wrong credentials that one source may send at once, for whatever ids."""
+    failures_per_second: Annotated[float, Ge(0.01)] = 20.0
     failures_before_403: Annotated[int, Ge(1)] = 2
     failures_before_silence: Annotated[int, Ge(2)] = 6
     failure_memory_s: Annotated[float, Ge(1)] = 60.0

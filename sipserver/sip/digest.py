@@ -8,10 +8,10 @@ a password are remembered, until their life is over, so that none is accepted tw
 from __future__ import annotations
 
 import hashlib
-import hmac
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from hmac import compare_digest
 from itertools import count
 from typing import Final
 
@@ -21,7 +21,9 @@ from sipserver.sip.credentials import (
     Challenge,
     compute,
     compute_ha1,
+    compute_ha2,
     compute_response,
+    response_of_hashes,
 )
 from sipserver.sip.errors import LocalViolation, MalformedMessage, RemoteViolation
 from sipserver.sip.message import SipRequest, SipResponse
@@ -42,6 +44,9 @@ NONCE_LIFE_S: Final = 300.0
 MIN_SECRET_BYTES: Final = 16
 # Nonces that proved a password and are still young: beyond this the oldest become stale at once.
 MAX_SPENT_NONCES: Final = 200_000
+# Credentials that proved right, whose two hashes that never change are kept: a refresh costs one hash.
+MAX_PROVEN: Final = 65_536
+MAX_PROVEN_CHARS: Final = 256
 MAX_CHALLENGES: Final = 3
 
 _STAMP_CHARS: Final = 20
@@ -55,6 +60,9 @@ class Verdict(StrEnum):
     STALE = "stale"
     # The response does not prove the password, or is of an algorithm that was not offered.
     WRONG = "wrong"
+
+
+_WRONG: Final = Verdict.WRONG
 
 
 class DigestServer:
@@ -83,13 +91,22 @@ class DigestServer:
         if len(secret) < MIN_SECRET_BYTES:
             raise LocalViolation(f"digest secret of {len(secret)} bytes, at least {MIN_SECRET_BYTES}")
         self.realm = realm
-        self._secret = secret
         self._algorithms = tuple(algorithms)
         self._accepted = frozenset(name.upper() for name in algorithms)
         self._qop = ("auth",) if qop else ()
+        # By staleness, per algorithm: a challenge as text, before and behind its nonce.
+        self._written = {
+            stale: [_around_nonce(Challenge(realm, "", each, self._qop, stale)) for each in self._algorithms]
+            for stale in (False, True)
+        }
         self._life_ms = int(nonce_life_s * 1000)
         self._max_spent = max_spent_nonces
         self._serial = count(1)
+        self._keyed = hashlib.blake2s(key=secret[:32], digest_size=_MAC_BYTES)
+        # (algorithm, username, password) -> HA1; (algorithm, method, uri) -> HA2. Filled by right answers
+        # only, so that whoever does not know a password cannot push out what is kept for those who do.
+        self._ha1: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        self._ha2: OrderedDict[tuple[str, str, str], str] = OrderedDict()
         # Nonce -> highest nonce count seen, 0 for a use without qop; and in order of first use.
         self._spent: dict[str, int] = {}
         self._spent_order: deque[tuple[int, str]] = deque()
@@ -105,9 +122,14 @@ class DigestServer:
         nonce = self._nonce(now)
         return [Challenge(self.realm, nonce, name, self._qop, stale) for name in self._algorithms]
 
+    def challenge_texts(self, now: float, *, stale: bool = False) -> list[str]:
+        """The values of WWW-Authenticate: what ``challenges`` gives, written out."""
+        nonce = self._nonce(now)
+        return [f"{head}{nonce}{tail}" for head, tail in self._written[stale]]
+
     def read(self, request: SipRequest, header: str = "Authorization") -> Authorization | None:
         """The credentials of a request for our realm, None when it has none that can be used."""
-        for value in request.headers.get_all(header):
+        for value in request.headers.fields.get(header, ()):
             try:
                 authorization = Authorization.parse(value)
             except MalformedMessage:
@@ -125,44 +147,55 @@ class DigestServer:
         name = authorization.algorithm.upper()
         if name not in self._accepted or authorization.realm != self.realm:
             return Verdict.WRONG
+        key = (name, authorization.username, password)
+        ha1 = self._ha1.get(key)
+        if ha1 is not None:
+            return self._judge(authorization, name, method, ha1, now)
         ha1 = compute_ha1(name, authorization.username, authorization.realm, password)
-        return self.verify_ha1(authorization, method, ha1, now)
+        verdict = self._judge(authorization, name, method, ha1, now)
+        if verdict is not _WRONG:
+            _keep(self._ha1, key, ha1)
+        return verdict
 
     def verify_ha1(self, authorization: Authorization, method: str, ha1: str, now: float) -> Verdict:
         """Like ``verify`` with H(username:realm:password) of the algorithm used."""
         name = authorization.algorithm.upper()
-        qop = authorization.qop
-        count_used = _nonce_count(authorization)
-        if name not in self._accepted or authorization.realm != self.realm or count_used is None:
+        if name not in self._accepted or authorization.realm != self.realm:
             return Verdict.WRONG
-        expected = compute_response(
-            name,
-            ha1,
-            method,
-            authorization.uri,
-            authorization.nonce,
-            qop=qop,
-            nc=authorization.nc,
-            cnonce=authorization.cnonce,
-        )
-        # Bytes, because compare_digest refuses text beyond ASCII.
-        if not hmac.compare_digest(expected.encode(), authorization.response.encode()):
-            return Verdict.WRONG
-        return self._spend(authorization.nonce, count_used, now)
+        return self._judge(authorization, name, method, ha1, now)
+
+    def _judge(self, authorization: Authorization, name: str, method: str, ha1: str, now: float) -> Verdict:
+        """Judge credentials whose algorithm (``name``) and realm are ours."""
+        _, _, nonce, uri, response, _, qop, nc, cnonce, _ = authorization
+        count_used = _nonce_count(qop, nc, cnonce) if qop else 0
+        if count_used is None:
+            return _WRONG
+        key = (name, method, uri)
+        known = self._ha2.get(key)
+        ha2 = compute_ha2(name, method, uri) if known is None else known
+        expected = response_of_hashes(name, ha1, ha2, nonce, qop, nc, cnonce)
+        # compare_digest refuses text beyond ASCII.
+        if not (response.isascii() and compare_digest(expected, response)):
+            return _WRONG
+        if known is None:
+            _keep(self._ha2, key, ha2)
+        return self._spend(nonce, count_used, now)
 
     def _nonce(self, now: float) -> str:
         stamp = f"{int(now * 1000):012x}{next(self._serial) & 0xFFFFFFFF:08x}"
         return stamp + self._mac(stamp)
 
     def _mac(self, stamp: str) -> str:
-        return hashlib.blake2s(stamp.encode(), key=self._secret[:32], digest_size=_MAC_BYTES).hexdigest()
+        mac = self._keyed.copy()
+        mac.update(stamp.encode())
+        return mac.hexdigest()
 
     def _issued_ms(self, nonce: str) -> int | None:
         """When a nonce was issued, None when it is not one of ours."""
         stamp, mac = nonce[:_STAMP_CHARS], nonce[_STAMP_CHARS:]
         if len(nonce) != _NONCE_CHARS or not nonce.isascii():
             return None
-        if not hmac.compare_digest(self._mac(stamp), mac):
+        if not compare_digest(self._mac(stamp), mac):
             return None
         return int(stamp[:12], 16)
 
@@ -189,14 +222,26 @@ class DigestServer:
                 self._floor_ms = max(self._floor_ms, issued_ms)
 
 
-def _nonce_count(authorization: Authorization) -> int | None:
-    """The nonce count as a number, 0 without qop, None when it cannot be right."""
-    if not authorization.qop:
-        return 0
-    if authorization.qop.lower() != "auth" or not authorization.cnonce:
+def _around_nonce(challenge: Challenge) -> tuple[str, str]:
+    """A challenge without nonce, cut where the nonce belongs."""
+    head, empty, tail = challenge.serialize().rpartition('nonce=""')
+    return f"{head}{empty[:-1]}", f'"{tail}'
+
+
+def _keep(proven: OrderedDict[tuple[str, str, str], str], key: tuple[str, str, str], value: str) -> None:
+    """Keep a hash, at the cost of the one that is kept longest."""
+    if sum(map(len, key)) <= MAX_PROVEN_CHARS:
+        proven[key] = value
+        if len(proven) > MAX_PROVEN:
+            proven.popitem(last=False)
+
+
+def _nonce_count(qop: str, nc: str, cnonce: str) -> int | None:
+    """The nonce count as a number, None when it cannot be right."""
+    if qop.lower() != "auth" or not cnonce:
         return None
     try:
-        number = int(authorization.nc, 16) if len(authorization.nc) == 8 else 0
+        number = int(nc, 16) if len(nc) == 8 else 0
     except ValueError:
         return None
     return number or None

@@ -131,6 +131,10 @@ class Endpoint:
         """
         self._server.respond(server_key, response, now)
 
+    def dismiss(self, server_key: ServerKey, response: SipResponse) -> None:
+        """Answer a request of a peer that nobody vouches for: once, and keep nothing about it."""
+        self._server.dismiss(server_key, response)
+
     def _receive_malformed(self, data: bytes, flow: Flow, error: MalformedMessage) -> None:
         stats = self._outbox.stats
         if len(data) <= _MAX_PING_BYTES and not data.strip(b"\r\n\0"):

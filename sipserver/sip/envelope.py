@@ -16,7 +16,7 @@ class SipMessage:
     A property whose header cannot be read raises MalformedMessage.
     """
 
-    __slots__ = ("_cseq", "_from", "_to", "_via", "body", "charset", "headers", "suspicion")
+    __slots__ = ("_cseq", "_from", "_via", "body", "charset", "headers", "suspicion")
 
     headers: Headers
     body: bytes
@@ -26,7 +26,6 @@ class SipMessage:
     suspicion: str
     _cseq: CSeq
     _from: NameAddr
-    _to: NameAddr
     _via: Via
 
     def __init__(self, headers: Headers | Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
@@ -57,22 +56,14 @@ class SipMessage:
 
     @property
     def to(self) -> NameAddr:
-        try:
-            return self._to
-        except AttributeError:
-            self._to = value = NameAddr.parse(self.headers.get("To"))
-            return value
+        # Read anew each time: the endpoint adds a tag to it while an answer is under way.
+        return NameAddr.parse(self.headers.get("To"))
 
     def read_addresses(self) -> None:
         """Read From and To now, so that a bad one shows up here and not at some user's."""
         fields = self.headers.fields
         self._from = NameAddr.parse(fields["From"][0])
-        self._to = NameAddr.parse(fields["To"][0])
-
-    def forget_to(self) -> None:
-        """Read To anew when asked next: its header has been changed."""
-        if hasattr(self, "_to"):
-            del self._to
+        NameAddr.parse(fields["To"][0])
 
     @property
     def top_via(self) -> Via:
@@ -113,15 +104,11 @@ class SipMessage:
         fields = self.headers.fields
         if "Content-Length" in fields:
             fields = {name: values for name, values in fields.items() if name != "Content-Length"}
-        lines = [self.start_line]
-        for name, values in fields.items():
-            if len(values) == 1:
-                lines.append(f"{name}: {values[0]}")
-            else:
-                lines += [f"{name}: {value}" for value in values]
+        lines = [f"{name}: {value}" for name, values in fields.items() for value in values]
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        text = f"{self.start_line}\r\n" + "\r\n".join(lines)
         try:
-            return "\r\n".join(lines).encode(self.charset) + self.body
+            return text.encode(self.charset) + self.body
         except UnicodeEncodeError as error:
             raise LocalViolation(f"a header cannot be written as {self.charset}: {error.reason}") from error
 

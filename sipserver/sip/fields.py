@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sipserver.sip.errors import MalformedMessage
 from sipserver.sip.flow import format_host
 from sipserver.sip.headers import is_token
-from sipserver.sip.uri import NO_PARAMETERS, Parameters, SipUri, parse_host_port
+from sipserver.sip.uri import CACHE_ENTRIES, NO_PARAMETERS, Parameters, SipUri, parse_host_port, parse_uri
 
 # RFC 3261 asks for less than 2**31; devices that count past it are still understood.
 MAX_CSEQ: Final = 2**32 - 1
@@ -63,7 +63,7 @@ class NameAddr(NamedTuple):
                 return _plain_address(value)
             tag = rest[5:]
             if rest[:5] == ";tag=" and ";" not in tag and " " not in tag and '"' not in tag:
-                return cls("", SipUri.parse(address[1:]), {"tag": tag})
+                return cls("", parse_uri(address[1:]), {"tag": tag})
         display, rest = _split_display(value)
         opening = rest.find("<")
         if opening < 0:
@@ -87,9 +87,9 @@ class NameAddr(NamedTuple):
         return self.serialize()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CACHE_ENTRIES)
 def _plain_address(value: str) -> NameAddr:
-    """``<sip:...>`` alone: our own address in To, the same in nearly all requests."""
+    """``<sip:...>`` alone: in To our own address, and in a REGISTER that of the device."""
     return NameAddr("", SipUri.parse(value.strip("<>")))
 
 

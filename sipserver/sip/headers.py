@@ -87,6 +87,9 @@ CANONICAL_NAMES: Final[dict[str, str]] = {
     **{form: name for compact, name in COMPACT_NAMES.items() for form in (compact, compact.upper())},
 }
 
+# The known names as they are kept, for the quick ways through this room.
+CANONICAL_HEADERS: Final = frozenset(CANONICAL_NAMES.values())
+
 _TOKEN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
 
 
@@ -117,7 +120,9 @@ class Headers:
 
     def get(self, name: str, default: str = "") -> str:
         """The first value of a header, or ``default``."""
-        values = self.fields.get(name) or self.fields.get(canonical_name(name))
+        values = self.fields.get(name)
+        if values is None and name not in CANONICAL_HEADERS:
+            values = self.fields.get(canonical_name(name))
         return values[0] if values else default
 
     def get_all(self, name: str) -> list[str]:

@@ -21,7 +21,7 @@ from sipserver.sip.head import (
     split_head,
     split_lines,
 )
-from sipserver.sip.headers import CANONICAL_NAMES, Headers, is_token
+from sipserver.sip.headers import CANONICAL_HEADERS, CANONICAL_NAMES, Headers, is_token
 from sipserver.sip.reasons import REASON_PHRASES
 
 __all__ = [
@@ -145,14 +145,18 @@ def make_response(
         response = _new(SipResponse)
         response.status = status
         response.reason = REASON_PHRASES[status]
-        response.headers = _headers(fields)
+        response.headers = answered = _new(Headers)
+        answered.fields = fields
         response.body = body
         response.suspicion = ""
     else:
         response = SipResponse(status, reason, _headers(fields), body)
     response.charset = request.charset
     for name, value in headers:
-        response.headers.add(name, value)
+        if name in CANONICAL_HEADERS and name not in fields and "\r" not in value and "\n" not in value:
+            fields[name] = [value.strip(" \t")]  # what Headers.add does, without its calls
+        else:
+            response.headers.add(name, value)
     if content_type is not None:
         response.headers.set("Content-Type", content_type)
     return response
@@ -175,34 +179,33 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
 def _parse_plain(data: bytes, end: int) -> SipRequest | SipResponse | None:
     """Read a message in the form that nearly all have, None for any other.
 
-    One header per line, known names, one blank behind the colon, CRLF, no name twice, the exact
+    One header per line, known names, a blank behind the colon, CRLF, no name twice, the exact
     Content-Length. It gives what ``_parse_any`` would give, in a third of the time.
     """
     try:
         text = data[:end].decode()
-        lines = text.split("\r\n")
+        lines = text.splitlines()
+        has_odd_ends = "\r\n".join(lines) != text
         start = lines.pop(0)
-        fields = {
-            CANONICAL_NAMES[name]: [value] for name, _, value in [line.partition(": ") for line in lines]
-        }
+        fields: dict[str, list[str]] = {}
+        for line in lines:
+            name, _, value = line.partition(": ")
+            fields[CANONICAL_NAMES[name]] = [value.strip(" ")]
         first, second, third = start.split(" ", 2)
         number, _, method = fields["CSeq"][0].partition(" ")
         body = data[end + 4 :]
         if (
-            fields["Content-Length"][0] != str(len(body))
+            has_odd_ends
+            or fields["Content-Length"][0] != str(len(body))
             or not len(fields) == len(lines) <= MAX_HEADER_LINES
-            or not (text.count("\n") == text.count("\r") == len(fields))
-            or "  " in text
             or "\t" in text
-            or " \r" in text
-            or text[-1] == " "
             or not (number.isdecimal() and number.isascii() and len(number) < 10)
             or len(body) > MAX_BODY_BYTES
             or not (fields["From"][0] and fields["To"][0] and fields["Call-ID"][0])
         ):
             return None
         message: SipRequest | SipResponse
-        if first == method and third == "SIP/2.0" and method in METHODS and fields["Via"]:
+        if first == method and second and third == "SIP/2.0" and method in METHODS and fields["Via"]:
             message = _new(SipRequest)
             message.method = first
             message.uri = second
@@ -212,7 +215,8 @@ def _parse_plain(data: bytes, end: int) -> SipRequest | SipResponse | None:
             return None
     except (KeyError, ValueError):
         return None
-    message.headers = _headers(fields)
+    message.headers = headers = _new(Headers)
+    headers.fields = fields
     message.body = body
     message.charset = "utf-8"
     message.suspicion = ""

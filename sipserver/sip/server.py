@@ -41,6 +41,12 @@ RETRY_AFTER_S: Final = 10
 _UNANSWERED: Final = frozenset((State.TRYING, State.PROCEEDING))
 _ANSWERED: Final = frozenset((State.COMPLETED,))
 _DIALOG_METHODS: Final = frozenset(("INVITE", "SUBSCRIBE", "NOTIFY"))
+# Looking up a member in its enum costs more than the comparison it is for.
+_SUCCESS: Final = Input.SUCCESS
+_FAILURE: Final = Input.FAILURE
+_PROVISIONAL: Final = Input.PROVISIONAL
+_SEND: Final = Action.SEND
+_UDP: Final = Transport.UDP
 
 
 class ServerTransaction(Transaction):
@@ -125,10 +131,8 @@ class ServerSide:
         """Send an answer, or drop it when its transaction is over or has its final answer."""
         transaction = self._transactions.get(key)
         status = response.status
-        happened = (
-            Input.SUCCESS if 200 <= status < 300 else Input.PROVISIONAL if status < 200 else Input.FAILURE
-        )
-        if transaction is None or transaction.step(happened) is not Action.SEND:
+        happened = _SUCCESS if 200 <= status < 300 else _FAILURE if status >= 300 else _PROVISIONAL
+        if transaction is None or transaction.step(happened) is not _SEND:
             self._stats.late_answers += 1
             return
         if status > 100:
@@ -143,6 +147,23 @@ class ServerSide:
             self._finish_invite(transaction, response, now)
         else:
             self._finish(transaction, now)
+
+    def dismiss(self, key: ServerKey, response: SipResponse) -> None:
+        """Answer once and forget the request, as a stateless server does (RFC 3261 section 8.2.7).
+
+        For peers that nobody vouches for: an INVITE's refusal is not repeated until an ACK that a forged
+        source never sends, and each repetition is judged anew instead of being answered from memory.
+        """
+        transaction = self._transactions.get(key)
+        if transaction is None or transaction.state not in _UNANSWERED:
+            self._stats.late_answers += 1
+            return
+        self._tag(transaction, response)
+        self._outbox.packets.append(OutgoingPacket(response.serialize(), transaction.flow))
+        method = key[4]
+        self._stats.responses_sent[method if method in METHODS else "OTHER", response.status] += 1
+        transaction.state = State.TERMINATED
+        self._forget(transaction)
 
     def handle_timer(self, transaction: ServerTransaction, timer: Input, now: float) -> None:
         action = transaction.step(timer)
@@ -206,7 +227,7 @@ class ServerSide:
             transaction = ServerTransaction(key, flow)
             self._unanswered.wait(now, transaction)
         self._transactions[key] = transaction
-        if flow.transport is not Transport.UDP:
+        if flow.transport is not _UDP:
             self._by_flow.setdefault(flow, {})[key] = transaction
         return transaction
 
@@ -242,7 +263,8 @@ class ServerSide:
     def _tag(self, transaction: ServerTransaction, response: SipResponse) -> None:
         """Give the answer a To tag, the same for all answers to one request (section 8.2.6.2)."""
         values = response.headers.fields["To"]
-        if not values[0].endswith(">") and has_tag(values[0]):
+        to = values[0]
+        if to[-1:] != ">" and has_tag(to):
             transaction.to_tag = response.to.tag or ""
             return
         if not transaction.to_tag:
@@ -251,12 +273,11 @@ class ServerSide:
             transaction.to_tag = (
                 self._outbox.token() if makes_dialog else f"{self._plain_tag}{next(self._plain_tags)}"
             )
-        values[0] = f"{values[0]};tag={transaction.to_tag}"
-        response.forget_to()
+        values[0] = f"{to};tag={transaction.to_tag}"
 
     def _finish(self, transaction: ServerTransaction, now: float) -> None:
         """Keep the answer for repetitions: 64*T1 for datagrams, not at all for connections."""
-        if transaction.flow.transport is Transport.UDP:
+        if transaction.flow.transport is _UDP:
             self._answered.wait(now, transaction)
         else:
             transaction.step(Input.TIMER_J)

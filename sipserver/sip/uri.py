@@ -17,7 +17,7 @@ from sipserver.sip.flow import format_host
 
 MAX_URI_CHARS: Final = 1024
 # Devices repeat the same few URIs for ever; values are immutable, so they can be shared.
-_CACHE_ENTRIES: Final = 16_384
+CACHE_ENTRIES: Final = 16_384
 
 Parameters = Mapping[str, str | None]
 NO_PARAMETERS: Final[Parameters] = MappingProxyType({})
@@ -45,7 +45,7 @@ class SipUri:
         Raises:
             MalformedMessage: no host, a port that is no port, or a text beyond MAX_URI_CHARS.
         """
-        return _parse(text)
+        return parse_uri(text)
 
     def serialize(self) -> str:
         if self.scheme not in ("sip", "sips"):
@@ -65,8 +65,9 @@ class SipUri:
         return self.serialize()
 
 
-@lru_cache(maxsize=_CACHE_ENTRIES)
-def _parse(text: str) -> SipUri:
+@lru_cache(maxsize=CACHE_ENTRIES)
+def parse_uri(text: str) -> SipUri:
+    """``SipUri.parse`` without the way through the class."""
     if len(text) > MAX_URI_CHARS:
         raise MalformedMessage(f"URI of {len(text)} characters, at most {MAX_URI_CHARS} are read")
     scheme, rest = _split_scheme(text.strip(" \t<>"))

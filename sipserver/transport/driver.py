@@ -232,6 +232,13 @@ class SipTransport:
         self._flush()
         return response
 
+    def dismiss(
+        self, incoming: IncomingRequest, status: int, *, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Answer a peer that nobody vouches for: once, and forget its request."""
+        self._endpoint.dismiss(incoming.key, make_response(incoming.request, status, headers=headers))
+        self._flush()
+
     # ---------------------------------------------------------------- what the sockets report
 
     def packets_received(self, packets: list[ReceivedPacket]) -> None:
@@ -300,8 +307,12 @@ class SipTransport:
                 events = endpoint.events()
                 for event in events:
                     if type(event) is RequestReceived:
-                        incoming = IncomingRequest(event.request, event.flow, event.key, now)
-                        if not self._guarded(self.request_handler, incoming):
+                        key, request, flow = event
+                        incoming = IncomingRequest(request, flow, key, now)
+                        try:
+                            self.request_handler(incoming)
+                        except Exception:
+                            self._handler_failed()
                             self.respond(incoming, 500)
                     else:
                         self._dispatch(event)
@@ -333,15 +344,16 @@ class SipTransport:
             case _:
                 raise LocalViolation(f"the endpoint reported {event!r}, which the driver does not know")
 
-    def _guarded(self, handler: Callable[..., None], *arguments: object) -> bool:
+    def _guarded(self, handler: Callable[..., None], *arguments: object) -> None:
         """A handler that fails is a bug of ours: loud, but the other requests of the burst go on."""
         try:
             handler(*arguments)
         except Exception:
-            self.stats.handler_failures += 1
-            logger.exception("a SIP handler failed")
-            return False
-        return True
+            self._handler_failed()
+
+    def _handler_failed(self) -> None:
+        self.stats.handler_failures += 1
+        logger.exception("a SIP handler failed")
 
     def _log_malformed(self, count: int, packets: list[ReceivedPacket]) -> None:
         self.stats.malformed += count

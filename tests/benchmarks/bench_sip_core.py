@@ -124,8 +124,8 @@ def registrar(server: DigestServer) -> Callable[[RequestReceived, float], SipRes
         request = event.request
         authorization = server.read(request)
         if authorization is None:
-            challenge = server.challenge(now).serialize()
-            return make_response(request, 401, headers=[("WWW-Authenticate", challenge), ("X-GB-Ver", "3.0")])
+            challenges = [("WWW-Authenticate", text) for text in server.challenge_texts(now)]
+            return make_response(request, 401, headers=[*challenges, ("X-GB-Ver", "3.0")])
         if server.verify(authorization, request.method, PASSWORD, now) is not Verdict.ACCEPTED:
             return make_response(request, 403)
         expires = request.headers.get("Expires")

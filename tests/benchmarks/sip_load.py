@@ -1,6 +1,9 @@
 """The load of bench_registrar.py: its own process, standard library only, datagrams built beforehand.
 
-Run: python tests/benchmarks/sip_load.py PORT register|keepalive COUNT RUN
+Run: python tests/benchmarks/sip_load.py PORT register|refresh|keepalive COUNT RUN
+
+``refresh`` registers the same DEVICES devices again and again, ``register`` a new device each time. Runs
+started by one process use the same source ports, as devices do.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ PASSWORD: Final = "Abc-12345"
 DEVICES: Final = 1000
 SOCKETS: Final = 8
 WINDOW: Final = 16  # outstanding requests per socket
+FIRST_NEW: Final = 1_000_000  # number of the first device that ``register`` brings
 
 
 def device_id(number: int) -> str:
@@ -81,7 +85,7 @@ def drive(port: int, work: list[Iterator[bytes]], on_answer: Callable[[bytes], b
     answered = 0
     for lane, requests in enumerate(work):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind(("127.0.0.1", 20_000 + os.getpid() % 20_000 + lane))
+        sock.bind(("127.0.0.1", 20_000 + os.getppid() % 20_000 + lane))
         sock.connect(("127.0.0.1", port))
         sock.setblocking(False)
         selector.register(sock, selectors.EVENT_READ, requests)
@@ -111,9 +115,12 @@ def load(port: int, kind: str, count: int, run: str) -> None:
     """Device n always speaks from socket n modulo SOCKETS."""
     serials: dict[int, int] = {}
 
+    def device_of(serial: int) -> int:
+        return FIRST_NEW + serial if kind == "register" else serial % DEVICES
+
     def registrations(lane: int) -> Iterator[bytes]:
         for serial in range(lane, count, SOCKETS):
-            number = serial % DEVICES
+            number = device_of(serial)
             serials[number] = serials.get(number, 0) + 2
             yield register_text(number, f"r{run}a{serial}", serials[number])
 
@@ -122,7 +129,7 @@ def load(port: int, kind: str, count: int, run: str) -> None:
         if status == b"401":
             found = re.search(rb"branch=z9hG4bKr\w+?a(\d+)", answer)
             serial = int(found.group(1)) if found else 0
-            number = serial % DEVICES
+            number = device_of(serial)
             return register_text(
                 number, f"r{run}b{serial}", serials[number] + 1, authorization(number, answer)
             )
@@ -135,7 +142,7 @@ def load(port: int, kind: str, count: int, run: str) -> None:
             raise SystemExit(f"unexpected answer {answer[:60]!r}")
         return None
 
-    if kind == "register":
+    if kind != "keepalive":
         answered = drive(port, [registrations(lane) for lane in range(SOCKETS)], second)
     else:
         built = [

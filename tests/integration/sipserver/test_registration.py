@@ -228,6 +228,41 @@ async def test_a_source_that_asks_too_often_gets_no_answer_and_others_do(make_be
         assert (await honest.register()).status == 200
 
 
+async def test_a_source_that_guesses_passwords_of_many_devices_gets_few_answers(
+    make_bench: MakeBench,
+) -> None:
+    """However many first REGISTERs a source may send, wrong credentials have a bound of their own."""
+    bench = await make_bench(failures_burst=3, failures_per_second=0.01)
+    for number in range(4):
+        async with bench.device(f"3402000000118000010{number}") as guess:
+            challenge = await guess.register_once()
+            assert challenge.status == 401
+            guess.send(
+                guess.text(
+                    "REGISTER",
+                    branch="z9hG4bKguess",
+                    call_id=guess.call_id,
+                    cseq=90,
+                    headers=guess.credentials(challenge, password="wrong"),
+                )
+            )
+            if number < 3:
+                assert (await guess.final("z9hG4bKguess")).status == 401
+            else:
+                await until(lambda: bench.service.stats.registrations_silenced == 1)
+    async with bench.device() as honest:
+        assert (await honest.register()).status == 200
+
+
+async def test_a_county_behind_one_address_may_come_back_at_once(bench: Bench) -> None:
+    """The defaults: a first REGISTER is no failed attempt, and thousands of them are answered."""
+    assert (bench.settings.attempts_burst, bench.settings.attempts_per_second) == (5000, 200.0)
+    async with bench.device() as device:
+        for _ in range(500):
+            assert (await device.register_once()).status == 401
+    assert bench.service.stats.registrations_silenced == 0
+
+
 async def test_answers_go_to_the_packet_source_with_received_and_rport(bench: Bench) -> None:
     """GB-C019: Via names another host, as behind NAT."""
     async with bench.device() as device:

@@ -320,3 +320,24 @@ def test_whatever_happens_the_table_stays_consistent(steps: list[tuple[str, floa
             assert (found is entry) == entry.is_online
             # An online device is always looked at again.
             assert not entry.is_online or table.next_timer() is not None
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.1, 400.0), st.sampled_from([60, 100, 600, 3600]), st.booleans()), max_size=12
+    )
+)
+def test_the_quick_refresh_is_looked_at_as_early_as_any_other(steps: list[tuple[float, int, bool]]) -> None:
+    """After a refresh there is a check before the device could be silent too long or expired."""
+    table, now = PresenceTable(PresenceLimits()), 0.0
+    registered(table, now)
+    for pause, expires_s, is_keepalive in steps:
+        now += pause
+        run_until(table, now)
+        entry = table.get(ID)
+        assert entry is not None
+        if is_keepalive and entry.is_online:
+            table.keepalive(entry, FLOW, now)
+        else:
+            registered(table, now, expires_s=expires_s)
+            assert entry.check_at <= min(entry.expires_at, now + PresenceLimits().silence_s(entry.interval_s))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sipserver.sip.credentials as credentials_module
+import sipserver.sip.digest as digest_module
 from sipserver.sip.digest import (
     MAX_CHALLENGES,
     MIN_SECRET_BYTES,
@@ -99,7 +100,7 @@ def test_the_wrong_password_or_method_is_refused() -> None:
     authorization = answer(server, 0.0)
     assert server.verify(authorization, "REGISTER", "wrong", 0.0) is Verdict.WRONG
     assert server.verify(authorization, "INVITE", PASSWORD, 0.0) is Verdict.WRONG
-    assert server.verify(replace(authorization, response="é"), "REGISTER", PASSWORD, 0.0) is Verdict.WRONG
+    assert server.verify(authorization._replace(response="é"), "REGISTER", PASSWORD, 0.0) is Verdict.WRONG
     assert server.verify(authorization, "REGISTER", PASSWORD, 0.0) is Verdict.ACCEPTED
 
 
@@ -175,9 +176,8 @@ def test_with_qop_a_nonce_serves_again_while_its_count_grows() -> None:
 )
 def test_qop_that_does_not_add_up_is_refused(change: dict[str, str]) -> None:
     server = make_server(qop=True)
-    authorization = replace(answer(server, 0.0), **change)  # type: ignore[arg-type]
-    signed = replace(
-        authorization,
+    authorization = answer(server, 0.0)._replace(**change)
+    signed = authorization._replace(
         response=compute(
             username=USER,
             realm=REALM,
@@ -198,7 +198,7 @@ def test_an_algorithm_that_was_not_offered_is_refused() -> None:
     stronger = answer(DigestServer(REALM, SECRET, algorithms=["SHA-256"]), 0.0)
     assert server.verify(stronger, "REGISTER", PASSWORD, 0.0) is Verdict.WRONG
     assert server.verify_ha1(stronger, "REGISTER", "", 0.0) is Verdict.WRONG
-    unknown = replace(stronger, algorithm="MD2")
+    unknown = stronger._replace(algorithm="MD2")
     assert server.verify(unknown, "REGISTER", PASSWORD, 0.0) is Verdict.WRONG
 
 
@@ -284,9 +284,96 @@ def test_credentials_of_another_scheme_or_incomplete_ones_are_refused(text: str)
 _WORD = st.text('abc"\\, =é门', max_size=12)
 
 
-@given(st.builds(Authorization, _WORD, _WORD, _WORD, _WORD, st.just("00ff"), opaque=_WORD))
+@given(
+    st.builds(
+        Authorization,
+        _WORD,
+        _WORD,
+        _WORD,
+        _WORD,
+        response=st.just("00ff"),
+        algorithm=st.sampled_from(["MD5", "SHA-256", "SM3", "unknown"]),
+        qop=st.just(""),
+        nc=st.just(""),
+        cnonce=st.just(""),
+        opaque=_WORD,
+    )
+)
 def test_credentials_are_read_as_written(authorization: Authorization) -> None:
     assert Authorization.parse(authorization.serialize()) == authorization
+
+
+_PLAIN = st.text("abC0,:;=@<> é", max_size=12)
+_NOISE = st.sampled_from(
+    ["", " ", ",", '"', "\\", "<", "\t", "=", ", opaque=o", ",qop=auth", ',x="', "é", "Digest "]
+)
+
+
+@given(
+    st.tuples(_PLAIN, _PLAIN, _PLAIN, _PLAIN, _PLAIN),
+    st.sampled_from([",", ", ", " ,"]),
+    st.sampled_from(
+        ["", ",algorithm=MD5", ", algorithm=SHA-256", ',algorithm="MD5"', ",algorithm=", ",nc=1"]
+    ),
+    st.integers(0, 120),
+    _NOISE,
+)
+def test_the_quick_reader_of_credentials_and_the_patient_one_agree(
+    values: tuple[str, str, str, str, str], comma: str, tail: str, where: int, noise: str
+) -> None:
+    names = ("username", "realm", "nonce", "uri", "response")
+    text = (
+        "Digest " + comma.join(f'{name}="{value}"' for name, value in zip(names, values, strict=True)) + tail
+    )
+    text = text[:where] + noise + text[where:]
+    quick = credentials_module._parse_ordinary(text)
+    if quick is not None:
+        assert quick == Authorization._parse_any(text)
+
+
+def test_the_ordinary_form_takes_the_quick_way() -> None:
+    text = 'Digest username="u", realm="r", nonce="n", uri="sip:a", response="00FF", algorithm=MD5'
+    for form in (text, text.replace(", ", ","), text.removesuffix(", algorithm=MD5")):
+        assert credentials_module._parse_ordinary(form) == Authorization("u", "r", "n", "sip:a", "00ff")
+
+
+@pytest.mark.parametrize("stale", [False, True])
+@pytest.mark.parametrize("qop", [False, True])
+@pytest.mark.parametrize("realm", [REALM, "", 'a"b\\', "x,nonce=", 'x",nonce="",'])
+def test_a_challenge_written_in_advance_is_the_challenge(realm: str, qop: bool, stale: bool) -> None:
+    algorithms = ["MD5", "SM3"]
+    twins = [DigestServer(realm, SECRET, algorithms=algorithms, qop=qop) for _ in range(2)]
+    written = [challenge.serialize() for challenge in twins[0].challenges(1.0, stale=stale)]
+    assert twins[1].challenge_texts(1.0, stale=stale) == written
+
+
+def test_hashes_are_kept_of_right_answers_only_and_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest_module, "MAX_PROVEN", 2)
+    server = make_server()
+    for number in range(5):
+        wrong = answer(server, 0.0)._replace(username=f"stranger {number}", uri=f"sip:{number}")
+        assert server.verify(wrong, "REGISTER", PASSWORD, 0.0) is Verdict.WRONG
+    assert not server._ha1
+    assert not server._ha2
+    for number in range(4):
+        client = DigestClient(f"user {number}", PASSWORD, lambda: "")
+        for _ in range(2):
+            assert server.verify(answer(server, 0.0, client), "REGISTER", PASSWORD, 0.0) is Verdict.ACCEPTED
+    assert [username for _, username, _ in server._ha1] == ["user 2", "user 3"]
+    long = DigestClient("u" * digest_module.MAX_PROVEN_CHARS, PASSWORD, lambda: "")
+    assert server.verify(answer(server, 0.0, long), "REGISTER", PASSWORD, 0.0) is Verdict.ACCEPTED
+    assert len(server._ha1) == 2
+
+
+def test_a_kept_hash_does_not_outlive_a_change_of_password() -> None:
+    server = make_server()
+    assert server.verify(answer(server, 0.0), "REGISTER", PASSWORD, 0.0) is Verdict.ACCEPTED
+    assert server.verify(answer(server, 0.0), "REGISTER", "changed", 0.0) is Verdict.WRONG
+    assert (
+        server.verify(answer(server, 0.0, make_client("changed")), "REGISTER", PASSWORD, 0.0) is Verdict.WRONG
+    )
+    changed = answer(server, 0.0, make_client("changed"))
+    assert server.verify(changed, "REGISTER", "changed", 0.0) is Verdict.ACCEPTED
 
 
 @given(

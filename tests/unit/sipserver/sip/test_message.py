@@ -278,6 +278,8 @@ def test_what_is_written_is_read_back(message: SipRequest | SipResponse) -> None
     st.sampled_from([b"\r\n", b"\n", b" ", b"\t", b": ", b"\r", b"\xff", b"v:", b""]),
 )
 @example(SipRequest("MESSAGE", "sip:a", {**FIELDS}.items()), 3, b"\r\n ")
+@example(SipRequest("MESSAGE", "sip:a", {**FIELDS, "Subject": "a  b"}.items()), 0, b"")
+@example(SipRequest("MESSAGE", "sip:a", {**FIELDS, "Subject": "a\x0bb\x85c"}.items()), 0, b"")
 def test_the_quick_reader_and_the_patient_one_agree(
     message: SipRequest | SipResponse, where: int, noise: bytes
 ) -> None:
