@@ -3,11 +3,12 @@
 ``python tests/benchmarks/bench_ingest.py [--seconds 5] [--streams 1 50 200] [--directory DIR]``
 
 Streams of 4 Mbit/s (H.264 in PS with G.711A, 25 pictures a second, a key frame every 2 s) are sent over
-loopback by other processes from prebuilt packets, one picture at a time as cameras do, with sendmmsg. Measured
-is the CPU time (getrusage, user and system, all threads) of the receiving process: the kernel's work for its
-reads is in it, the senders' work is not. The floor is a loop that only empties the same sockets. Datagrams are
-sent one by one: loopback joins none, so the gain of UDP GRO on a real network is not in the numbers (``--gso``
-sends runs, the best case).
+loopback by other processes from prebuilt packets, one picture at a time as cameras do, with sendmmsg.
+Measured is the CPU time (getrusage, user and system, all threads) of the receiving process: the kernel's work
+for its reads is in it, the senders' work is not. The floor is a loop in Python that only empties the same
+sockets with recvmmsg or large reads; with one stream it shows what waking up costs. Datagrams are sent one
+by one: loopback joins none, so the gain of UDP GRO on a real network is not in the numbers (``--gso`` sends
+runs, the best case).
 """
 
 from __future__ import annotations

@@ -1,28 +1,31 @@
 """The platform as its users run it: a process, a configuration file, a camera, no access to its insides."""
 
 import asyncio
-import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import httpx
 import pytest
 
-from console.client import Channel, Client, ProblemError, RecordingItem
-from sipserver.simulator.run import run_fleet
-from sipserver.simulator.settings import SimulatedDeviceSettings, camera_settings
+from console.client import Client, ProblemError, RecordingItem
 from sipserver.sip.flow import Transport
 from tests.support.platform_process import (
     ADMIN_PASSWORD,
-    PLATFORM_ID,
     ROOT,
     SIP_PASSWORD,
     PlatformProcess,
     eventually,
+)
+from tests.support.platform_scene import (
+    camera,
+    cameras,
+    grown,
+    known_channel,
+    logged_in,
+    metrics,
+    pictures_in,
 )
 
 
@@ -31,45 +34,6 @@ def platform(tmp_path: Path) -> Iterator[PlatformProcess]:
     process = PlatformProcess(tmp_path)
     yield process
     process.kill()
-
-
-@contextlib.asynccontextmanager
-async def cameras(*fleet: SimulatedDeviceSettings) -> AsyncIterator[None]:
-    running = asyncio.create_task(run_fleet(fleet))
-    try:
-        yield
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-
-def camera(platform: PlatformProcess, index: int = 0, **changes: object) -> SimulatedDeviceSettings:
-    made = camera_settings(index, PLATFORM_ID, "127.0.0.1", platform.sip_port, SIP_PASSWORD)
-    made = replace(made, register_retry_s=1.0, pictures=replace(made.pictures, loop_s=2, gop_s=1.0))
-    return replace(made, **changes)  # type: ignore[arg-type]
-
-
-@contextlib.asynccontextmanager
-async def logged_in(platform: PlatformProcess) -> AsyncIterator[Client]:
-    async with Client.over_http(platform.base_url) as client:
-        await client.login("admin", ADMIN_PASSWORD)
-        yield client
-
-
-async def known_channel(client: Client, channel_id: str) -> Channel:
-    async def probe() -> Channel | None:
-        channels = [channel async for channel in client.all_channels()]
-        return next((each for each in channels if each.channel_id == channel_id and each.online), None)
-
-    found = await eventually(probe, f"channel {channel_id} is online")
-    assert found is not None
-    return found
-
-
-def pictures_in(path: Path) -> int:
-    """How many pictures of the file decode, by a judge that shares no code with us."""
-    with av.open(str(path)) as container:
-        return sum(1 for _ in container.decode(video=0))
 
 
 async def test_a_camera_is_played_recorded_and_counted(platform: PlatformProcess) -> None:
@@ -90,12 +54,12 @@ async def test_a_camera_is_played_recorded_and_counted(platform: PlatformProcess
         assert (await client.snapshot(channel_id)).startswith(b"\xff\xd8\xff")
 
         await client.start_recording(channel_id)
-        item = await _grown(client, channel_id)
+        item = await grown(client, channel_id)
         assert item.video_codec == "H264"
         assert (await client.channel(channel_id)).recording
-        metrics = await _metrics(platform)
-        assert f'gb28181_camera_recording{{channel_id="{channel_id}"}} 1' in metrics
-        assert f'gb28181_camera_online{{channel_id="{channel_id}"}} 1' in metrics
+        text = await metrics(platform)
+        assert f'gb28181_camera_recording{{channel_id="{channel_id}"}} 1' in text
+        assert f'gb28181_camera_online{{channel_id="{channel_id}"}} 1' in text
 
         await client.close_session(live.session_id)
         with pytest.raises(ProblemError, match="No such session"):
@@ -144,7 +108,7 @@ async def test_recording_survives_a_kill_and_goes_on_after_the_restart(platform:
         async with logged_in(platform) as client:
             await known_channel(client, channel_id)
             await client.start_recording(channel_id)
-            before = await _grown(client, channel_id)
+            before = await grown(client, channel_id)
         await platform.stop(signal.SIGKILL)
         (file,) = (platform.directory / "recordings").rglob(f"{before.segment_id}.mp4")
         assert pictures_in(file) > 20
@@ -198,7 +162,7 @@ async def test_a_wrong_password_never_gets_a_camera_in(platform: PlatformProcess
     async with cameras(wrong), logged_in(platform) as client:
 
         async def refused() -> bool:
-            return "gb28181_devices_registrations_refused_total" in await _metrics(platform)
+            return "gb28181_devices_registrations_refused_total" in await metrics(platform)
 
         await eventually(refused, "the registration is refused and counted")
         assert [device async for device in client.all_devices() if device.online] == []
@@ -300,18 +264,3 @@ async def _first_bytes(url: str) -> bytes:
         async for chunk in answer.aiter_bytes():
             return chunk[4:8]
     raise AssertionError("the stream had no bytes")
-
-
-async def _grown(client: Client, channel_id: str) -> RecordingItem:
-    async def probe() -> RecordingItem | None:
-        items = (await client.recordings(channel_id)).items
-        return items[0] if items and items[0].duration_s > 1.5 else None
-
-    found = await eventually(probe, "a recording of more than a second")
-    assert found is not None
-    return found
-
-
-async def _metrics(platform: PlatformProcess) -> str:
-    async with httpx.AsyncClient(trust_env=False) as http:
-        return (await http.get(f"{platform.base_url}/metrics")).text
