@@ -152,10 +152,13 @@ def check_limits(_settings: Settings) -> Iterator[Finding]:
     """What the operating system allows."""
     import resource
 
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    verdict = Verdict.OK if soft >= WANTED_OPEN_FILES else Verdict.WARNING
-    detail = f"{soft}; each stream takes two, each viewer one" + (
-        "" if verdict is Verdict.OK else f": raise it (ulimit -n {WANTED_OPEN_FILES * 4})"
+    # The platform raises its own limit to the hard one when it starts.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    is_enough = hard == resource.RLIM_INFINITY or hard >= WANTED_OPEN_FILES
+    verdict = Verdict.OK if is_enough else Verdict.WARNING
+    detail = (
+        f"{hard if hard != resource.RLIM_INFINITY else 'no limit'}; each stream takes two, each viewer one"
+        + ("" if is_enough else f": raise it (ulimit -Hn {WANTED_OPEN_FILES * 4})")
     )
     yield Finding("open files", verdict, detail)
     granted = _receive_buffer()

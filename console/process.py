@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 EXIT_OK: Final = 0
 EXIT_START_FAILED: Final = 1
 EXIT_CONFIG: Final = 2
+MAX_OPEN_FILES: Final = 1_048_576
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ async def run_platform(
         ready: called once everything accepts work.
         before_close: called first when it ends.
     """
+    raise_open_files()
     async with stop_requested() as stop:
         opening = asyncio.ensure_future(platform.open())
         stopping = asyncio.ensure_future(stop.wait())
@@ -96,6 +99,15 @@ async def stop_requested() -> AsyncIterator[asyncio.Event]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def raise_open_files() -> None:
+    """Take the open files that the system grants: each stream needs two, each viewer and each device one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def settle_garbage_collector() -> None:

@@ -188,6 +188,9 @@ class CatalogSync:
                     return
                 except DeviceError as error:
                     logger.info("catalogue of %s: %s", device_id, error)
+                except Exception as error:  # the database may be away; it is asked for again
+                    self._stats.catalog_failures += 1
+                    logger.error("catalogue of %s could not be kept, will try again: %s", device_id, error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, MAX_BACKOFF_S)
         finally:

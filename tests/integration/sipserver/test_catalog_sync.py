@@ -7,6 +7,7 @@ import itertools
 
 import pytest
 
+from catalog.model import CatalogReplaced
 from sipserver.devices.errors import DeviceOffline, NoAnswer, Refused, UnknownDevice
 from tests.integration.sipserver.conftest import DEVICE_ID, Bench, MakeBench, until
 from tests.integration.sipserver.scripted_device import ScriptedDevice
@@ -145,3 +146,22 @@ async def test_a_catalogue_that_fails_is_asked_for_again_with_growing_pauses(mak
         await until(lambda: bench.service.stats.catalogs_complete == 1)
         assert bench.service.stats.catalogs_partial == 1
         assert stored(bench) == CHANNELS
+
+
+async def test_a_catalogue_that_could_not_be_stored_is_asked_for_again(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = await make_bench(catalog_retries=3, catalog_retry_s=0.01)
+    store = bench.catalog.replace_catalog
+
+    async def locked_once(*_: object) -> CatalogReplaced:
+        monkeypatch.setattr(bench.catalog, "replace_catalog", store)
+        raise OSError("database is locked")
+
+    monkeypatch.setattr(bench.catalog, "replace_catalog", locked_once)
+    async with bench.device() as device:
+        sn = await registered(bench, device)
+        await device.send_catalog(sn, CHANNELS, sum_num=5)
+        again = (await device.query("Catalog")).xml("SN")
+        await device.send_catalog(again, CHANNELS, sum_num=5)
+        await until(lambda: stored(bench) == CHANNELS)
