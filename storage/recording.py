@@ -350,7 +350,10 @@ class Recording:
     async def _interrupted(self, cause: GapCause, detail: str) -> None:
         self._parts.stats.recording_interruptions += 1
         if cause is not self._cause:
-            log.warning("not recording %s: %s (%s)", self.key, cause.value, detail)
+            # After a start most devices have not registered yet: that is ordinary, and the gap ledger has it.
+            is_ordinary = self._cause is GapCause.STARTING and cause is GapCause.DEVICE_OFFLINE
+            level = logging.INFO if is_ordinary else logging.WARNING
+            log.log(level, "not recording %s: %s (%s)", self.key, cause.value, detail)
             self._parts.on_event(RecordingInterrupted(self.key, cause, detail))
         self._cause, self._detail, self._gap_open = cause, detail, True
         await self._note(self._parts.gaps.begin(self.key, self._last_end, cause, detail))
