@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from catalog.from_gb import rows_from_items
 from catalog.model import Device
 from sipserver.devices.errors import DeviceError, DeviceOffline, NoAnswer
@@ -188,7 +190,7 @@ class CatalogSync:
                     return
                 except DeviceError as error:
                     logger.info("catalogue of %s: %s", device_id, error)
-                except Exception as error:  # the database may be away; it is asked for again
+                except (SQLAlchemyError, OSError) as error:  # the database may be away; it is asked for again
                     self._stats.catalog_failures += 1
                     logger.error("catalogue of %s could not be kept, will try again: %s", device_id, error)
                 await asyncio.sleep(pause)
