@@ -40,6 +40,7 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from catalog.model import CatalogReplaced, CatalogRow, Channel, ChannelKey, Device, PresenceRow
+from console.process import settle_garbage_collector
 from sipserver.devices.service import DeviceService
 from sipserver.devices.settings import DeviceSettings
 from sipserver.transport.driver import SipTransport
@@ -182,17 +183,6 @@ async def serve(keepalives: int, refreshes: int, registrations: int, *, profile:
     assert (stats.refreshes, stats.registrations) == (refreshes, registrations + DEVICES)
     assert not transport.endpoint.stats.requests_sent, "a refresh must not make the platform ask anything"
     return results
-
-
-def settle_garbage_collector() -> None:
-    """What a long-running server does after its start.
-
-    Each answered request is kept for 32 s, so that the default thresholds make the collector walk over the
-    same tens of thousands of living objects again and again: up to a quarter of all CPU time here.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
 
 
 def conditions() -> str:
