@@ -21,6 +21,19 @@ class Action(StrEnum):
     RECORD = "recording.control"
     MANAGE_CHANNELS = "channels.manage"
     MANAGE_DEVICES = "devices.manage"
+    CONTROL_PTZ = "ptz.control"
+    CONTROL_DEVICE = "device.control"
+    CONFIGURE_DEVICE = "device.configure"
+    VIEW_DEVICE_RECORDS = "device-records.view"
+    DOWNLOAD_DEVICE_RECORDS = "device-records.download"
+    SPEAK = "audio.speak"
+    VIEW_ALARMS = "alarms.view"
+    HANDLE_ALARMS = "alarms.handle"
+    VIEW_POSITIONS = "positions.view"
+    MANAGE_SUBSCRIPTIONS = "subscriptions.manage"
+    DIAGNOSE = "device.diagnose"
+    VIEW_TRACE = "trace.view"
+    MANAGE_PROFILES = "profiles.manage"
     VIEW_HEALTH = "health.view"
     MANAGE_USERS = "users.manage"
     VIEW_AUDIT = "audit.view"
@@ -35,9 +48,28 @@ class Role(StrEnum):
 
 
 _VIEWER: Final = frozenset(
-    {Action.VIEW_CATALOG, Action.VIEW_LIVE, Action.SNAPSHOT, Action.VIEW_RECORDINGS, Action.VIEW_HEALTH}
+    {
+        Action.VIEW_CATALOG,
+        Action.VIEW_LIVE,
+        Action.SNAPSHOT,
+        Action.VIEW_RECORDINGS,
+        Action.VIEW_DEVICE_RECORDS,
+        Action.VIEW_ALARMS,
+        Action.VIEW_POSITIONS,
+        Action.VIEW_HEALTH,
+    }
 )
-_OPERATOR: Final = _VIEWER | {Action.SYNC_CATALOG, Action.END_LIVE, Action.RECORD}
+_OPERATOR: Final = _VIEWER | {
+    Action.SYNC_CATALOG,
+    Action.END_LIVE,
+    Action.RECORD,
+    Action.CONTROL_PTZ,
+    Action.CONTROL_DEVICE,
+    Action.DOWNLOAD_DEVICE_RECORDS,
+    Action.SPEAK,
+    Action.HANDLE_ALARMS,
+    Action.DIAGNOSE,
+}
 
 ROLES: Final[Mapping[Role, frozenset[Action]]] = {
     Role.VIEWER: _VIEWER,

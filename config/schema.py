@@ -9,6 +9,7 @@ from access.settings import AccessSettings
 from config.tables import DatabaseSettings, HttpSettings, LogSettings
 from health.settings import HealthSettings
 from media.settings import MediaSettings, parse_port_range
+from sipserver.devices.features import FeatureSettings
 from sipserver.devices.settings import DeviceSettings
 from storage.settings import StorageSettings
 
@@ -29,6 +30,11 @@ class Settings:
     access: AccessSettings = field(default_factory=AccessSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
     log: LogSettings = field(default_factory=LogSettings)
+
+    @property
+    def features(self) -> FeatureSettings:
+        """The tables of what is done with devices beyond their registration and live pictures."""
+        return FeatureSettings()
 
 
 def cross_faults(settings: Settings) -> Iterator[str]:

@@ -136,6 +136,8 @@ class Platform:
             self.transport,
             self.media,
             self.catalog,
+            features=settings.features,
+            database=self._engine,
             dialogs=SqlDialogStore(self._engine),
             unseal=lambda sealed: box.unseal(sealed, SEAL_CONTEXT),
         )
@@ -168,6 +170,7 @@ class Platform:
             audit=AuditLog(self._engine, box.derive("audit"), stats=self._access_stats),
             catalog=self.catalog,
             streams=streams,
+            devices=self.devices,
             leases=leases,
             recorder=self.storage.recorder,
             segments=self.storage.index,

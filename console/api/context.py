@@ -15,6 +15,7 @@ from console.api.limiter import LoginLimiter
 from console.api.models import Overview, Rates, ServerInfo
 from console.api.once import Once
 from console.api.ports import Recorder, Segments, Streams
+from sipserver.devices.service import DeviceService
 from storage.playback import Playback
 
 
@@ -28,6 +29,7 @@ class ApiContext:
     audit: AuditLog
     catalog: CatalogStore
     streams: Streams
+    devices: DeviceService
     leases: Leases
     recorder: Recorder
     segments: Segments

@@ -28,11 +28,18 @@ ALLOW: Final = (
 
 logger = logging.getLogger(__name__)
 
-CommandHandler = Callable[["Router", DeviceEntry, IncomingRequest, Document], None]
+CommandHandler = Callable[[DeviceEntry, IncomingRequest, Document], None]
+"""Acts on a document that was answered with 200 already."""
+RequestHandler = Callable[[DeviceEntry, IncomingRequest], bool]
+"""Takes and answers a request of a registered device, or leaves it to the next and says False."""
 
 
 class Router:
-    """Takes every request of the transport. The keepalive path touches memory only."""
+    """Takes every request of the transport. The keepalive path touches memory only.
+
+    The other parts of this room put themselves into the tables when they are built: ``commands`` by root and
+    CmdType, ``request_handlers`` by method.
+    """
 
     def __init__(
         self,
@@ -51,6 +58,13 @@ class Router:
         self._invites = invites
         self._stats = stats
         self._sampled_log = SampledLog(logger)
+        self.commands: Final[dict[tuple[str, str], CommandHandler]] = {
+            ("Notify", "Keepalive"): self._keepalive_document,
+            ("Response", "Catalog"): self._response,
+            ("Response", "DeviceInfo"): self._response,
+            ("Response", "DeviceStatus"): self._response,
+        }
+        self.request_handlers: Final[dict[str, list[RequestHandler]]] = {}
         self._methods: Final[Mapping[str, Callable[[IncomingRequest], None]]] = {
             "MESSAGE": self._message,
             "REGISTER": registrar.receive,
@@ -103,9 +117,9 @@ class Router:
         self._stats.repaired_bodies += document.repaired
         self._transport.respond(incoming, 200)
         self._presence.heard(entry, incoming.received_at)
-        handler = COMMANDS.get((document.root, document.cmd_type))
+        handler = self.commands.get((document.root, document.cmd_type))
         if handler is None and document.root == "Response":
-            handler = Router._response
+            handler = self._response
         if handler is None:
             self._stats.unknown_commands += 1
             self._sampled_log.warning(
@@ -115,12 +129,12 @@ class Router:
                 document.cmd_type[:40],
             )
             return
-        handler(self, entry, incoming, document)
+        handler(entry, incoming, document)
 
     def _notify(self, incoming: IncomingRequest) -> None:
         """Out of a dialog too: subscriptions get lost on either side (Q44)."""
         entry = self._sender(incoming)
-        if entry is None:
+        if entry is None or self._is_taken(entry, incoming):
             return
         if incoming.request.body:
             self._document(entry, incoming)
@@ -147,21 +161,20 @@ class Router:
             if self._senders.may_answer(incoming, sender):
                 self._transport.dismiss(incoming, 200)
             return
+        if self._is_taken(sender, incoming):
+            return
         self._presence.heard(sender, incoming.received_at)
         self._transport.respond(incoming, 200)
 
     def _invite(self, incoming: IncomingRequest) -> None:
-        """Talk and broadcast are not offered yet; a session of ours is never changed by the device."""
-        if self._sender(incoming) is not None:
-            self._transport.respond(incoming, 488)
+        """An INVITE that nobody here waits for: a session of ours is never changed by the device."""
+        self._offer(incoming, 488)
 
     def _info(self, incoming: IncomingRequest) -> None:
-        if self._sender(incoming) is not None:
-            self._transport.respond(incoming, 481)
+        self._offer(incoming, 481)
 
     def _subscribe(self, incoming: IncomingRequest) -> None:
-        if self._sender(incoming) is not None:
-            self._transport.respond(incoming, 489)
+        self._offer(incoming, 489)
 
     # ---------------------------------------------------------------- commands
 
@@ -188,6 +201,15 @@ class Router:
 
     # ---------------------------------------------------------------- inside
 
+    def _offer(self, incoming: IncomingRequest, otherwise: int) -> None:
+        entry = self._sender(incoming)
+        if entry is not None and not self._is_taken(entry, incoming):
+            self._transport.respond(incoming, otherwise)
+
+    def _is_taken(self, entry: DeviceEntry, incoming: IncomingRequest) -> bool:
+        handlers = self.request_handlers.get(incoming.request.method, ())
+        return any(handler(entry, incoming) for handler in handlers)
+
     def _sender(self, incoming: IncomingRequest) -> DeviceEntry | None:
         """The registered device, or None after 403: many devices register again on a 4xx only (Q11)."""
         sender = self._senders.identify(incoming)
@@ -202,14 +224,6 @@ class Router:
                 )
             self._transport.dismiss(incoming, 403)
         return None
-
-
-COMMANDS: Final[Mapping[tuple[str, str], CommandHandler]] = {
-    ("Notify", "Keepalive"): Router._keepalive_document,
-    ("Response", "Catalog"): Router._response,
-    ("Response", "DeviceInfo"): Router._response,
-    ("Response", "DeviceStatus"): Router._response,
-}
 
 
 def _charset(request: SipRequest) -> str | None:

@@ -8,16 +8,20 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from catalog.model import ChannelKey, Device
 from sipserver.devices.admission import Admission
 from sipserver.devices.catalog_sync import CatalogSync, CatalogSyncResult
 from sipserver.devices.control import Control
 from sipserver.devices.dialog_store import DialogStore, MemoryDialogStore
 from sipserver.devices.errors import DeviceError, Refused
+from sipserver.devices.features import Feature, FeatureSettings, Parts
 from sipserver.devices.invites import Invites
 from sipserver.devices.limiter import TokenBuckets
 from sipserver.devices.ports import DeviceCatalog, MediaPort
 from sipserver.devices.presence import Presence, wall_clock
+from sipserver.devices.profiles.profiles import Profiles
 from sipserver.devices.queries import QueryDesk
 from sipserver.devices.reconcile import Reconciler
 from sipserver.devices.registrar import Registrar
@@ -43,8 +47,8 @@ logger = logging.getLogger(__name__)
 class DeviceService:
     """Everything that faces devices.
 
-    The transport is opened before and closed after this. ``dialogs`` keeps accepted invites over a restart;
-    ``unseal`` opens the passwords that the catalogue stores sealed.
+    The transport is opened before and closed after this. ``dialogs`` keeps accepted invites over a restart,
+    ``database`` what the features remember; ``unseal`` opens the passwords that the catalogue stores sealed.
     """
 
     def __init__(
@@ -54,6 +58,8 @@ class DeviceService:
         media: MediaPort,
         catalog: DeviceCatalog,
         *,
+        features: FeatureSettings | None = None,
+        database: AsyncEngine | None = None,
         dialogs: DialogStore | None = None,
         unseal: Callable[[str], str] | None = None,
         wall: Callable[[], datetime] = wall_clock,
@@ -96,6 +102,27 @@ class DeviceService:
         )
         self._reconciler = Reconciler(settings, self.invites, media, self.presence, self.stats, clock=clock)
         self._router = self._make_router()
+        self.profiles: Final = Profiles(wall=wall)
+        self._parts: Final = Parts(
+            settings=settings,
+            features=features or FeatureSettings(),
+            transport=transport,
+            signalling=self._signalling,
+            queries=self._queries,
+            presence=self.presence,
+            catalog=catalog,
+            media=media,
+            invites=self.invites,
+            dialogs=self._stale,
+            profiles=self.profiles,
+            router=self._router,
+            stats=self.stats,
+            database=database,
+            clock=clock,
+            wall=wall,
+        )
+        # In the order in which they are opened; closed the other way round.
+        self._features: Final[tuple[Feature, ...]] = ()
 
     # ---------------------------------------------------------------- life
 
@@ -108,15 +135,20 @@ class DeviceService:
             self.catalog_sync.listen,
             self.invites.listen,
             self._stale.listen,
+            *(feature.listen for feature in self._features),
         ]
         self._transport.flow_closed_handler = self.presence.flow_closed
         self._transport.request_handler = self._router.receive
         await self._stale.open()
+        for feature in self._features:
+            await feature.open()
         self._reconciler.open()
 
     async def close(self) -> None:
         """End the invites while devices can still be told, then save what is known."""
         await self._reconciler.close()
+        for feature in reversed(self._features):
+            await feature.close()
         await self.catalog_sync.close()
         await self.invites.close()
         await self._stale.close()

@@ -13,12 +13,16 @@ from sipserver.gb.messages.device_control import DeviceControl
 from sipserver.simulator.answers import answer_query
 from sipserver.simulator.channel import Channel
 from sipserver.simulator.faults import behaviour_of
+from sipserver.simulator.features import DeviceParts, SimulatedFeature
 from sipserver.simulator.invites import Invites
 from sipserver.simulator.pacer import Pacer
 from sipserver.simulator.registration import Registration
 from sipserver.simulator.settings import SimulatedDeviceSettings
 from sipserver.simulator.signalling import Signalling, local_host_towards
 from sipserver.simulator.stats import DeviceStats
+from sipserver.sip.events import ServerKey
+from sipserver.sip.flow import Flow
+from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest
 from sipserver.transport.errors import TransportError
 
@@ -52,6 +56,8 @@ class SimulatedDevice:
             "BYE": self._receive_bye,
             "OPTIONS": self._receive_options,
         }
+        self.parts: DeviceParts
+        self._features: tuple[SimulatedFeature, ...] = ()
         self._signalling: Signalling
         self._registration: Registration
         self._invites: Invites
@@ -73,12 +79,25 @@ class SimulatedDevice:
         self._invites = Invites(
             settings, self._behaviour, self._signalling, self.channels, self._pacer, self.stats
         )
+        self.parts = DeviceParts(
+            settings=settings,
+            behaviour=self._behaviour,
+            signalling=self._signalling,
+            registration=self._registration,
+            channels=self.channels,
+            invites=self._invites,
+            pacer=self._pacer,
+            stats=self.stats,
+            say=self._say,
+        )
         transport = self._signalling.transport
         transport.request_handler = self._receive
-        transport.ack_handler = lambda key, _request, _flow: self._invites.receive_ack(key)
+        transport.ack_handler = self._receive_ack
         transport.cancelled_handler = self._invites.cancel
         transport.unacknowledged_handler = self._invites.hang_up
         transport.flow_closed_handler = lambda _flow: self._registration.wake()
+        for feature in self._features:
+            await feature.open()
         self._tasks = [
             asyncio.create_task(self._registration.run()),
             asyncio.create_task(self._send_answers()),
@@ -94,6 +113,8 @@ class SimulatedDevice:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for feature in reversed(self._features):
+            await feature.close()
         await self._invites.close()
         await self._registration.unregister()
         await self._signalling.close()
@@ -122,6 +143,8 @@ class SimulatedDevice:
     def _receive(self, incoming: IncomingRequest) -> None:
         method = incoming.request.method
         self.stats.requests[method] = self.stats.requests.get(method, 0) + 1
+        if any(taken(incoming) for taken in self.parts.request_handlers.get(method, ())):
+            return
         handler = self._handlers.get(method)
         if handler is None:
             self._signalling.transport.respond(incoming, 405, headers=[("Allow", ALLOW)])
@@ -145,12 +168,24 @@ class SimulatedDevice:
             if control.asks_for_keyframe:
                 self._invites.restart_at_keyframe(control.device_id)
             return
+        handler = self.parts.commands.get((document.root, document.cmd_type), self._answer_query)
+        for answer in handler(document):
+            self._say(answer)
+
+    def _answer_query(self, document: Document) -> list[Element]:
         items = {channel_id: channel.item for channel_id, channel in self.channels.items()}
-        for answer in answer_query(document, self.settings, items, datetime.now(UTC)):
-            if self._answers.full():
-                logger.warning("%s has too many answers to send", self.settings.device_id)
-                return
-            self._answers.put_nowait(answer)
+        return answer_query(document, self.settings, items, datetime.now(UTC))
+
+    def _say(self, document: Element) -> None:
+        if self._answers.full():
+            logger.warning("%s has too many answers to send", self.settings.device_id)
+            return
+        self._answers.put_nowait(document)
+
+    def _receive_ack(self, key: ServerKey, request: SipRequest, _flow: Flow) -> None:
+        self._invites.receive_ack(key)
+        for handler in self.parts.ack_handlers:
+            handler(key, request)
 
     def _receive_invite(self, incoming: IncomingRequest) -> None:
         self._invites.receive_invite(incoming)

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
@@ -29,6 +31,7 @@ from console.api.leases import Leases
 from console.api.limiter import LoginLimiter
 from console.api.models import Overview, RateLine, Rates, ServerInfo
 from console.api.ports import CatalogSyncOutcome, Presence, StreamFigures
+from sipserver.devices.service import DeviceService
 from storage.index import SegmentIndex
 from storage.model import Segment, SegmentState
 from storage.playback import Playback
@@ -167,6 +170,8 @@ class World:
     clock: FakeClock
     leases: Leases
     storage_path: Path
+    devices: SimpleNamespace
+    """Stands for DeviceService: a test hangs its fakes in, by the names of the features."""
 
     async def audit_actions(self) -> list[tuple[str, str, str]]:
         return [(line.action, line.actor, line.outcome) for line in await self.context.audit.list()]
@@ -186,7 +191,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     segments = SegmentIndex(engine)
     await _record(segments, tmp_path)
     box = SecretBox(tmp_path)
-    clock, streams, recorder = FakeClock(), FakeStreams(), FakeRecorder()
+    clock, streams, recorder, devices = FakeClock(), FakeStreams(), FakeRecorder(), SimpleNamespace()
     leases = Leases(streams, limit=3, linger_s=20.0, url_ttl_s=60.0, clock=clock)
     http = HttpSettings(logins_per_minute=10)
 
@@ -218,6 +223,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         audit=AuditLog(engine, box.derive("audit")),
         catalog=store,
         streams=streams,
+        devices=cast(DeviceService, devices),
         leases=leases,
         recorder=recorder,
         segments=segments,
@@ -230,7 +236,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         is_ready=lambda: True,
         limiter=LoginLimiter(http.logins_per_minute, clock),
     )
-    yield World(make_application(context), context, streams, recorder, clock, leases, tmp_path)
+    yield World(make_application(context), context, streams, recorder, clock, leases, tmp_path, devices)
     await leases.close()
     users.close()
     await engine.dispose()
