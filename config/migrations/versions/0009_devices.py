@@ -1,0 +1,10 @@
+"""What an operator sets for a device about media and time."""
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
