@@ -86,6 +86,7 @@ fn assert_pictures(events: &[MediaEvent], pictures: &[TestPicture]) {
     }
 }
 
+/// GB-C124.
 #[test]
 fn c124_raw_h264_is_read_under_its_own_type_and_under_96() {
     let pictures = h264_pictures(6, 3, 5_000, 1_500);
@@ -94,6 +95,7 @@ fn c124_raw_h264_is_read_under_its_own_type_and_under_96() {
     }
 }
 
+/// GB-C124.
 #[test]
 fn c124_raw_h265_is_read_under_its_own_type_and_under_96() {
     let pictures = h265_pictures(6, 3, 5_000, 1_500);
@@ -211,6 +213,7 @@ fn payload_types_that_are_not_carried_are_refused_once() {
     }
 }
 
+/// GB-C124: a transport stream is detected, and refused by its name.
 #[test]
 fn q94_q95_other_formats_under_pt_96_are_refused_by_name() {
     let ts: Vec<u8> = [&[0x47; 1][..], &[9; 187], &[0x47], &[9; 187]].concat();

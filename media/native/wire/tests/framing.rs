@@ -26,6 +26,7 @@ fn join(packets: &[Vec<u8>], frame: fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     packets.iter().flat_map(|packet| frame(packet)).collect()
 }
 
+/// GB-C120.
 #[test]
 fn the_examples_of_7_3_are_told_apart() {
     let body = packet(1, 900_000, false, &[7; 1_388]);
@@ -42,6 +43,7 @@ fn the_examples_of_7_3_are_told_apart() {
     assert_eq!(framer.stats().kind, FramingKind::Interleaved);
 }
 
+/// GB-C119.
 #[test]
 fn c119_packets_split_at_any_byte_come_out_whole() {
     let packets = stream(12);
@@ -56,6 +58,7 @@ fn c119_packets_split_at_any_byte_come_out_whole() {
     }
 }
 
+/// GB-C120.
 #[test]
 fn c120_q97_a_private_header_and_a_stray_cr_are_skipped_once() {
     let packets = stream(8);
@@ -81,6 +84,7 @@ fn q96_a_length_that_looks_like_a_dollar_later_is_no_other_framing() {
     assert_eq!(feed(&mut framer, &join(&packets, framed), 1_000), packets);
 }
 
+/// GB-C127.
 #[test]
 fn c127_q98_a_cut_packet_costs_no_more_than_its_neighbours() {
     let packets = stream(20);

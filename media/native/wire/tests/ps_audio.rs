@@ -30,6 +30,7 @@ fn rule_8_private_stream_1_is_audio_when_the_map_says_so() {
     assert_eq!(audio(&events).len(), 3);
 }
 
+/// GB-C118.
 #[test]
 fn rule_10_audio_without_a_map_is_g711a_when_its_size_fits() {
     let pictures = h264_pictures(4, 4, 2_000, 500);
@@ -46,6 +47,7 @@ fn rule_10_audio_without_a_map_is_g711a_when_its_size_fits() {
     }
 }
 
+/// GB-C118.
 #[test]
 fn q88_aac_labelled_as_g711_is_found_by_its_sync_word() {
     let pictures = h264_pictures(4, 4, 2_000, 500);
@@ -127,6 +129,7 @@ fn audio_only_streams_are_legal() {
     assert_eq!(audio(&ingest(&sender.packets)).len(), 5);
 }
 
+/// GB-C121.
 #[test]
 fn q83_a_map_with_a_wrong_crc_counts() {
     let pictures = h264_pictures(3, 3, 2_000, 500);

@@ -9,6 +9,7 @@ use support::{MTU, assert_pictures, assert_timed, audio, configs, ingest, nals_o
 use tongshi_wire::ingest::{Ingest, IngestConfig};
 use tongshi_wire::{AudioCodec, MediaEvent, Unsupported, VideoCodec};
 
+/// GB-C118.
 #[test]
 fn plain_ps_with_h264_gives_each_picture_once_with_its_time() {
     let pictures = h264_pictures(6, 3, 9_000, 2_000);
@@ -23,6 +24,7 @@ fn plain_ps_with_h264_gives_each_picture_once_with_its_time() {
     assert!(matches!(events[0], MediaEvent::VideoConfig(_)));
 }
 
+/// GB-C118.
 #[test]
 fn plain_ps_with_h265_gives_each_picture_once_with_its_time() {
     let pictures = h265_pictures(6, 3, 9_000, 2_000);
@@ -118,6 +120,7 @@ fn rule_2_garbage_between_packs_is_passed_over() {
     assert_pictures(&events, &pictures);
 }
 
+/// GB-C121.
 #[test]
 fn q91_pes_length_0_runs_to_the_next_start_code() {
     let pictures = h264_pictures(5, 3, 90_000, 800);
@@ -142,6 +145,7 @@ fn rule_3_pes_length_too_small_or_too_large_loses_nothing() {
     }
 }
 
+/// GB-C121.
 #[test]
 fn q86_sps_pps_sei_and_slice_in_pes_packets_of_their_own_make_one_picture() {
     let pictures = h264_pictures(4, 2, 3_000, 700);
@@ -219,6 +223,7 @@ fn rule_4_several_slices_of_a_picture_stay_together() {
     assert_eq!(found, expected);
 }
 
+/// GB-C121.
 #[test]
 fn q90_without_a_map_the_nal_units_tell_the_codec() {
     let muxer = Muxer {
@@ -310,6 +315,7 @@ fn rule_7_maps_once_at_each_picture_or_never_give_the_same() {
     assert_pictures(&once, &pictures);
 }
 
+/// GB-C121.
 #[test]
 fn q84_private_data_is_passed_over_by_its_length_whatever_is_in_it() {
     let pictures = h264_pictures(5, 3, 2_000, 500);
@@ -376,6 +382,7 @@ fn rule_12_trailing_zeros_are_stripped() {
     assert_pictures(&events, &pictures);
 }
 
+/// GB-C122.
 #[test]
 fn q92_markers_on_all_packets_none_or_the_first_change_nothing() {
     let pictures = h264_pictures(5, 3, 5_000, 1_600);

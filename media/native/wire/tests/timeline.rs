@@ -31,6 +31,7 @@ fn steps(times: &[Times]) -> Vec<i64> {
     times.windows(2).map(step).collect()
 }
 
+/// GB-C123.
 #[test]
 fn good_stamps_are_kept_through_both_wraps() {
     for start in [900_000u64, (1 << 32) - 7_200, (1 << 33) - 7_200] {
@@ -54,6 +55,7 @@ fn an_rtp_timestamp_alone_is_unwrapped() {
     assert!(steps(&times).iter().all(|&step| step == FRAME));
 }
 
+/// GB-C123.
 #[test]
 fn a_leap_forward_or_back_goes_on_with_the_average_interval() {
     for leap in [20 * 90_000i64, 5 * 3_600 * 90_000, -100_000, -800_000] {
@@ -101,6 +103,7 @@ fn q93_constant_pts_falls_back_to_the_rtp_timestamp() {
     assert_eq!(timeline.stats().clock_changes, 1);
 }
 
+/// GB-C123.
 #[test]
 fn q93_constant_stamps_fall_back_to_arrival() {
     let (times, timeline) = times(50, |_| pts(0));
