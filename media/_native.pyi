@@ -72,6 +72,7 @@ class Snapshot(TypedDict):
     wrong_ssrc: int
     stranger: int
     jitter_us: int
+    sender_clock_offset_us: int | None
     packs: int
     access_units: int
     keyframes: int
@@ -82,6 +83,8 @@ class Snapshot(TypedDict):
     bitrate_bps: int
     gop_pictures: int
     gop_us: int
+    media_90k: int
+    rtp_timestamp: int
     keyframe_age_s: float | None
     silence_s: float
     age_s: float
@@ -111,6 +114,8 @@ class Plane:
         strict_ssrc: bool,
     ) -> int: ...
     def expect_ssrc(self, session_id: str, ssrc: int) -> None: ...
+    def connect(self, session_id: str, host: str, port: int, timeout_us: int) -> None: ...
+    def retime(self, session_id: str, by_arrival: bool) -> None: ...
     def snapshot(self, session_id: str) -> Snapshot: ...
     def snapshots(self) -> list[Snapshot]: ...
     def keyframe(self, session_id: str) -> tuple[str, bytes] | None: ...

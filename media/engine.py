@@ -159,6 +159,20 @@ class Engine:
         with _translated():
             self._native_plane.expect_ssrc(session_id, ssrc)
 
+    async def connect(self, session_id: str, address: tuple[str, int], timeout_s: float) -> None:
+        """Open the connection of a TCP session to a device that listens.
+
+        Raises:
+            EngineError: refused, unreachable or too slow; ``errno`` says which (0: too slow).
+        """
+        plane, (host, port) = self._native_plane, address
+        with _translated():
+            await asyncio.to_thread(plane.connect, session_id, host, port, _microseconds(timeout_s))
+
+    def retime(self, session_id: str, by_arrival: bool) -> None:
+        with _translated():
+            self._native_plane.retime(session_id, by_arrival)
+
     def snapshot(self, session_id: str) -> _native.Snapshot:
         with _translated():
             return self._native_plane.snapshot(session_id)

@@ -10,6 +10,7 @@ MediaError
 ├── PortUnavailable        this port is taken by somebody else
 ├── NoPortFree             all receive ports are taken or cooling down
 ├── ListenFailed           the system refused the listener of the viewers
+├── ConnectRefused         the device does not accept our connection (TCP active)
 ├── NoMedia                no packet of the device arrived
 │   └── OnlyStrangers      something arrived, but not the device's RTP
 ├── WrongSsrc              only packets with another SSRC arrived, and they were refused
@@ -69,6 +70,10 @@ class ListenFailed(MediaError, OSError):
 
     def __init__(self, message: str, errno: int = errnos.EADDRINUSE) -> None:
         OSError.__init__(self, errno, message)
+
+
+class ConnectRefused(MediaError):
+    """We were to connect to the device, and it accepted no connection."""
 
 
 class NoMedia(MediaError):

@@ -42,7 +42,7 @@ def _without_packets(stats: SessionStats, where: str, waited: str) -> MediaError
             f"no RTP of the device on {where} {waited}: {stats.malformed} datagrams that are no RTP,"
             f" {stats.stranger} from strangers"
         )
-    if stats.transport == "TCP_PASSIVE":
+    if stats.transport.startswith("TCP"):
         if stats.connections == 0:
             return NoMedia(f"the device did not connect to {where} {waited}")
         return NoMedia(

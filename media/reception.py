@@ -14,7 +14,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from media.errors import LocalViolation, PlaneClosed, SessionClosed, UnknownRecorder
+from media.errors import (
+    ConnectRefused,
+    EngineError,
+    LocalViolation,
+    PlaneClosed,
+    SessionClosed,
+    UnknownRecorder,
+)
 from media.evidence import verdict
 from media.facts import (
     RECORDER_FACTS,
@@ -39,10 +46,15 @@ _RUN: Final = re.compile(r"[0-9a-f]{1,64}")
 
 
 class MediaTransport(StrEnum):
-    """How a device sends: RTP over UDP, or over a TCP connection that it opens to us."""
+    """How a device sends: RTP over UDP, or over a TCP connection that it, or we, open."""
 
     UDP = "UDP"
-    TCP_PASSIVE = "TCP_PASSIVE"
+    TCP_PASSIVE = "TCP_PASSIVE"  # the device connects to us
+    TCP_ACTIVE = "TCP_ACTIVE"  # we connect to the device
+
+    @property
+    def is_tcp(self) -> bool:
+        return self is not MediaTransport.UDP
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,37 @@ class MediaSession:
         """The answer named its SSRC: from now on it is the agreed one."""
         if not self.is_closed:
             self._plane.engine.expect_ssrc(self.session_id, ssrc)
+
+    async def connect(self, host: str, port: int) -> None:
+        """Open the connection to a device that listens; several attempts, at least a second apart (GB-C103).
+
+        Raises:
+            ConnectRefused: none of the attempts was accepted.
+            SessionClosed: the session ended meanwhile.
+        """
+        settings = self._plane.settings
+        for attempt in range(settings.connect_attempts):
+            began = time.monotonic()
+            self._check_open()
+            try:
+                await self._plane.engine.connect(self.session_id, (host, port), settings.connect_timeout_s)
+            except EngineError as error:
+                refusal = error
+            else:
+                return
+            if attempt + 1 < settings.connect_attempts:
+                await asyncio.sleep(max(0.0, settings.connect_interval_s - (time.monotonic() - began)))
+        raise ConnectRefused(
+            f"the device at {host}:{port} accepted none of {settings.connect_attempts} connections: {refusal}"
+        )
+
+    def retime(self, *, by_arrival: bool) -> None:
+        """The device was asked for another position or speed: the next jump of its time stamps is taken out.
+
+        ``by_arrival``: at another speed than 1, pictures get the times at which they arrive, without sound.
+        """
+        if not self.is_closed:
+            self._plane.engine.retime(self.session_id, by_arrival)
 
     async def wait_first_keyframe(self, timeout_s: float) -> StreamInfo:
         """Wait until viewers can start.

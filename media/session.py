@@ -56,6 +56,8 @@ WILDCARD_HOSTS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
 _NATIVE: Final[Mapping[MediaTransport, NativeTransport]] = {
     MediaTransport.UDP: "udp",
     MediaTransport.TCP_PASSIVE: "tcp_passive",
+    # The port listens all the same: some devices connect although we said that we would.
+    MediaTransport.TCP_ACTIVE: "tcp_passive",
 }
 
 

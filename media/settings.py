@@ -65,6 +65,12 @@ class MediaSettings:
     silence_s: Annotated[float, Ge(0.1), Le(600)] = 15.0
     """Time without packets after which a session is reported silent."""
 
+    connect_attempts: Annotated[int, Ge(3), Le(20)] = 3
+    """How often a device that listens for our connection (TCP active) is tried."""
+    connect_interval_s: Annotated[float, Ge(1), Le(60)] = 1.0
+    connect_timeout_s: Annotated[float, Ge(0.1), Le(30)] = 3.0
+    """Longest wait for one of these connections."""
+
     threads: Annotated[int, Ge(0), Le(64)] = 0
     """Receiving threads; 0: two, or one on a machine with one core."""
     nap_ms: Annotated[float, Ge(0), Le(50)] = 5.0

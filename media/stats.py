@@ -37,6 +37,8 @@ class SessionStats:
     stranger: int
     """Packets, or connections, from another address than the locked one."""
     jitter_ms: float
+    sender_clock_offset_s: float | None
+    """The sender's clock minus ours by its last RTCP report. Senders without a clock write anything there."""
     packs: int
     """Pack headers of program streams."""
 
@@ -52,6 +54,10 @@ class SessionStats:
     """Pictures between the last two key frames."""
     gop_s: float
     """Time between them."""
+    media_s: float
+    """From the first picture to the newest, on the clock that viewers are given."""
+    rtp_timestamp: int
+    """Of the newest packet, as the device wrote it."""
     keyframe_age_s: float | None
     silence_s: float
     """Since the last packet, or since the session was opened."""

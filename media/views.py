@@ -14,6 +14,7 @@ def stats_of(native: Snapshot, label: str, transport: str) -> SessionStats:
     """One row of statistics."""
     info = native["info"]
     audio = info["audio"] if info is not None else None
+    clock = native["sender_clock_offset_us"]
     return SessionStats(
         session_id=native["session_id"],
         label=label,
@@ -32,6 +33,7 @@ def stats_of(native: Snapshot, label: str, transport: str) -> SessionStats:
         wrong_ssrc=native["wrong_ssrc"],
         stranger=native["stranger"],
         jitter_ms=native["jitter_us"] / 1000,
+        sender_clock_offset_s=None if clock is None else clock / 1e6,
         packs=native["packs"],
         access_units=native["access_units"],
         keyframes=native["keyframes"],
@@ -42,6 +44,8 @@ def stats_of(native: Snapshot, label: str, transport: str) -> SessionStats:
         bitrate_bps=native["bitrate_bps"],
         gop_frames=native["gop_pictures"],
         gop_s=native["gop_us"] / 1e6,
+        media_s=native["media_90k"] / 90_000,
+        rtp_timestamp=native["rtp_timestamp"],
         keyframe_age_s=native["keyframe_age_s"],
         silence_s=native["silence_s"],
         codec=None if info is None else info["codec"],

@@ -230,38 +230,50 @@ impl TcpIntake {
         now_us: u64,
     ) {
         for _ in 0..TURNS {
-            let Ok((stream, peer)) = self.listener.accept() else {
+            let Ok(accepted) = self.listener.accept() else {
                 return;
             };
-            let foreign = receiver
-                .source_lock
-                .locked()
-                .is_some_and(|(source, _)| source.ip() != peer.ip());
-            if foreign && receiver.source_lock.is_alive(now_us) {
-                receiver.stats.stranger += 1;
-                continue;
-            }
-            if stream.set_nonblocking(true).is_err()
-                || poller
-                    .add(stream.as_raw_fd(), token, Interest::Read)
-                    .is_err()
-            {
-                continue;
-            }
-            self.drop_connection(poller, receiver, "replaced by a new connection");
-            let mut framer = TcpFramer::new();
-            if let Some(ssrc) = receiver.source_lock.expected() {
-                framer.expect_ssrc(ssrc);
-            }
-            receiver.stats.connections += 1;
-            receiver.report(FactKind::ConnectionOpened { source: peer });
-            self.connection = Some(Connection {
-                stream,
-                peer,
-                framer,
-                counted: FramingStats::default(),
-            });
+            self.take(poller, token, accepted, receiver, now_us);
         }
+    }
+
+    /// Takes a connection that the device or we have opened.
+    pub(crate) fn take(
+        &mut self,
+        poller: &Poller,
+        token: u64,
+        (stream, peer): (TcpStream, SocketAddr),
+        receiver: &mut Receiver,
+        now_us: u64,
+    ) {
+        let foreign = receiver
+            .source_lock
+            .locked()
+            .is_some_and(|(source, _)| source.ip() != peer.ip());
+        if foreign && receiver.source_lock.is_alive(now_us) {
+            receiver.stats.stranger += 1;
+            return;
+        }
+        if stream.set_nonblocking(true).is_err()
+            || poller
+                .add(stream.as_raw_fd(), token, Interest::Read)
+                .is_err()
+        {
+            return;
+        }
+        self.drop_connection(poller, receiver, "replaced by a new connection");
+        let mut framer = TcpFramer::new();
+        if let Some(ssrc) = receiver.source_lock.expected() {
+            framer.expect_ssrc(ssrc);
+        }
+        receiver.stats.connections += 1;
+        receiver.report(FactKind::ConnectionOpened { source: peer });
+        self.connection = Some(Connection {
+            stream,
+            peer,
+            framer,
+            counted: FramingStats::default(),
+        });
     }
 
     fn drop_connection(&mut self, poller: &Poller, receiver: &mut Receiver, reason: &str) {

@@ -1,7 +1,7 @@
 //! The face of this crate: few coarse calls, from any thread.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver as Inbox};
@@ -193,6 +193,35 @@ impl Plane {
     pub fn expect_ssrc(&self, session_id: &str, ssrc: u32) -> Result<(), PlaneError> {
         let session = self.session(session_id)?;
         self.mailboxes[session.worker].send(Command::ExpectSsrc(session.key, ssrc));
+        Ok(())
+    }
+
+    /// Opens the connection of a session that receives over TCP, where the device is the one that listens.
+    ///
+    /// Blocks until the device has accepted, refused, or `timeout` is over.
+    pub fn connect(
+        &self,
+        session_id: &str,
+        peer: SocketAddr,
+        timeout: Duration,
+    ) -> Result<(), PlaneError> {
+        let session = self.session(session_id)?;
+        if session.transport == Transport::Udp {
+            return Err(PlaneError::BadArgument(
+                "a UDP session has no connection".into(),
+            ));
+        }
+        let stream = TcpStream::connect_timeout(&peer, timeout)
+            .map_err(|error| PlaneError::system(format!("TCP to {peer}"), error))?;
+        self.mailboxes[session.worker].send(Command::Adopt(session.key, stream, peer));
+        Ok(())
+    }
+
+    /// The device was asked for another position or speed of a history playback: the next jump of its time
+    /// stamps is taken out. `by_arrival`: at another speed than 1, times are those of arrival, without sound.
+    pub fn retime(&self, session_id: &str, by_arrival: bool) -> Result<(), PlaneError> {
+        let session = self.session(session_id)?;
+        self.mailboxes[session.worker].send(Command::Retime(session.key, by_arrival));
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The plane as a whole, over loopback sockets.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -132,4 +133,49 @@ fn closing_is_complete_and_may_be_repeated() {
         plane.open_session(&request("a", Transport::Udp)),
         Err(PlaneError::Closed)
     ));
+}
+
+fn framed(sequence: u16) -> Vec<u8> {
+    let packet = rtp(sequence);
+    let mut framed = (packet.len() as u16).to_be_bytes().to_vec();
+    framed.extend_from_slice(&packet);
+    framed
+}
+
+/// GB-C102: the device listens, this side connects.
+#[test]
+fn packets_come_over_a_connection_that_we_opened() {
+    let plane = open(|_| {});
+    let device = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = device.local_addr().unwrap();
+    plane
+        .open_session(&request("a", Transport::TcpPassive))
+        .unwrap();
+    plane.connect("a", address, PATIENCE).unwrap();
+    let (mut stream, _) = device.accept().unwrap();
+    for sequence in 0..3 {
+        stream.write_all(&framed(sequence)).unwrap();
+    }
+    until(|| (plane.snapshot("a").unwrap().stats.packets == 3).then_some(()));
+    assert_eq!(plane.snapshot("a").unwrap().stats.source, Some(address));
+}
+
+#[test]
+fn a_device_that_does_not_listen_and_a_session_over_udp_are_refused_connections() {
+    let plane = open(|_| {});
+    let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    plane
+        .open_session(&request("a", Transport::TcpPassive))
+        .unwrap();
+    let refused = plane.connect("a", gone, PATIENCE).unwrap_err();
+    assert!(matches!(refused, PlaneError::System { .. }), "{refused:?}");
+    plane.open_session(&request("b", Transport::Udp)).unwrap();
+    assert!(matches!(
+        plane.connect("b", gone, PATIENCE),
+        Err(PlaneError::BadArgument(_))
+    ));
+    assert!(plane.connect("c", gone, PATIENCE).is_err());
 }

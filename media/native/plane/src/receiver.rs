@@ -7,6 +7,7 @@ use tongshi_wire::MediaEvent;
 use tongshi_wire::framing::FramingStats;
 use tongshi_wire::ingest::{Ingest, IngestConfig};
 
+use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::{FactKind, FactQueue};
 use crate::outputs::inbox::Delivery;
@@ -43,6 +44,10 @@ pub(crate) struct Receiver {
     silence_us: u64,
     silent: bool,
     started: bool,
+    /// Decoding time of the first picture.
+    first_90k: Option<i64>,
+    /// Pictures come at another speed than 1: sound has no place beside them.
+    by_arrival: bool,
 }
 
 impl Receiver {
@@ -75,6 +80,8 @@ impl Receiver {
             silence_us: config.silence_us,
             silent: false,
             started: false,
+            first_90k: None,
+            by_arrival: false,
         }
     }
 
@@ -126,8 +133,10 @@ impl Receiver {
             return false;
         }
         let report = rtcp::parse_sender_report(packet, ssrc, now_us);
-        if report.is_some() {
-            self.sender_report = report;
+        if let Some(report) = report {
+            self.sender_report = Some(report);
+            self.stats.sender_clock_offset_us =
+                Some(report.wall_us.saturating_sub(clock::wall_us()));
         }
         report.is_some()
     }
@@ -185,7 +194,12 @@ impl Receiver {
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
             match &event {
-                MediaEvent::Video(picture) => self.rates.picture(picture.keyframe, scene.now_us),
+                MediaEvent::Video(picture) => {
+                    self.rates.picture(picture.keyframe, scene.now_us);
+                    let first = *self.first_90k.get_or_insert(picture.dts_90k);
+                    self.stats.media_90k = picture.dts_90k - first;
+                }
+                MediaEvent::Audio(_) if self.by_arrival => continue,
                 MediaEvent::Unsupported { what } => {
                     let what = what.to_string();
                     self.stats.unsupported = Some(what.clone());
@@ -309,8 +323,15 @@ impl Receiver {
         stats.bitrate_bps = self.rates.bitrate_bps as u64;
         stats.gop_pictures = self.rates.gop_pictures;
         stats.gop_us = self.rates.gop_us;
+        stats.rtp_timestamp = ingest.rtp_timestamp;
         stats.keyframe_at_us = self.rates.keyframe_at_us();
         lock(&self.shared.stats).clone_from(stats);
+    }
+
+    /// The device was asked for another position or speed.
+    pub(crate) fn retime(&mut self, by_arrival: bool, now_us: u64) {
+        self.by_arrival = by_arrival;
+        self.ingest.retime(by_arrival, now_us);
     }
 
     /// Gives the stream to a recorder, from the newest key frame on.

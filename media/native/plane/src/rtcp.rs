@@ -9,6 +9,8 @@ const MAX_DROPOUT: u16 = 3_000;
 /// How far back a late packet may lie.
 const MAX_MISORDER: u16 = 100;
 const RTP_CLOCK: u64 = 90_000;
+/// Seconds from 1900, where NTP begins, to 1970.
+const NTP_1970: i64 = 2_208_988_800;
 
 /// Numbers of one SSRC as a receiver report states them.
 #[derive(Debug, Default)]
@@ -126,8 +128,17 @@ impl Reception {
 pub struct SenderReport {
     /// Middle 32 bits of its NTP time.
     pub ntp_middle: u32,
+    /// Its NTP time in microseconds since 1970; what a sender without a clock writes is anything.
+    pub wall_us: i64,
     /// When it arrived.
     pub received_at_us: u64,
+}
+
+/// Microseconds since 1970 of an NTP time. Seconds below half their range belong to the era that begins in 2036.
+fn ntp_to_wall_us(seconds: u32, fraction: u32) -> i64 {
+    let era = if seconds < 1 << 31 { 1i64 << 32 } else { 0 };
+    let since_1970 = i64::from(seconds) + era - NTP_1970;
+    since_1970 * 1_000_000 + ((u64::from(fraction) * 1_000_000) >> 32) as i64
 }
 
 /// Reads the sender report of `ssrc` out of a compound packet; anything else is `None`.
@@ -136,9 +147,12 @@ pub fn parse_sender_report(mut packet: &[u8], ssrc: u32, now_us: u64) -> Option<
         let length = (usize::from(u16::from_be_bytes([packet[2], packet[3]])) + 1) * 4;
         let unit = packet.get(..length)?;
         if unit[1] == 200 && unit.len() >= 28 && unit[4..8] == ssrc.to_be_bytes() {
-            let ntp_middle = u32::from_be_bytes([unit[10], unit[11], unit[12], unit[13]]);
+            let word = |at: usize| {
+                u32::from_be_bytes([unit[at], unit[at + 1], unit[at + 2], unit[at + 3]])
+            };
             return Some(SenderReport {
-                ntp_middle,
+                ntp_middle: word(8) << 16 | word(12) >> 16,
+                wall_us: ntp_to_wall_us(word(8), word(12)),
                 received_at_us: now_us,
             });
         }
@@ -223,6 +237,7 @@ mod tests {
         }
         let report = SenderReport {
             ntp_middle: 0xAABB_CCDD,
+            wall_us: 0,
             received_at_us: 0,
         };
         let packet = receiver_report(
@@ -241,6 +256,16 @@ mod tests {
         assert_eq!(packet[32..34], [0x81, 202]);
         assert_eq!(packet.len() % 4, 0);
         assert_eq!(packet.len(), 32 + 4 + usize::from(packet[35]) * 4);
+    }
+
+    #[test]
+    fn ntp_times_of_both_eras_are_told() {
+        assert_eq!(ntp_to_wall_us(0x83AA_7E80, 0), 0);
+        assert_eq!(
+            ntp_to_wall_us(0x83AA_7E80 + 1_714_521_600, 1 << 31),
+            1_714_521_600_500_000
+        );
+        assert_eq!(ntp_to_wall_us(0, 0), ((1 << 32) - NTP_1970) * 1_000_000);
     }
 
     #[test]

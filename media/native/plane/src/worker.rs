@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, SyncSender};
 use std::sync::{Arc, Mutex};
@@ -30,6 +31,8 @@ const WAKE: u64 = u64::MAX;
 pub(crate) enum Command {
     Open(Box<Receiver>, Intake),
     ExpectSsrc(u64, u32),
+    Adopt(u64, TcpStream, SocketAddr),
+    Retime(u64, bool),
     Attach(u64, Box<RecorderPort>),
     Detach(u64, String),
     Close(u64, String, SyncSender<()>),
@@ -242,6 +245,10 @@ impl Worker {
                 Command::ExpectSsrc(key, ssrc) => {
                     self.with_session(key, |slot| slot.receiver.source_lock.expect(ssrc))
                 }
+                Command::Adopt(key, stream, peer) => self.adopt(key, stream, peer, now_us),
+                Command::Retime(key, by_arrival) => {
+                    self.with_session(key, |slot| slot.receiver.retime(by_arrival, now_us));
+                }
                 Command::Attach(key, port) => {
                     self.with_session(key, |slot| slot.receiver.attach(*port))
                 }
@@ -271,6 +278,18 @@ impl Worker {
         if let Some(index) = self.index_of(key) {
             self.with_slot(index, |slot, _, _, _, _| work(slot));
         }
+    }
+
+    fn adopt(&mut self, key: u64, stream: TcpStream, peer: SocketAddr, now_us: u64) {
+        let Some(index) = self.index_of(key) else {
+            return;
+        };
+        self.with_slot(index, |slot, poller, _, _, _| {
+            if let Intake::Tcp(tcp) = &mut slot.intake {
+                let token = token(index, Door::Connection);
+                tcp.take(poller, token, (stream, peer), &mut slot.receiver, now_us);
+            }
+        });
     }
 
     fn open(&mut self, receiver: Box<Receiver>, intake: Intake) {

@@ -1,8 +1,9 @@
 //! The class `Plane`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -142,6 +143,31 @@ impl Plane {
 
     fn expect_ssrc(&self, py: Python<'_>, session_id: &str, ssrc: u32) -> PyResult<()> {
         run(py, || self.inner.expect_ssrc(session_id, ssrc))
+    }
+
+    /// Blocks up to `timeout_us` (with the interpreter free): to be called in a thread.
+    fn connect(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        host: &str,
+        port: u16,
+        timeout_us: u64,
+    ) -> PyResult<()> {
+        let host: IpAddr = host.parse().map_err(|_| {
+            refuse(&PlaneError::BadArgument(format!(
+                "{host:?} is no IP address"
+            )))
+        })?;
+        let peer = SocketAddr::new(host, port);
+        run(py, || {
+            self.inner
+                .connect(session_id, peer, Duration::from_micros(timeout_us.max(1)))
+        })
+    }
+
+    fn retime(&self, py: Python<'_>, session_id: &str, by_arrival: bool) -> PyResult<()> {
+        run(py, || self.inner.retime(session_id, by_arrival))
     }
 
     fn snapshot<'py>(&self, py: Python<'py>, session_id: &str) -> PyResult<Bound<'py, PyDict>> {

@@ -92,6 +92,11 @@ impl Ingest {
         self.count();
     }
 
+    /// The sender was asked for another position or speed; see [`crate::timeline::Timeline::retime`].
+    pub fn retime(&mut self, by_arrival: bool, now_us: u64) {
+        self.pipeline.retime(by_arrival, now_us);
+    }
+
     /// Gives up packets that are missing for too long.
     pub fn handle_timer(&mut self, now_us: u64, out: &mut Vec<MediaEvent>) {
         let pipeline = &mut self.pipeline;

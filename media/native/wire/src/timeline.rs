@@ -20,6 +20,10 @@ pub const TICKS_PER_SECOND: i64 = 90_000;
 pub const MAX_FORWARD_TICKS: i64 = 10 * TICKS_PER_SECOND;
 /// A step back by more than this is a leap; smaller ones are B pictures.
 pub const MAX_BACKWARD_TICKS: i64 = TICKS_PER_SECOND;
+/// After a jump was asked for, a step of more than this is that jump, whatever arrival says.
+const JUMP_TICKS: i64 = TICKS_PER_SECOND / 2;
+/// How long an answer to a change of position or speed is waited for.
+const JUMP_WINDOW_US: u64 = 10_000_000;
 /// A leap is honest when as much time has passed on arrival, up to this difference.
 const HONEST_WITHIN_TICKS: i64 = 2 * TICKS_PER_SECOND;
 
@@ -95,11 +99,24 @@ impl Timeline {
             .next(stamp, duration_90k, rtp_rate, video, &mut self.stats)
     }
 
+    /// The sender was asked for another position or speed (history playback, notes 6.8): the next jump is
+    /// taken out, however small it is. With `by_arrival` pictures get the times at which they arrive, because at
+    /// another speed than 1 some senders rewrite their stamps and others do not.
+    pub fn retime(&mut self, by_arrival: bool, now_us: u64) {
+        self.video.retime(by_arrival, now_us + JUMP_WINDOW_US);
+        self.audio.expect_jump(now_us + JUMP_WINDOW_US);
+    }
+
     /// Counters since the start.
     #[must_use]
     pub const fn stats(&self) -> &TimelineStats {
         &self.stats
     }
+}
+
+/// Whether a step is one that nothing but a jump explains.
+const fn is_jump(step: i64) -> bool {
+    step < -JUMP_TICKS || step > JUMP_TICKS
 }
 
 /// Whether a step of the source is a leap that arrival does not confirm.

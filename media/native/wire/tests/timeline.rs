@@ -242,3 +242,85 @@ proptest! {
         }
     }
 }
+
+/// Stamps before and after a change of position, 25 pictures per second on arrival.
+fn retimed(by_arrival: bool, after: impl Fn(u64) -> u64) -> (Vec<Times>, Timeline) {
+    let mut timeline = Timeline::default();
+    let mut times = Vec::new();
+    for index in 0..60u64 {
+        let arrival_us = 5_000_000 + index * FRAME_US;
+        if index == 30 {
+            timeline.retime(by_arrival, arrival_us);
+        }
+        let value = if index < 33 {
+            900_000 + index * 3_600
+        } else {
+            after(index)
+        };
+        let stamp = Stamp {
+            arrival_us,
+            ..pts(value)
+        };
+        times.push(timeline.video(&stamp));
+    }
+    (times, timeline)
+}
+
+/// Protocol notes 6.8: pictures of the old position still arrive, then the stamps jump in either direction.
+#[test]
+fn a_jump_that_was_asked_for_is_taken_out_however_small() {
+    for target in [900_000u64 + 5 * 90_000, 900_000, 900_000 + 3_600 * 90_000] {
+        let (times, timeline) = retimed(false, |index| target + (index - 33) * 3_600);
+        assert!(steps(&times).iter().all(|&step| step == FRAME), "{target}");
+        assert_eq!(timeline.stats().rebases, 1);
+    }
+}
+
+/// At another speed the same pictures come with stamps that run faster, or not.
+#[test]
+fn at_another_speed_times_are_those_of_arrival() {
+    for speed in [1u64, 4] {
+        let (times, _) = retimed(true, |index| {
+            900_000 + 33 * 3_600 + (index - 33) * 3_600 * speed
+        });
+        assert!(
+            steps(&times).iter().all(|&step| (step - FRAME).abs() <= 1),
+            "{speed}"
+        );
+    }
+}
+
+#[test]
+fn sound_joins_the_pictures_after_a_jump() {
+    let mut timeline = Timeline::default();
+    let mut both = |from: u64, index: u64| {
+        let arrival_us = 5_000_000 + index * FRAME_US;
+        let stamp = Stamp {
+            arrival_us,
+            ..pts(from)
+        };
+        (
+            timeline.video(&stamp).pts_90k,
+            timeline.audio(&stamp, FRAME, 8_000),
+        )
+    };
+    for index in 0..30 {
+        both(900_000 + index * 3_600, index);
+    }
+    timeline.retime(false, 5_000_000 + 30 * FRAME_US);
+    let mut both = |from: u64, index: u64| {
+        let arrival_us = 5_000_000 + index * FRAME_US;
+        let stamp = Stamp {
+            arrival_us,
+            ..pts(from)
+        };
+        (
+            timeline.video(&stamp).pts_90k,
+            timeline.audio(&stamp, FRAME, 8_000),
+        )
+    };
+    for index in 30..60 {
+        let (picture, sound) = both(1_350_000 + index * 3_600, index);
+        assert!((picture - sound).abs() <= FRAME, "{picture} {sound}");
+    }
+}

@@ -102,6 +102,10 @@ impl Pipeline {
         }
     }
 
+    pub(super) fn retime(&mut self, by_arrival: bool, now_us: u64) {
+        self.timeline.retime(by_arrival, now_us);
+    }
+
     pub(super) fn flush(&mut self, out: &mut Vec<MediaEvent>) {
         self.video.finish(&mut self.timeline, out);
     }

@@ -2,7 +2,7 @@
 
 use super::source::Unwrapper;
 use super::{MAX_FORWARD_TICKS, Mapping, Stamp, TICKS_PER_SECOND, TimelineStats};
-use super::{is_leap, us_to_ticks};
+use super::{is_jump, is_leap, us_to_ticks};
 
 /// Audio whose stamp is this near to the end of the piece before follows it without a seam.
 const SEAM_TICKS: i64 = 360;
@@ -18,6 +18,8 @@ pub(super) struct AudioClock {
     /// Output time at which the newest piece ends.
     end: i64,
     from_pes: bool,
+    /// Until when a jump is expected; 0: none is.
+    jump_until_us: u64,
 }
 
 impl Default for AudioClock {
@@ -30,6 +32,7 @@ impl Default for AudioClock {
             last_arrival_us: 0,
             end: 0,
             from_pes: false,
+            jump_until_us: 0,
         }
     }
 }
@@ -37,6 +40,10 @@ impl Default for AudioClock {
 impl AudioClock {
     pub(super) const fn mapping(&self) -> Mapping {
         self.mapping
+    }
+
+    pub(super) const fn expect_jump(&mut self, until_us: u64) {
+        self.jump_until_us = until_us;
     }
 
     pub(super) fn next(
@@ -85,6 +92,13 @@ impl AudioClock {
         stats: &mut TimelineStats,
     ) -> i64 {
         let arrival = us_to_ticks(stamp.arrival_us) - us_to_ticks(self.last_arrival_us);
+        if stamp.arrival_us < self.jump_until_us && is_jump(step) {
+            self.jump_until_us = 0;
+            stats.rebases += 1;
+            // The pictures went on while there was no sound: it joins them.
+            let end = video.last.map_or(self.end, |last| last.max(self.end));
+            return self.rebase(raw, end, video);
+        }
         if is_leap(step, arrival) {
             stats.rebases += 1;
             return self.rebase(raw, self.end, video);

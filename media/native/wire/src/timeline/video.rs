@@ -2,7 +2,7 @@
 
 use super::source::Source;
 use super::{MAX_FORWARD_TICKS, Mapping, Stamp, TICKS_PER_SECOND, TimelineStats, Times};
-use super::{is_leap, us_to_ticks};
+use super::{is_jump, is_leap, us_to_ticks};
 
 /// Interval assumed before any is known: 25 pictures per second.
 const FIRST_INTERVAL: i64 = 3_600;
@@ -22,6 +22,11 @@ enum SourceKind {
 #[derive(Debug, Clone)]
 pub(super) struct VideoClock {
     kind: Option<SourceKind>,
+    /// The best source that moves, also while another is followed.
+    best: Option<SourceKind>,
+    by_arrival: bool,
+    /// Until when a jump is expected; 0: none is.
+    jump_until_us: u64,
     pes: Source,
     rtp: Source,
     missing: u32,
@@ -39,6 +44,9 @@ impl Default for VideoClock {
     fn default() -> Self {
         Self {
             kind: None,
+            best: None,
+            by_arrival: false,
+            jump_until_us: 0,
             pes: Source::new(33),
             rtp: Source::new(32),
             missing: 0,
@@ -64,6 +72,11 @@ struct Raw {
 impl VideoClock {
     pub(super) const fn mapping(&self) -> Mapping {
         self.mapping
+    }
+
+    pub(super) const fn retime(&mut self, by_arrival: bool, until_us: u64) {
+        self.by_arrival = by_arrival;
+        self.jump_until_us = until_us;
     }
 
     pub(super) fn next(
@@ -115,20 +128,34 @@ impl VideoClock {
     }
 
     /// Sources only get worse in one reception, so that the output does not swing.
-    fn choose(&self, has_pts: bool) -> SourceKind {
+    fn choose(&mut self, has_pts: bool) -> SourceKind {
         let first = if has_pts {
             SourceKind::Pes
         } else {
             SourceKind::Rtp
         };
-        let mut kind = self.kind.unwrap_or(first);
+        let mut kind = self.best.unwrap_or(first);
         if kind == SourceKind::Pes && (self.pes.is_stuck() || self.missing > MISSING_LIMIT) {
             kind = SourceKind::Rtp;
         }
         if kind == SourceKind::Rtp && self.rtp.is_stuck() {
             kind = SourceKind::Arrival;
         }
-        kind
+        self.best = Some(kind);
+        if self.by_arrival {
+            SourceKind::Arrival
+        } else {
+            kind
+        }
+    }
+
+    /// Whether this step is the jump that was asked for; there is one for each time of asking.
+    const fn jumps(&mut self, step: i64, arrival_us: u64) -> bool {
+        let jumps = arrival_us < self.jump_until_us && is_jump(step);
+        if jumps {
+            self.jump_until_us = 0;
+        }
+        jumps
     }
 
     fn place(
@@ -144,7 +171,7 @@ impl VideoClock {
             Some(last) => {
                 let step = raw.pts - self.last_raw;
                 let arrival = us_to_ticks(stamp.arrival_us) - us_to_ticks(self.last_arrival_us);
-                if raw.fresh || is_leap(step, arrival) {
+                if raw.fresh || self.jumps(step, stamp.arrival_us) || is_leap(step, arrival) {
                     stats.rebases += u64::from(!raw.fresh);
                     let expected = last + self.interval;
                     let landed = audio.adopt(decode, expected, TICKS_PER_SECOND);
