@@ -121,6 +121,15 @@ class ClientSide:
         if transaction.state is State.PROCEEDING:
             self._send_cancel(transaction, now)
 
+    def abandon(self, key: ClientKey) -> None:
+        """Repeat a request no more and ignore its answer; INVITEs are cancelled instead."""
+        transaction = self._transactions.get(key)
+        if transaction is None or isinstance(transaction, InviteClient):
+            return
+        if transaction.state in (State.TRYING, State.PROCEEDING):
+            transaction.step(Input.TRANSPORT_ERROR)
+            self._forget(transaction)
+
     def receive(self, response: SipResponse, flow: Flow, now: float) -> None:
         response.read_addresses()
         method = response.cseq.method

@@ -124,6 +124,10 @@ class Endpoint:
         """Cancel an INVITE (RFC 3261 9.1). Its end is still reported, even a 2xx that crosses."""
         self._client.cancel(client_key, now)
 
+    def abandon(self, client_key: ClientKey) -> None:
+        """Repeat a request (not INVITE) no more: a newer one has made it wrong. Its end is not reported."""
+        self._client.abandon(client_key)
+
     def respond(self, server_key: ServerKey, response: SipResponse, now: float) -> None:
         """Answer a request. Adds a To tag to ``response`` when it has none.
 

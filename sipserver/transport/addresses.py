@@ -57,6 +57,19 @@ def local_address_towards(peer: str) -> str | None:
     return None if is_wildcard(host) else host
 
 
+def is_own_address(host: str) -> bool:
+    """Whether this machine has the address; a name is none."""
+    try:
+        address = ip_address(host.partition("%")[0])
+        with socket.socket(
+            socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM
+        ) as probe:
+            probe.bind((str(address), 0))
+    except (OSError, ValueError):
+        return False
+    return not address.is_unspecified
+
+
 class AdvertisedAddresses:
     """The table of peer networks, longest prefix first, then the route to the peer.
 

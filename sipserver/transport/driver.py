@@ -36,6 +36,7 @@ from sipserver.transport.sampled_log import SampledLog
 from sipserver.transport.settings import ListenAddress, SipTransportSettings
 from sipserver.transport.stats import TransportStats
 from sipserver.transport.tokens import TokenSource
+from sipserver.transport.trace import SipTrace
 
 TRANSACTION_TIMEOUT_S: Final = 32.0
 
@@ -78,6 +79,8 @@ class SipTransport:
         self.ack_handler: Callable[[ServerKey, SipRequest, Flow], None] = _ignore
         self.unacknowledged_handler: Callable[[ServerKey], None] = _ignore
         self.flow_closed_handler: Callable[[Flow], None] = _ignore
+        self.trace: SipTrace | None = None
+        """Sees every packet when it is set."""
         self._endpoint: Final = Endpoint(self.token)
         self._network: Final = Network(self, settings, self.stats, clock)
         self._answers: Final = AnswerDesk()
@@ -155,6 +158,10 @@ class SipTransport:
     def is_flow_open(self, flow: Flow) -> bool:
         return self._network.is_flow_open(flow)
 
+    def queue_fraction(self) -> float:
+        """How full the fullest of the kernel's queues of unread datagrams is, 0 to 1."""
+        return self._network.queue_fraction() if self._network.is_open else 0.0
+
     def advertised(self, flow: Flow) -> tuple[str, int]:
         """Our host and port as the peer of this flow can reach them; never a wildcard."""
         return self._advertised.for_flow(flow)
@@ -166,9 +173,18 @@ class SipTransport:
     # ---------------------------------------------------------------- requests
 
     async def request(
-        self, request: SipRequest, flow: Flow, *, timeout_s: float = TRANSACTION_TIMEOUT_S
+        self,
+        request: SipRequest,
+        flow: Flow,
+        *,
+        timeout_s: float = TRANSACTION_TIMEOUT_S,
+        abandon: bool = False,
     ) -> SipResponse:
         """Send any request but INVITE and ACK, and wait for its final response.
+
+        Args:
+            abandon: repeat it no more once nobody waits (time-out, cancelled task). Without, it is repeated
+                for its full 32 s, so that it arrives if it can: wrong for what a newer request replaces.
 
         Raises:
             NoAnswer: nothing final within ``timeout_s``; a later answer is dropped.
@@ -187,6 +203,8 @@ class SipTransport:
             raise NoAnswer(f"no answer to {request.method} within {timeout_s:g} s") from None
         finally:
             self._answers.forget(key)
+            if abandon:
+                self._endpoint.abandon(key)
 
     def invite(self, request: SipRequest, flow: Flow) -> InviteCall:
         """Send an INVITE.
@@ -247,6 +265,8 @@ class SipTransport:
         now = self.clock()
         receive = endpoint.receive
         malformed = endpoint.stats.malformed
+        if self.trace is not None:
+            self.trace.received(packets)
         for packet in packets:
             receive(packet, now)
         if endpoint.stats.malformed != malformed:
@@ -317,6 +337,8 @@ class SipTransport:
                     else:
                         self._dispatch(event)
                 packets = endpoint.packets_to_send()
+                if packets and self.trace is not None:
+                    self.trace.sent(packets)
                 for packet in packets:
                     send(packet)
                 if not events and not packets:

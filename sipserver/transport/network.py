@@ -97,6 +97,10 @@ class Network:
     def connection_count(self) -> int:
         return len(self._connections)
 
+    def queue_fraction(self) -> float:
+        """How full the fullest of the kernel's queues of unread datagrams is, 0 to 1."""
+        return max((listener.queue_fraction() for listener in self._udp.values()), default=0.0)
+
     # ---------------------------------------------------------------- ways out
 
     def send(self, packet: OutgoingPacket) -> None:

@@ -16,6 +16,7 @@ class TransportStats:
     datagram_pings: int = 0
     datagrams_deferred: int = 0
     datagrams_dropped: int = 0
+    datagrams_lost: int = 0  # by the kernel: its queue was full, because they were not read in time
     datagram_errors: int = 0
 
     connections_accepted: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -18,6 +19,10 @@ from sipserver.transport.stats import TransportStats
 MAX_DATAGRAM_BYTES: Final = 65_535
 MAX_PING_BYTES: Final = 4  # NAT keepalives: CRLF, CRLF CRLF, four zero bytes
 MAX_CACHED_FLOWS: Final = 65_536
+# include/uapi/linux/sock_diag.h: nine numbers; the first is what is queued, the second what may be,
+# the last what was lost for want of room.
+SO_MEMINFO: Final = 55
+MEMORY_FORMAT: Final = struct.Struct("=9I")
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +66,7 @@ class UdpListener:
         self._backlog: deque[tuple[bytes, tuple[str, int]]] = deque()
         self._backlog_max = settings.udp_backlog_packets
         self._flows: dict[object, Flow] = {}
+        self._lost = 0
         self._sampled_log = SampledLog(logger)
         host, port = sock.getsockname()[:2]
         self.local: Final[tuple[str, int]] = (host, port)
@@ -76,6 +82,20 @@ class UdpListener:
     @property
     def known_flows(self) -> int:
         return len(self._flows)
+
+    def queue_fraction(self) -> float:
+        """How full the kernel's queue of datagrams that nobody read is, 0 to 1; 0 where that is not told."""
+        try:
+            told = self._sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMORY_FORMAT.size)
+        except OSError:
+            return 0.0
+        if len(told) != MEMORY_FORMAT.size:
+            return 0.0
+        memory = MEMORY_FORMAT.unpack(told)
+        allocated, limit, lost = memory[0], memory[1], memory[8]
+        self._stats.datagrams_lost += (lost - self._lost) % 2**32
+        self._lost = lost
+        return float(allocated / limit) if limit else 0.0
 
     def close(self) -> None:
         if self._sock.fileno() < 0:

@@ -221,3 +221,29 @@ def test_requests_and_answers_are_counted_by_method_and_status() -> None:
     other.answer(200)
     assert other.endpoint.stats.requests_sent == {"OTHER": 1}
     assert other.endpoint.stats.responses_received == {("OTHER", 200): 1}
+
+
+def test_an_abandoned_request_is_repeated_no_more_and_its_answer_changes_nothing() -> None:
+    """What a newer request replaced must not arrive after it."""
+    caller = Caller("MESSAGE")
+    caller.endpoint.abandon(caller.key)
+    caller.endpoint.handle_timer(40.0)
+    assert caller.endpoint.packets_to_send() == []
+    caller.answer(200)
+    assert caller.endpoint.events() == []
+    assert caller.endpoint.stats.stray_responses == 1
+    assert caller.endpoint.client_transactions == 0
+
+
+def test_what_is_answered_gone_or_an_invite_cannot_be_abandoned() -> None:
+    answered = Caller("MESSAGE")
+    answered.answer(200)
+    answered.endpoint.events()
+    answered.endpoint.abandon(answered.key)
+    answered.answer(200)
+    assert answered.endpoint.stats.repetitions_received == 1
+    answered.endpoint.handle_timer(40.0)
+    answered.endpoint.abandon(answered.key)
+    invite = Caller("INVITE")
+    invite.endpoint.abandon(invite.key)
+    assert invite.endpoint.client_transactions == 1

@@ -8,10 +8,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from sipserver.sip.flow import ReceivedPacket
-from sipserver.transport.settings import SipTransportSettings
+from sipserver.sip.flow import ReceivedPacket, Transport
+from sipserver.transport.settings import ListenAddress, SipTransportSettings
 from sipserver.transport.stats import TransportStats
-from sipserver.transport.udp import MAX_CACHED_FLOWS, UdpListener
+from sipserver.transport.udp import MAX_CACHED_FLOWS, UdpListener, open_udp_socket
 
 PEER = ("198.51.100.20", 5060)
 
@@ -33,8 +33,8 @@ class Socket:
     def getsockname(self) -> tuple[str, int]:
         return ("192.0.2.1", 5060)
 
-    def getsockopt(self, *_: int) -> int:
-        return 1 << 24
+    def getsockopt(self, *arguments: int) -> int | bytes:
+        return 1 << 24 if len(arguments) == 2 else b""
 
     def sendto(self, data: bytes, remote: tuple[str, int]) -> None:
         if self.error is not None:
@@ -149,3 +149,31 @@ async def test_closing_twice_is_harmless() -> None:
     )
     listener.close()
     listener.close()
+
+
+def test_the_queue_of_unread_datagrams_is_seen_filling_and_its_losses_are_counted() -> None:
+    stats = TransportStats()
+    sock = open_udp_socket(ListenAddress(Transport.UDP, "127.0.0.1", 0), 65_536)
+    loop: Any = Loop()
+    listener = UdpListener(loop, sock, SipTransportSettings(), stats, lambda _: None)
+    assert listener.queue_fraction() == 0.0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.sendto(bytes(4000), listener.local)
+        first = listener.queue_fraction()
+        assert 0.0 < first < 0.5
+        for _ in range(200):
+            peer.sendto(bytes(4000), listener.local)
+    assert listener.queue_fraction() > max(first, 0.9)
+    lost = stats.datagrams_lost
+    assert lost > 0
+    listener.queue_fraction()
+    assert stats.datagrams_lost == lost
+    sock.close()
+    assert listener.queue_fraction() == 0.0
+
+
+def test_where_the_kernel_does_not_tell_the_queue_counts_as_empty() -> None:
+    sock: Any = Socket(1)
+    loop: Any = Loop()
+    listener = UdpListener(loop, sock, SipTransportSettings(), TransportStats(), lambda _: None)
+    assert listener.queue_fraction() == 0.0
