@@ -8,6 +8,8 @@ GbError
     ├── MalformedId
     ├── MalformedDocument     MANSCDP
     ├── MalformedSdp
+    ├── MalformedMansrtsp         the body of an INFO
+    ├── MalformedPtz              a frame of annex A.3
     └── MalformedTime
 ```
 """
@@ -35,6 +37,14 @@ class MalformedDocument(MalformedText):
 
 class MalformedSdp(MalformedText):
     """Not a session description that a media session could be built on."""
+
+
+class MalformedPtz(MalformedText):
+    """Not a PTZ frame, or one that asks for nothing that exists."""
+
+
+class MalformedMansrtsp(MalformedText):
+    """Not a MANSRTSP request or answer."""
 
 
 class MalformedTime(MalformedText):

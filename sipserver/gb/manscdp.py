@@ -35,7 +35,7 @@ _COMMANDS: Final = {
         "CruiseTrackQuery", "PTZPosition", "SDCardStatus", "Keepalive", "MediaStatus", "Broadcast",
         "UploadSnapShotFinished", "VideoUploadNotify", "DeviceUpgradeResult",
     )
-}  # fmt: skip
+} | {"homeposition": "HomePositionQuery"}  # Q39: how one vendor answers that query  # fmt: skip
 _LIST_PARENTS: Final = ("DeviceList", "RecordList")
 _TOO_DEEP: Final = etree.XPath("/" + "/".join(["*"] * (MAX_DEPTH + 1)))
 
@@ -200,15 +200,16 @@ def new_item() -> Element:
     return item
 
 
-def new_document(root: str, cmd_type: str, sn: str, device_id: str) -> Element:
-    """A document with its head: CmdType, SN, DeviceID in the order of the standard."""
+def new_document(root: str, cmd_type: str, sn: str, device_id: str | None = None) -> Element:
+    """A document with its head: CmdType, SN, DeviceID in the order of the standard (Broadcast has no id)."""
     if root not in ROOTS.values():
         raise LocalViolation(f"{root!r} is not a root element of MANSCDP")
     element = etree.Element(root)
     element.text = "\n"
     add_text(element, "CmdType", cmd_type)
     add_text(element, "SN", sn)
-    add_text(element, "DeviceID", device_id)
+    if device_id is not None:
+        add_text(element, "DeviceID", device_id)
     return element
 
 

@@ -58,6 +58,15 @@ def _result_word(text: str) -> str:
     return text.strip().upper()
 
 
+def _block_stem(text: str) -> str:
+    """A name of a configuration block without its endings, in lower case: OSD and OSDConfig are one."""
+    stem = "".join(character for character in text.lower() if character.isalnum())
+    endings = ("config", "cfg", "param", "setting", "info")
+    while ending := next((each for each in endings if stem.endswith(each) and len(stem) > len(each)), ""):
+        stem = stem.removesuffix(ending)
+    return stem
+
+
 def _serial_number(text: str) -> str:
     stripped = text.strip()
     return stripped.lstrip("0") or stripped[:1]
@@ -92,6 +101,9 @@ QUIRKS: Final[Mapping[str, Quirk]] = {
     "parental-65535": Quirk("Q32", "Hikvision", "Parental is any number", _parental_flag),
     "civil-code-free-text": Quirk("Q35", "many", "CivilCode empty, null, ten digits or a name", _civil_code),
     "result-case": Quirk("Q53", "some", "Result says Ok or ok", _result_word),
+    "config-block-name": Quirk(
+        "Q41", "Uniview", "configuration blocks under names of drafts; SnapShot of Q52", _block_stem
+    ),
     # Session descriptions.
     "sdp-after-nul": Quirk("Q54", "some", "text after a final NUL", _until_nul),
     "ssrc-length": Quirk("Q54", "some", "y= of nine or eleven digits, or with blanks", _ssrc_digits),

@@ -10,7 +10,7 @@ from sipserver.gb.errors import MalformedDocument
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages import MESSAGES, Message, read_message
 from sipserver.gb.messages.catalog import CatalogQuery, CatalogResponse
-from sipserver.gb.messages.device_control import DeviceControl, keyframe_requests
+from sipserver.gb.messages.device_control import DeviceControl, KeyframeCommand, keyframe_requests
 from sipserver.gb.messages.device_info import DeviceInfoQuery, DeviceInfoResponse
 from sipserver.gb.messages.device_status import AlarmDuty, DeviceStatusQuery, DeviceStatusResponse
 from sipserver.gb.messages.keepalive import Keepalive
@@ -38,7 +38,7 @@ STATUS = DeviceStatusResponse(
         CatalogResponse("1", NVR, 0),
         DeviceInfoQuery("1", NVR),
         DeviceStatusQuery("1", NVR),
-        DeviceControl("1", NVR, "IFrameCmd", "Send"),
+        DeviceControl("1", NVR, KeyframeCommand("IFrameCmd")),
         INFO,
         STATUS,
         DeviceStatusResponse("3", NVR, online=False, healthy=True),
@@ -95,13 +95,5 @@ def test_alarm_status_is_read_in_either_spelling() -> None:
 def test_key_frame_is_asked_for_in_the_spelling_of_the_edition(edition: Edition, names: list[str]) -> None:
     """GB-C065, Q42."""
     requests = keyframe_requests(iter(["1", "2"]), NVR, edition)
-    assert [request.command for request in requests] == names
-    assert all(request.asks_for_keyframe and request.argument == "Send" for request in requests)
-
-
-def test_other_commands_do_not_ask_for_a_key_frame() -> None:
-    body = b"<Control><CmdType>DeviceControl</CmdType><SN>1</SN><DeviceID>34</DeviceID>%s</Control>"
-    boot = DeviceControl.from_xml(manscdp.parse_document(body % b"<TeleBoot>Boot</TeleBoot>").element)
-    assert (boot.command, boot.argument, boot.asks_for_keyframe) == ("TeleBoot", "Boot", False)
-    empty = DeviceControl.from_xml(manscdp.parse_document(body % b"").element)
-    assert (empty.command, empty.asks_for_keyframe) == ("", False)
+    assert [request.element_name for request in requests] == names
+    assert all(request.asks_for_keyframe and not request.expects_answer for request in requests)
