@@ -91,6 +91,8 @@ class Device:
     firmware: str = ""
     allowed: bool = True
     blocked: bool = False
+    send_date: bool = True
+    media_transport: str | None = None
     transport: str | None = None
     remote_host: str | None = None
     remote_port: int | None = None
@@ -192,6 +194,8 @@ class DeviceChanges(TypedDict, total=False):
     firmware: str
     allowed: bool
     blocked: bool
+    send_date: bool
+    media_transport: str | None
 
 
 class ChannelChanges(TypedDict, total=False):

@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Unpack
 
-from sqlalchemy import RowMapping, Select, bindparam, func, select, tuple_, update
+from sqlalchemy import RowMapping, Select, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from catalog import statements
 from catalog.columns import chunks, for_writing, upsert
 from catalog.errors import AmbiguousChannel, UnknownChannel, UnknownDevice
 from catalog.keyset import DEFAULT_LIMIT, Page, clamp_limit, decode_cursor, encode_cursor, page_of
@@ -24,10 +25,8 @@ from catalog.model import (
     PresenceRow,
     RetentionClass,
 )
+from catalog.notified import CatalogChange, CatalogChanged, apply_changes
 from catalog.rows import (
-    CATALOG_COLUMNS,
-    DEVICE_COLUMNS,
-    PRESENCE_COLUMNS,
     channel_from,
     channel_values,
     device_from,
@@ -41,8 +40,8 @@ CAMERAS: Final = frozenset({ChannelKind.CAMERA})
 
 EVERY_KIND: Final = frozenset(ChannelKind)
 
-KEPT_WHEN_EMPTY: Final = ("status_online", "camera_class")
-"""An empty Status or PointType in a later answer keeps what is known (gb28181.md 3.6)."""
+REPLACE_ROWS: Final = 250
+"""Channels written in one go: what the event loop can do without for their sake, some ten milliseconds."""
 
 MAX_CANDIDATES: Final = 20
 """Devices named in the message about an ambiguous channel."""
@@ -59,8 +58,14 @@ class CatalogStore:
     def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime] = wall_clock) -> None:
         self._reading = engine
         self._writing = for_writing(engine)
-        self._dialect = engine.dialect.name
         self._clock = clock
+        # Built once: to write down a statement of so many columns costs more than to execute it.
+        dialect = engine.dialect.name
+        self._upsert_device = statements.upsert_device(dialect)
+        self._add_device = upsert(dialect, devices, key=["device_id"], update=())
+        self._note_info = statements.note_info()
+        self._save_presence = statements.save_presence()
+        self._store_channel = statements.store_channel(dialect)
 
     # ------------------------------------------------------------------ devices
 
@@ -89,15 +94,26 @@ class CatalogStore:
         The presence of a device that exists is left alone: it belongs to ``save_presence``, and a
         device that was read, changed and written back must not turn the clock back.
         """
-        kept = {"device_id", "created_time", *PRESENCE_COLUMNS}
-        statement = upsert(
-            self._dialect,
-            devices,
-            key=["device_id"],
-            update=[name for name in DEVICE_COLUMNS if name not in kept],
-        )
         async with self._writing.begin() as connection:
-            await connection.execute(statement, [device_values(device, self._clock())])
+            await connection.execute(self._upsert_device, [device_values(device, self._clock())])
+
+    async def add_devices(self, device_ids: Collection[str]) -> None:
+        """See that each of them has a row; those that have one are left alone."""
+        if not device_ids:
+            return
+        now = self._clock()
+        rows = [{"device_id": device_id, "created_time": now} for device_id in device_ids]
+        async with self._writing.begin() as connection:
+            await connection.execute(self._add_device, rows)
+
+    async def note_device_info(
+        self, device_id: str, *, name: str, manufacturer: str, model: str, firmware: str
+    ) -> None:
+        """What a device says about itself: a name that is set stays, nothing is replaced by nothing."""
+        values = {"name": name, "manufacturer": manufacturer, "model": model, "firmware": firmware}
+        said = {f"said_{column}": text for column, text in values.items()}
+        async with self._writing.begin() as connection:
+            await connection.execute(self._note_info, {"key_device_id": device_id, **said})
 
     async def set_device(self, device_id: str, **changes: Unpack[DeviceChanges]) -> None:
         """Change single fields of a device.
@@ -117,13 +133,8 @@ class CatalogStore:
         values = [presence_values(row) for row in rows]
         if not values:
             return
-        statement = (
-            update(devices)
-            .where(devices.c.device_id == bindparam("key_device_id"))
-            .values({name: bindparam(name) for name in PRESENCE_COLUMNS})
-        )
         async with self._writing.begin() as connection:
-            await connection.execute(statement, values)
+            await connection.execute(self._save_presence, values)
 
     # ------------------------------------------------------------------ channels
 
@@ -219,28 +230,23 @@ class CatalogStore:
         now = self._clock()
         async with self._writing.begin() as connection:
             run = await self._next_run(connection, device_id, complete, now)
-            rows = [channel_values(device_id, row, place, run, now) for place, row in enumerate(items)]
-            for chunk in chunks(rows):
-                await connection.execute(self._store_channel(), chunk)
+            # Made as they are written: a hundred thousand rows at once would hold up everything else.
+            rows = (channel_values(device_id, row, place, run, now) for place, row in enumerate(items))
+            for chunk in chunks(rows, REPLACE_ROWS):
+                await connection.execute(self._store_channel, chunk)
             missing = await _mark_missing(connection, device_id, run, now) if complete else 0
         return CatalogReplaced(
             stored=len({row.channel_id for row in items}), missing=missing, complete=complete
         )
 
-    async def set_channel_status(self, device_id: str, online: dict[str, bool]) -> None:
-        """Status of single channels, as a device notifies it; ids that it never listed are passed over."""
-        if not online:
-            return
-        statement = (
-            update(channels)
-            .where(channels.c.device_id == device_id, channels.c.channel_id == bindparam("key_channel_id"))
-            .values(status_online=bindparam("new_status"))
-        )
-        values = [
-            {"key_channel_id": channel_id, "new_status": status} for channel_id, status in online.items()
-        ]
+    async def apply_events(self, device_id: str, changes: Sequence[CatalogChange]) -> CatalogChanged:
+        """Apply notified changes of one device, in their order and in one transaction (GB-C091).
+
+        Raises:
+            UnknownDevice: the device is not in the catalogue.
+        """
         async with self._writing.begin() as connection:
-            await connection.execute(statement, values)
+            return await apply_changes(connection, device_id, changes, self._clock())
 
     # ------------------------------------------------------------------ for storage
 
@@ -321,17 +327,6 @@ class CatalogStore:
         if run is None:
             raise UnknownDevice(device_id)
         return run
-
-    def _store_channel(self) -> Any:
-        ours_or_kept = {"channel_id", "device_id", *KEPT_WHEN_EMPTY}
-        theirs = [name for name in CATALOG_COLUMNS if name not in ours_or_kept]
-        return upsert(
-            self._dialect,
-            channels,
-            key=["device_id", "channel_id"],
-            update=[*theirs, "position", "present", "catalog_run", "missing_since_time"],
-            keep_when_null=KEPT_WHEN_EMPTY,
-        )
 
 
 async def _mark_missing(connection: AsyncConnection, device_id: str, run: int, now: datetime) -> int:

@@ -52,6 +52,18 @@ devices: Final = Table(
         server_default=false(),
         comment="never may register, whatever else",
     ),
+    Column(
+        "send_date",
+        Boolean,
+        nullable=False,
+        server_default=true(),
+        comment="its clock is set by the Date in our 200 to REGISTER",
+    ),
+    Column(
+        "media_transport",
+        String(16),
+        comment="how its media is asked for: auto, udp, tcp_passive; NULL: as all",
+    ),
     Column("transport", String(8), comment="UDP, TCP or TLS of the last registration"),
     Column("remote_host", String(64), comment="source address of the last registration"),
     Column("remote_port", Integer, comment="source port of the last registration"),

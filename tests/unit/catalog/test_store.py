@@ -315,13 +315,6 @@ async def test_counts(store: CatalogStore) -> None:
     assert await store.channel_counts([OTHER_DEVICE]) == {OTHER_DEVICE: 2}
 
 
-async def test_notified_status_changes_known_channels_only(store: CatalogStore) -> None:
-    await _with_cameras(store, 2)
-    await store.set_channel_status(DEVICE, {camera_id(1): False, "34020000001329999999": True})
-    status = [each.status_online for each in await store.load_channels(DEVICE)]
-    assert status == [True, False]
-
-
 async def test_writers_wait_for_each_other(store: CatalogStore) -> None:
     """Transactions that read first and write later would fail at once without BEGIN IMMEDIATE."""
     await _with_cameras(store, 50)

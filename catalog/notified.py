@@ -1,0 +1,191 @@
+"""Single changes of a catalogue, as a device notifies them: what each does to the rows that are there.
+
+Source: gb28181.md 5.3. GB-C091.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from catalog.columns import chunks, upsert
+from catalog.errors import UnknownDevice
+from catalog.model import CatalogRow, Row
+from catalog.rows import CATALOG_COLUMNS, channel_values
+from catalog.tables import channels, devices
+
+
+class ChangeKind(StrEnum):
+    """What happened to one item."""
+
+    ON = "ON"
+    OFF = "OFF"
+    VLOST = "VLOST"
+    DEFECT = "DEFECT"
+    ADD = "ADD"
+    DEL = "DEL"
+    UPDATE = "UPDATE"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogChange:
+    """One notified item.
+
+    ``kind`` None: an update of an item that is known, else an addition. ``given`` names the columns that the
+    device spoke about; in an update the others keep their value.
+    """
+
+    kind: ChangeKind | None
+    row: CatalogRow
+    given: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogChanged:
+    """What a notification changed. ``unknown`` items are not in the catalogue: it should be asked for."""
+
+    added: int = 0
+    updated: int = 0
+    removed: int = 0
+    statuses: int = 0
+    unknown: tuple[str, ...] = ()
+
+
+# Status and fault after each status event. VLOST and DEFECT: reachable for signalling, but no picture.
+STATUS_OF: Final[Mapping[ChangeKind, tuple[bool, bool]]] = {
+    ChangeKind.ON: (True, False),
+    ChangeKind.OFF: (False, False),
+    ChangeKind.VLOST: (True, True),
+    ChangeKind.DEFECT: (True, True),
+}
+# The columns that a change may write to a row that exists; what this platform decided is not among them.
+WRITTEN: Final = (*CATALOG_COLUMNS, "present", "missing_since_time")
+MERGED: Final = ("info", "unknown")
+# What ``channel_values`` gives a new row. A row that is read has the same: both go into one statement.
+_COLUMNS: Final = (
+    "device_id",
+    "channel_id",
+    *CATALOG_COLUMNS,
+    "position",
+    "present",
+    "catalog_run",
+    "first_seen_time",
+    "missing_since_time",
+)
+
+
+@dataclass(slots=True)
+class Fold:
+    """Takes changes one after the other, in the order in which the device sent them."""
+
+    device_id: str
+    rows: dict[str, Row]
+    """The device's rows that the changes name, by channel id."""
+    run: int
+    next_position: int
+    now: datetime
+    changed: dict[str, None] = field(default_factory=dict)
+    added: int = 0
+    updated: int = 0
+    removed: int = 0
+    statuses: int = 0
+    unknown: dict[str, None] = field(default_factory=dict)
+
+    def take(self, change: CatalogChange) -> None:
+        channel_id = change.row.channel_id
+        row = self.rows.get(channel_id)
+        is_known = row is not None and bool(row["present"])
+        if change.kind is ChangeKind.DEL:
+            if row is not None and is_known:
+                row |= {"present": False, "missing_since_time": self.now}
+                self.removed += 1
+                self.changed[channel_id] = None
+        elif change.kind is None or change.kind in (ChangeKind.ADD, ChangeKind.UPDATE):
+            self._full(change, row, is_known=is_known)
+        elif row is None or not is_known:
+            self.unknown[channel_id] = None
+        else:
+            row["status_online"], row["fault"] = STATUS_OF[change.kind]
+            self.statuses += 1
+            self.changed[channel_id] = None
+
+    def _full(self, change: CatalogChange, row: Row | None, *, is_known: bool) -> None:
+        """ADD of a known item is an update; UPDATE of an unknown one adds it."""
+        channel_id = change.row.channel_id
+        if row is None:
+            self.rows[channel_id] = channel_values(
+                self.device_id, change.row, self.next_position, self.run, self.now
+            )
+            self.next_position += 1
+        else:
+            row |= _merged(row, change) | {"present": True, "missing_since_time": None}
+        self.added += not is_known
+        self.updated += is_known
+        self.changed[channel_id] = None
+        self.unknown.pop(channel_id, None)
+
+
+def _merged(row: Row, change: CatalogChange) -> Row:
+    """The new values: what was given and can be used; an empty name and an unknown place keep the old."""
+    values: Row = {}
+    for name in change.given:
+        value = getattr(change.row, name)
+        if value is None or (name == "name" and value in ("", change.row.channel_id)):
+            continue
+        values[name] = list(value) if name == "parent_ids" else value
+    for name in MERGED:
+        values[name] = dict(row[name]) | dict(getattr(change.row, name))
+    return values
+
+
+async def apply_changes(
+    connection: AsyncConnection, device_id: str, changes: Sequence[CatalogChange], now: datetime
+) -> CatalogChanged:
+    """Apply changes inside the caller's transaction.
+
+    Raises:
+        UnknownDevice: the device is not in the catalogue.
+    """
+    fold = await _load(connection, device_id, changes, now)
+    for slice_ in chunks(changes):
+        for change in slice_:
+            fold.take(change)
+        await asyncio.sleep(0)  # thousands of changes are not to hold up everybody else
+    await _write(connection, [fold.rows[channel_id] for channel_id in fold.changed])
+    return CatalogChanged(fold.added, fold.updated, fold.removed, fold.statuses, tuple(fold.unknown))
+
+
+async def _load(
+    connection: AsyncConnection, device_id: str, changes: Iterable[CatalogChange], now: datetime
+) -> Fold:
+    run = (
+        await connection.execute(select(devices.c.catalog_run).where(devices.c.device_id == device_id))
+    ).scalar_one_or_none()
+    if run is None:
+        raise UnknownDevice(device_id)
+    highest = (
+        await connection.execute(
+            select(func.max(channels.c.position)).where(channels.c.device_id == device_id)
+        )
+    ).scalar_one_or_none()
+    rows: dict[str, Row] = {}
+    for chunk in chunks(dict.fromkeys(change.row.channel_id for change in changes)):
+        query = select(*(channels.c[name] for name in _COLUMNS)).where(
+            channels.c.device_id == device_id, channels.c.channel_id.in_(chunk)
+        )
+        for row in (await connection.execute(query)).mappings():
+            rows[row["channel_id"]] = dict(row)
+    return Fold(device_id, rows, run, 0 if highest is None else highest + 1, now)
+
+
+async def _write(connection: AsyncConnection, rows: Sequence[Row]) -> None:
+    statement: Any = upsert(
+        connection.dialect.name, channels, key=["device_id", "channel_id"], update=list(WRITTEN)
+    )
+    for chunk in chunks(rows):
+        await connection.execute(statement, chunk)
