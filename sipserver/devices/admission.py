@@ -1,4 +1,7 @@
-"""Who may register at all, and with which password. Says nothing about the password given."""
+"""Who may register at all, with which password, and what else an operator decided about a device.
+
+Says nothing about the password given.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from catalog.model import Device
-from sipserver.devices.settings import DeviceSettings
+from sipserver.devices.settings import DeviceSettings, MediaPreference
 
 
 class Refusal(StrEnum):
@@ -30,6 +33,8 @@ class _Known:
     is_allowed: bool
     is_blocked: bool
     password_sealed: str | None
+    sends_date: bool
+    media_transport: MediaPreference | None
     password: str | None = None
 
 
@@ -45,6 +50,7 @@ class Admission:
         self._unseal = unseal
         self._known: dict[str, _Known] = {}
         self._blocked_ids = frozenset(settings.blocked_ids)
+        self._date_off = frozenset(settings.date_off_ids)
         self._blocked_networks: tuple[IPv4Network | IPv6Network, ...] = tuple(
             ip_network(text, strict=False) for text in settings.blocked_networks
         )
@@ -56,7 +62,13 @@ class Admission:
 
     def set(self, device: Device) -> None:
         """An operator entered or changed a device."""
-        self._known[device.device_id] = _Known(device.allowed, device.blocked, device.password_sealed)
+        self._known[device.device_id] = _Known(
+            device.allowed,
+            device.blocked,
+            device.password_sealed,
+            device.send_date,
+            None if device.media_transport is None else MediaPreference(device.media_transport),
+        )
 
     def forget(self, device_id: str) -> None:
         self._known.pop(device_id, None)
@@ -89,6 +101,18 @@ class Admission:
         if known.password is None and self._unseal is not None:
             known.password = self._unseal(known.password_sealed)
         return known.password
+
+    def gets_date(self, device_id: str) -> bool:
+        """Whether the 200 to its REGISTER carries a Date (GB-C036)."""
+        known = self._known.get(device_id)
+        return device_id not in self._date_off and (known is None or known.sends_date)
+
+    def media_preference_of(self, device_id: str) -> MediaPreference | None:
+        """What was decided for this device about how its media is asked for; None: nothing of its own."""
+        known = self._known.get(device_id)
+        if known is not None and known.media_transport is not None:
+            return known.media_transport
+        return self._settings.media_preference_of.get(device_id)
 
     def _is_blocked_address(self, host: str) -> bool:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -27,11 +27,13 @@ from sipserver.devices.events import (
 )
 from sipserver.devices.ports import DeviceCatalog
 from sipserver.devices.presence import Presence
+from sipserver.devices.profiles.catalog_pace import CatalogPace
+from sipserver.devices.profiles.profiles import Profiles
 from sipserver.devices.queries import QueryDesk
 from sipserver.devices.settings import DeviceSettings
 from sipserver.devices.signalling import Signalling
 from sipserver.devices.stats import DeviceStats
-from sipserver.devices.tasks import TaskOwner
+from sipserver.devices.sync_queue import Errand, SyncQueue
 from sipserver.gb.catalog_collector import CatalogCollector, CollectedCatalog
 from sipserver.gb.errors import MalformedDocument
 from sipserver.gb.ids import GbId
@@ -39,7 +41,8 @@ from sipserver.gb.manscdp import Document
 from sipserver.gb.messages.catalog import CatalogQuery, CatalogResponse
 from sipserver.gb.messages.device_info import DeviceInfoQuery, DeviceInfoResponse
 
-MAX_BACKOFF_S: Final = 3600.0
+INLINE_ITEMS: Final = 500
+"""Catalogues up to this size become rows at once, larger ones beside the event loop."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +70,9 @@ class CatalogSync:
         presence: Presence,
         catalog: DeviceCatalog,
         stats: DeviceStats,
+        profiles: Profiles,
         *,
+        is_busy: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
@@ -76,15 +81,23 @@ class CatalogSync:
         self._presence = presence
         self._catalog = catalog
         self._stats = stats
+        self._profiles = profiles
         self._clock = clock
-        self._slots = asyncio.Semaphore(settings.catalog_syncs_at_once)
+        # Half of them for the queue, half for people, who do not wait behind thousands of devices.
+        self._slots = asyncio.Semaphore(2 * settings.catalog_syncs_at_once)
         self._running: dict[str, asyncio.Task[CatalogSyncResult]] = {}
-        self._scheduled: dict[str, asyncio.Task[None]] = {}
         self._good_at: dict[str, float] = {}
-        self._tasks = TaskOwner("catalogue sync")
+        self._queue = SyncQueue(
+            self._fetch,
+            at_once=settings.catalog_syncs_at_once,
+            tries=1 + settings.catalog_retries,
+            pause_s=settings.catalog_retry_s,
+            is_busy=is_busy,
+            clock=clock,
+        )
 
     async def close(self) -> None:
-        await self._tasks.close()
+        await self._queue.close()
         for task in list(self._running.values()):
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
@@ -93,6 +106,11 @@ class CatalogSync:
     def running(self) -> list[str]:
         """Devices that are being asked."""
         return list(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """Devices whose catalogue is still to be asked for, those that are being asked included."""
+        return len(self._queue)
 
     def load(self, devices: Iterable[Device], wall: datetime) -> None:
         """Remember from before our restart whose catalogue is whole, and since when."""
@@ -105,17 +123,15 @@ class CatalogSync:
         """A registration is the moment to look whether the catalogue is still true."""
         match event:
             case DeviceCameOnline(device_id):
-                self._schedule(device_id)
+                self._queue.add(device_id)
             case DeviceRefreshed(device_id, is_restarted):
                 if is_restarted or self._is_stale(device_id):
-                    self._schedule(device_id)
+                    self._queue.add(device_id)
             case DeviceConfirmed(device_id):
                 if self._is_stale(device_id):
-                    self._schedule(device_id)
+                    self._queue.add(device_id)
             case DeviceWentOffline(device_id, _):
-                scheduled = self._scheduled.pop(device_id, None)
-                if scheduled is not None:
-                    scheduled.cancel()
+                self._queue.remove(device_id)
             case _:
                 pass
 
@@ -147,17 +163,14 @@ class CatalogSync:
         )
         info = DeviceInfoResponse.from_xml(document.element)
         await self._presence.ensure_stored(device_id)
-        device = await self._catalog.get_device(device_id)
-        if device is not None:
-            changed = replace(
-                device,
-                name=device.name or info.name,
-                manufacturer=info.manufacturer or device.manufacturer,
-                model=info.model or device.model,
-                firmware=info.firmware or device.firmware,
-            )
-            if changed != device:
-                await self._catalog.upsert_device(changed)
+        await self._catalog.note_device_info(
+            device_id,
+            name=info.name,
+            manufacturer=info.manufacturer,
+            model=info.model,
+            firmware=info.firmware,
+        )
+        self._profiles.identify(device_id, info.manufacturer, info.model, info.firmware)
         return info
 
     # ---------------------------------------------------------------- inside
@@ -166,38 +179,21 @@ class CatalogSync:
         good_at = self._good_at.get(device_id)
         return good_at is None or self._clock() - good_at > self._settings.catalog_stale_s
 
-    def _schedule(self, device_id: str) -> None:
-        earlier = self._scheduled.pop(device_id, None)
-        if earlier is not None:
-            # It may be in a long pause between two tries; a query that is under way goes on.
-            earlier.cancel()
-        task = self._tasks.spawn(self._fetch(device_id), device_id)
-        if task is not None:
-            self._scheduled[device_id] = task
-
-    async def _fetch(self, device_id: str) -> None:
-        """Information and catalogue after a registration, with patience for devices that just booted."""
+    async def _fetch(self, errand: Errand) -> bool:
+        """Information and catalogue after a registration; False when the device is to be asked again."""
+        device_id = errand.device_id
         try:
-            pause = self._settings.catalog_retry_s
-            wants_info = True
-            for _ in range(1 + self._settings.catalog_retries):
-                try:
-                    if wants_info:
-                        wants_info = not await self._try_info(device_id)
-                    if (await self.sync(device_id)).complete:
-                        return
-                except DeviceOffline:
-                    return
-                except DeviceError as error:
-                    logger.info("catalogue of %s: %s", device_id, error)
-                except (SQLAlchemyError, OSError) as error:  # the database may be away; it is asked for again
-                    self._stats.catalog_failures += 1
-                    logger.error("catalogue of %s could not be kept, will try again: %s", device_id, error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, MAX_BACKOFF_S)
-        finally:
-            if self._scheduled.get(device_id) is asyncio.current_task():
-                del self._scheduled[device_id]
+            if errand.wants_info:
+                errand.wants_info = not await self._try_info(device_id)
+            return (await self.sync(device_id)).complete
+        except DeviceOffline:
+            return True
+        except DeviceError as error:
+            logger.info("catalogue of %s: %s", device_id, error)
+        except (SQLAlchemyError, OSError) as error:  # the database may be away; it is asked for again
+            self._stats.catalog_failures += 1
+            logger.error("catalogue of %s could not be kept, will try again: %s", device_id, error)
+        return False
 
     async def _try_info(self, device_id: str) -> bool:
         try:
@@ -213,7 +209,10 @@ class CatalogSync:
         async with self._slots:
             collected = await self._collect(device_id)
         await self._presence.ensure_stored(device_id)
-        rows = rows_from_items(device_id, collected.items)
+        if len(collected.items) <= INLINE_ITEMS:
+            rows = rows_from_items(device_id, collected.items)
+        else:
+            rows = await asyncio.to_thread(rows_from_items, device_id, collected.items)
         replaced = await self._catalog.replace_catalog(device_id, rows, collected.complete)
         if collected.complete:
             self._stats.catalogs_complete += 1
@@ -239,7 +238,8 @@ class CatalogSync:
     async def _collect(self, device_id: str) -> CollectedCatalog:
         sn = self._signalling.next_sn()
         settings = self._settings
-        collector = CatalogCollector(sn, self._clock(), settings.catalog_quiet_s, settings.catalog_total_s)
+        pace = CatalogPace(self._profiles, device_id, settings.catalog_quiet_s, self._clock())
+        collector = CatalogCollector(sn, self._clock(), pace.quiet_s, settings.catalog_total_s)
         arrived = asyncio.Event()
 
         def receive(document: Document) -> None:
@@ -250,6 +250,7 @@ class CatalogSync:
                 logger.debug("fragment of the catalogue of %s dropped: %s", device_id, error)
                 return
             collector.receive(response, self._clock())
+            pace.heard(self._clock())
             arrived.set()
 
         with self._queries.expect(device_id, "Catalog", sn, receive):
@@ -263,10 +264,11 @@ class CatalogSync:
                 except TimeoutError:
                     collector.handle_timer(self._clock())
                 arrived.clear()
+        pace.ended(complete=result.complete, collected=len(result.items), announced=result.sum_num)
         if collector.fragments == 0:
             raise NoAnswer(
                 f"device {device_id} took the Catalog query and sent no answer "
-                f"within {settings.catalog_quiet_s:g} s",
+                f"within {pace.quiet_s:g} s",
                 device_id=device_id,
             )
         return result

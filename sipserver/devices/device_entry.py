@@ -75,7 +75,8 @@ class DeviceEntry:
         self.interval_s: float | None = None
         self.offline_reason: OfflineReason | None = None
         self.faulty: tuple[str, ...] = ()
-        self.moves: deque[float] = deque()
+        # When it changed its host in the last hour; few ever do, and an empty deque takes 600 bytes.
+        self.moves: deque[float] | None = None
         self.saved_at = 0.0
         self.is_dirty = False
         self.check_at = NEVER

@@ -60,6 +60,34 @@ class OwnIdUsed(NamedTuple):
     host: str
 
 
+class RegistrationRefused(NamedTuple):
+    """A REGISTER with a wrong password; announced within the limits of such failures."""
+
+    device_id: str
+    host: str
+
+
+class DeviceSaidTime(NamedTuple):
+    """The device wrote a Date into its REGISTER; as it stands there."""
+
+    device_id: str
+    said: str
+
+
+class DeviceClockDrifted(NamedTuple):
+    """The device's clock is further off than allowed."""
+
+    device_id: str
+    offset_s: float
+
+
+class DeviceClockCorrected(NamedTuple):
+    """It is right again."""
+
+    device_id: str
+    offset_s: float
+
+
 DeviceEvent = (
     DeviceCameOnline
     | DeviceRefreshed
@@ -69,4 +97,8 @@ DeviceEvent = (
     | DeviceMoved
     | DeviceFlapping
     | OwnIdUsed
+    | RegistrationRefused
+    | DeviceSaidTime
+    | DeviceClockDrifted
+    | DeviceClockCorrected
 )

@@ -8,10 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from catalog.model import ChannelKey
+from sipserver.devices.media_paths import MediaPaths
 from sipserver.devices.ports import MediaPort, SipPort
 from sipserver.devices.presence import Presence
+from sipserver.devices.profiles.profiles import Profiles
 from sipserver.devices.settings import DeviceSettings
 from sipserver.devices.signalling import Signalling
+from sipserver.devices.ssrc_behaviour import SsrcBehaviour
 from sipserver.devices.stale_dialogs import StaleDialogs
 from sipserver.devices.stats import DeviceStats
 from sipserver.devices.tasks import TaskOwner
@@ -37,5 +40,7 @@ class InviteContext:
     clock: Callable[[], float]
     wall: Callable[[], datetime]
     forget: Callable[[Invite], None]
-    learn_udp_only: Callable[[str], None]
+    profiles: Profiles
+    paths: MediaPaths
+    ssrc_behaviour: SsrcBehaviour
     ask_keyframe: Callable[[ChannelKey], Coroutine[None, None, None]]

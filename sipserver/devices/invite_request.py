@@ -1,19 +1,32 @@
-"""The INVITE for a live picture, as the standard prints it: firmware exists that reads by position."""
+"""The INVITE for a picture, as the standard prints it: firmware exists that reads by position."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
 
 from catalog.model import ChannelKey
 from media.session import MediaTransport
 from sipserver.devices.invite_context import InviteContext
-from sipserver.gb import sdp
+from sipserver.devices.profiles.facets import Facet
+from sipserver.devices.stream_request import StreamRequest
+from sipserver.gb import sdp, substream
 from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest
+
+# Our part in the connection that carries media.
+SETUPS: Final[Mapping[MediaTransport, sdp.Setup | None]] = {
+    MediaTransport.UDP: None,
+    MediaTransport.TCP_PASSIVE: sdp.Setup.PASSIVE,
+    MediaTransport.TCP_ACTIVE: sdp.Setup.ACTIVE,
+}
 
 
 def make_invite(
     context: InviteContext,
     key: ChannelKey,
     flow: Flow,
+    wanted: StreamRequest,
     *,
     transport: MediaTransport,
     port: int,
@@ -21,18 +34,32 @@ def make_invite(
 ) -> tuple[SipRequest, sdp.SessionDescription]:
     """The request and the offer in it. To and Subject name the channel, From and Contact the platform.
 
-    Source: GB/T 28181-2022 annexes G and L; gb28181.md 6.3 to 6.5 (GB-C098).
+    Source: GB/T 28181-2022 annexes G and L; gb28181.md 6.3 to 6.5 (GB-C098, GB-C104, GB-C105).
     """
     platform_id = context.signalling.platform_id
     offer = sdp.make_offer(
         platform_id,
-        context.settings.media_advertised_host or context.transport.advertised(flow)[0],
+        context.signalling.media_host(flow),
         port,
         ssrc,
-        setup=sdp.Setup.PASSIVE if transport is MediaTransport.TCP_PASSIVE else None,
+        setup=SETUPS[transport],
+        kind=wanted.kind,
+        uri=wanted.uri,
+        start=wanted.start,
+        stop=wanted.stop,
+        download_speed=wanted.download_speed,
+        attributes=_stream_attributes(context, key.device_id, wanted.stream_number),
     )
     request = context.signalling.request("INVITE", key.channel_id, flow)
     request.headers.set("Subject", f"{key.channel_id}:{ssrc},{platform_id}:0")
     request.headers.set("Content-Type", sdp.CONTENT_TYPE)
     request.body = offer.serialize()
     return request, offer
+
+
+def _stream_attributes(context: InviteContext, device_id: str, number: int | None) -> tuple[str, ...]:
+    """The lines that ask for one stream of several, in the form that the device knows."""
+    if number is None:
+        return ()
+    entry = context.signalling.entry_of(device_id)
+    return substream.attributes(number, context.profiles.value(device_id, Facet.SUBSTREAM), entry.edition)

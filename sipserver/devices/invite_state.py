@@ -14,7 +14,7 @@ class State(Enum):
     OPENING = "opening"  # port and SSRC are being taken: the port listens before the INVITE goes out
     INVITING = "inviting"  # INVITE sent, no final answer yet
     CLEARING = "clearing"  # 486: ending the stale dialog of an earlier run, then once more
-    SWITCHING = "switching"  # the device does not do TCP: BYE, new port, once more over UDP
+    SWITCHING = "switching"  # BYE, new port, once more over the other transport
     WAITING_MEDIA = "waiting for media"  # acknowledged; no key frame yet
     PLAYING = "playing"
     LINGERING = "lingering"  # nobody holds it any more; kept a while for the next one
@@ -43,6 +43,7 @@ class Input(Enum):
     ANSWERED = "answered"  # 2xx with a usable answer
     BUSY = "busy"  # 486 for the first time
     NO_TCP = "no tcp"  # the device answered RTP/AVP, or 4xx, to an offer over TCP, for the first time
+    NO_PATH = "no path"  # accepted, and no packet came; the other transport may be tried
     CLEARED = "cleared"
     KEYFRAME = "keyframe"  # the first picture can be shown
     FAILED = "failed"  # anything that ends it with an error
@@ -92,6 +93,9 @@ INVITE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     (State.INVITING, Input.NO_TCP): (Action.SWITCH, State.SWITCHING),
     (State.CLEARING, Input.CLEARED): (Action.INVITE, State.INVITING),
     (State.SWITCHING, Input.OPENED): (Action.INVITE, State.INVITING),
+    # Hung up by the device while the accepted dialog is still being written down.
+    (State.INVITING, Input.NO_PATH): (Action.SWITCH, State.SWITCHING),
+    (State.WAITING_MEDIA, Input.NO_PATH): (Action.SWITCH, State.SWITCHING),
     (State.WAITING_MEDIA, Input.KEYFRAME): (Action.DELIVER, State.PLAYING),
     (State.PLAYING, Input.LAST_RELEASED): (Action.LINGER, State.LINGERING),
     (State.LINGERING, Input.HELD): (Action.RESUME, State.PLAYING),

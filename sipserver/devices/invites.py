@@ -1,4 +1,4 @@
-"""All invites: one per channel, shared by everybody who wants the picture."""
+"""All invites: one live one per channel, shared by everybody who wants it, and those of recordings."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from sipserver.devices.events import DeviceEvent, DeviceRefreshed, DeviceWentOff
 from sipserver.devices.invite import Invite, StreamHold
 from sipserver.devices.invite_context import InviteContext
 from sipserver.devices.invite_state import Input, State
+from sipserver.devices.media_paths import MediaPaths
 from sipserver.devices.ports import DeviceCatalog, MediaPort, SipPort
 from sipserver.devices.presence import Presence
+from sipserver.devices.profiles.profiles import Profiles
 from sipserver.devices.settings import DeviceSettings, MediaPreference
 from sipserver.devices.signalling import Signalling
+from sipserver.devices.ssrc_behaviour import SsrcBehaviour
 from sipserver.devices.stale_dialogs import StaleDialogs
 from sipserver.devices.stats import DeviceStats
+from sipserver.devices.stream_request import StreamRequest
 from sipserver.devices.tasks import TaskOwner
-from sipserver.gb.editions import Feature, allows
 from sipserver.gb.ssrc import SsrcPool
-from sipserver.sip.flow import Transport
 from sipserver.transport.driver import IncomingRequest
 
 OLD_BYE_WAIT_S: Final = 5.0
@@ -67,6 +69,8 @@ class Invites:
         clock: Callable[[], float],
         wall: Callable[[], datetime],
         ask_keyframe: Callable[[ChannelKey], Awaitable[None]],
+        profiles: Profiles,
+        preference_of: Callable[[str], MediaPreference | None],
     ) -> None:
         self._settings = settings
         self._presence = presence
@@ -74,10 +78,13 @@ class Invites:
         self._invites: dict[ChannelKey, Invite] = {}
         # Invites whose BYE takes long, after a new one took their place.
         self._ending: set[Invite] = set()
-        self._udp_only: set[str] = set()
+        # Playbacks and downloads: one upstream session for each, whatever else the channel sends.
+        self._exclusive: set[Invite] = set()
+        self._live = StreamRequest.live(settings)
         self._tasks = TaskOwner("invites")
         self._is_closing = False
         self._ask_keyframe = ask_keyframe
+        self._paths = MediaPaths(settings, profiles, presence, preference_of=preference_of, clock=clock)
         self._context: Final = InviteContext(
             settings=settings,
             signalling=signalling,
@@ -91,14 +98,16 @@ class Invites:
             clock=clock,
             wall=wall,
             forget=self._forget,
-            learn_udp_only=self._udp_only.add,
+            profiles=profiles,
+            paths=self._paths,
+            ssrc_behaviour=SsrcBehaviour(profiles),
             ask_keyframe=self._nudge,
         )
 
     async def close(self) -> None:
         """End every invite with BYE, for as long as a shutdown may take."""
         self._is_closing = True
-        invites = [*self._invites.values(), *self._ending]
+        invites = self.all()
         for invite in invites:
             invite.feed(Input.STOPPED)
         if invites:
@@ -111,11 +120,17 @@ class Invites:
     # ---------------------------------------------------------------- questions
 
     def snapshot(self) -> list[InviteState]:
-        return [_view(invite) for invite in self.all()]
+        """The live pictures."""
+        return [_view(invite) for invite in [*self._invites.values(), *self._ending]]
 
     def all(self) -> list[Invite]:
         """Every invite that is not closed, for the reconcile loop."""
-        return [*self._invites.values(), *self._ending]
+        return [*self._invites.values(), *self._ending, *self._exclusive]
+
+    @property
+    def context(self) -> InviteContext:
+        """For parts of this room with dialogs of their own: one pool of SSRCs, one memory of dialogs."""
+        return self._context
 
     def get(self, key: ChannelKey) -> InviteState | None:
         invite = self._invites.get(key)
@@ -132,7 +147,7 @@ class Invites:
             UnknownChannel, UnknownDevice, DeviceOffline, NoAnswer, Refused, BadAnswer, NoMedia, WrongSsrc,
             NoKeyframe, NoCapacity, InviteEnded
         """
-        entry = self._context.signalling.entry_of(key.device_id)
+        self._context.signalling.entry_of(key.device_id)
         if key not in self._invites and await self._catalog.get_channel(key) is None:
             raise UnknownChannel(
                 f"device {key.device_id} has no channel {key.channel_id}",
@@ -144,7 +159,7 @@ class Invites:
             raise DeviceOffline("the platform is shutting down", device_id=key.device_id)
         invite = self._invites.get(key)
         if invite is None:
-            invite = Invite(key, self._context, self._transport_for(key.device_id, entry.transport))
+            invite = Invite(key, self._context, self._paths.choose(key.device_id), self._live)
             self._invites[key] = invite
         hold = invite.attach(purpose, tag)
         try:
@@ -153,6 +168,34 @@ class Invites:
             await hold.release()
             raise
         return hold
+
+    async def open_exclusive(
+        self, key: ChannelKey, request: StreamRequest, purpose: str, *, tag: str
+    ) -> tuple[Invite, StreamHold]:
+        """Get a stream of one's own, as a playback or download needs it; it ends with its hold.
+
+        Raises:
+            UnknownChannel, UnknownDevice, DeviceOffline, NoAnswer, Refused, BadAnswer, NoMedia, WrongSsrc,
+            NoKeyframe, NoCapacity, InviteEnded
+        """
+        self._context.signalling.entry_of(key.device_id)
+        if await self._catalog.get_channel(key) is None:
+            raise UnknownChannel(
+                f"device {key.device_id} has no channel {key.channel_id}",
+                device_id=key.device_id,
+                channel_id=key.channel_id,
+            )
+        if self._is_closing:
+            raise DeviceOffline("the platform is shutting down", device_id=key.device_id)
+        invite = Invite(key, self._context, self._paths.choose(key.device_id), request)
+        self._exclusive.add(invite)
+        hold = invite.attach(purpose, tag)
+        try:
+            await invite.ready()
+        except BaseException:
+            await hold.release()
+            raise
+        return invite, hold
 
     def stop(self, key: ChannelKey) -> bool:
         """End an invite whoever holds it; False when there is none."""
@@ -196,17 +239,6 @@ class Invites:
                     del self._invites[key]
                     self._ending.add(invite)
 
-    def _transport_for(self, device_id: str, signalling: Transport | None) -> MediaTransport:
-        settings = self._settings
-        preference = settings.media_preference_of.get(device_id, settings.media_preference)
-        entry = self._presence.table.get(device_id)
-        is_possible = entry is None or allows(entry.edition, Feature.TCP_MEDIA)
-        if device_id in self._udp_only or not is_possible or preference is MediaPreference.UDP:
-            return MediaTransport.UDP
-        if preference is MediaPreference.TCP_PASSIVE or signalling in (Transport.TCP, Transport.TLS):
-            return MediaTransport.TCP_PASSIVE
-        return MediaTransport.UDP
-
     def _lose(self, device_id: str, text: str) -> None:
         for invite in self.all():
             if invite.key.device_id == device_id:
@@ -215,6 +247,7 @@ class Invites:
 
     def _forget(self, invite: Invite) -> None:
         self._ending.discard(invite)
+        self._exclusive.discard(invite)
         if self._invites.get(invite.key) is invite:
             del self._invites[invite.key]
 

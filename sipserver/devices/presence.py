@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from catalog.columns import chunks
 from catalog.model import Device, PresenceRow
 from sipserver.devices.device_entry import DeviceEntry, LoadedDevice, Registration
 from sipserver.devices.events import (
@@ -29,6 +31,9 @@ from sipserver.sip.flow import Flow, Transport
 from sipserver.transport.sampled_log import SampledLog
 
 TICK_S: Final = 1.0
+CHECKS_PER_TURN: Final = 500  # devices looked at before the event loop gets its turn
+PROBES_PER_TICK: Final = 500  # silent devices asked each second: a whole network may fall silent at once
+ROWS_PER_SAVE: Final = 500
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +97,8 @@ class Presence:
         self._open_flow = open_flow
         self._stored: set[str] = set()
         self._saving = asyncio.Lock()
+        self._saving_since: float | None = None
+        self._silent: deque[str] = deque()
         self._tasks = TaskOwner("presence")
         self._sampled_log = SampledLog(logger)
 
@@ -170,43 +177,50 @@ class Presence:
         while events := self.table.events():
             for event in events:
                 if isinstance(event, ProbeWanted):
-                    self._tasks.spawn(self._probe(event.device_id), f"probe {event.device_id}")
+                    self._silent.append(event.device_id)
                 self.announce(event)
 
     # ---------------------------------------------------------------- time
 
     async def tick(self) -> None:
-        """Once a second: look at the devices whose moment has come, and save what changed."""
-        self.table.handle_timer(self._clock())
+        """Once a second: look at the devices whose moment has come, ask the silent, save what changed."""
+        now = self._clock()
+        while self.table.handle_timer(now, CHECKS_PER_TURN):
+            self.publish()
+            await asyncio.sleep(0)
         self.publish()
+        self._ask_silent()
         await self.save()
 
     async def save(self) -> None:
-        """Write every changed entry in one transaction; what cannot be written is tried again."""
+        """Write every changed entry, some hundreds in one transaction; what cannot be written waits."""
         async with self._saving:
             entries = self.table.take_dirty(self._clock())
-            if not entries:
-                return
-            now, wall = self._clock(), self._wall()
-            rows = [_row(entry, now, wall) for entry in entries]
+            self._saving_since = self._clock() if entries else None
+            written = 0
             try:
-                for entry in entries:
-                    await self._store(entry.device_id)
-                await self._catalog.save_presence(rows)
+                for chunk in chunks(entries, ROWS_PER_SAVE):
+                    await self._save(chunk)
+                    written += len(chunk)
             except Exception as error:  # the database may be away; presence goes on
                 self._stats.presence_save_failures += 1
-                self._sampled_log.warning("cannot save the presence of %d devices: %s", len(rows), error)
-                self.table.put_back(entries)
-            except asyncio.CancelledError:
-                self.table.put_back(entries)
-                raise
-            else:
-                self._stats.presence_rows_saved += len(rows)
+                self._sampled_log.warning(
+                    "cannot save the presence of %d devices: %s", len(entries) - written, error
+                )
+            finally:
+                self._saving_since = None
+                self.table.put_back(entries[written:])
+                self._stats.presence_rows_saved += written
+
+    @property
+    def saving_for_s(self) -> float:
+        """For how long the database has been busy with what changed; 0 when it is not."""
+        return 0.0 if self._saving_since is None else self._clock() - self._saving_since
 
     async def ensure_stored(self, device_id: str) -> None:
         """See that the catalogue has a row for the device, before anything refers to it."""
-        async with self._saving:
-            await self._store(device_id)
+        if device_id not in self._stored:
+            await self._store([device_id])
 
     def forget(self, device_id: str) -> None:
         self._stored.discard(device_id)
@@ -222,12 +236,25 @@ class Presence:
             except Exception:
                 logger.exception("a turn of the presence loop failed")
 
-    async def _store(self, device_id: str) -> None:
-        if device_id in self._stored:
-            return
-        if await self._catalog.get_device(device_id) is None:
-            await self._catalog.upsert_device(Device(device_id=device_id, created_time=self._wall()))
-        self._stored.add(device_id)
+    async def _save(self, entries: Sequence[DeviceEntry]) -> None:
+        await self._store([entry.device_id for entry in entries if entry.device_id not in self._stored])
+        now, wall = self._clock(), self._wall()
+        await self._catalog.save_presence([_row(entry, now, wall) for entry in entries])
+
+    async def _store(self, device_ids: Collection[str]) -> None:
+        if device_ids:
+            await self._catalog.add_devices(device_ids)
+            self._stored.update(device_ids)
+
+    def _ask_silent(self) -> None:
+        """Those that were heard, or went, while they waited for the question need none any more."""
+        asked = 0
+        while self._silent and asked < PROBES_PER_TICK:
+            device_id = self._silent.popleft()
+            entry = self.table.get(device_id)
+            if entry is not None and entry.state is State.SUSPECT:
+                self._tasks.spawn(self._probe(device_id), f"probe {device_id}")
+                asked += 1
 
     async def _probe(self, device_id: str) -> None:
         self._stats.probes += 1

@@ -7,8 +7,10 @@ holds for each online device the moment to look again, and looking finds what wa
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from sipserver.devices.device_entry import NEVER, DeviceEntry, LoadedDevice, Registration
@@ -198,10 +200,14 @@ class PresenceTable:
     def next_timer(self) -> float | None:
         return self._checks[0][0] if self._checks else None
 
-    def handle_timer(self, now: float) -> None:
-        """Look at the devices whose moment has come."""
+    def handle_timer(self, now: float, limit: int | None = None) -> bool:
+        """Look at the devices whose moment has come, at ``limit`` of them; True when more are due."""
         checks = self._checks
+        looks = inf if limit is None else limit
         while checks and checks[0][0] <= now:
+            if looks <= 0:
+                return True
+            looks -= 1
             due, device_id = heapq.heappop(checks)
             entry = self._entries.get(device_id)
             if entry is None or entry.check_at != due:
@@ -214,6 +220,7 @@ class PresenceTable:
             elif entry.state is not State.SUSPECT and self._silent_at(entry) <= now:
                 self._feed(entry, Input.PERIODS_MISSED, now)
             self._schedule(entry)
+        return False
 
     # ---------------------------------------------------------------- inside
 
@@ -267,12 +274,13 @@ class PresenceTable:
         self._events.append(DeviceMoved(entry.device_id, _text(before), _text(flow.remote)))
         if before[0] == flow.remote[0]:
             return  # a new port of the same host is NAT, not a second device
-        entry.moves.append(now)
-        while entry.moves and entry.moves[0] < now - HOUR_S:
-            entry.moves.popleft()
-        if len(entry.moves) > self._limits.moves_per_hour_max:
-            self._events.append(DeviceFlapping(entry.device_id, len(entry.moves)))
-            entry.moves.clear()
+        moves = entry.moves = entry.moves or deque()
+        moves.append(now)
+        while moves[0] < now - HOUR_S:
+            moves.popleft()
+        if len(moves) > self._limits.moves_per_hour_max:
+            self._events.append(DeviceFlapping(entry.device_id, len(moves)))
+            entry.moves = None
 
     def _move_index(
         self, entry: DeviceEntry, to: tuple[str, int] | None, before: tuple[str, int] | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from sipserver.devices.errors import NoAnswer
 from sipserver.devices.signalling import Signalling
@@ -13,6 +15,8 @@ from sipserver.gb.manscdp import Document, Element
 
 Receiver = Callable[[Document], None]
 
+UNANSWERED_MAX: Final = 4096
+
 
 class QueryDesk:
     """Everything that is waited for, by (device, command) and serial number."""
@@ -20,10 +24,17 @@ class QueryDesk:
     def __init__(self, signalling: Signalling) -> None:
         self._signalling = signalling
         self._waiting: dict[tuple[str, str], dict[str, Receiver]] = {}
+        self._unanswered: deque[str] = deque(maxlen=UNANSWERED_MAX)
+        # An answer that comes late, or twice, is not that of the next question.
+        self._ended: deque[tuple[str, str, str]] = deque(maxlen=UNANSWERED_MAX)
 
     @property
     def outstanding(self) -> int:
         return sum(len(receivers) for receivers in self._waiting.values())
+
+    def expect_nothing(self, sn: str) -> None:
+        """What goes out with this number has no answer; some devices send one nevertheless."""
+        self._unanswered.append(sn)
 
     @contextmanager
     def expect(self, device_id: str, cmd_type: str, sn: str, receiver: Receiver) -> Iterator[None]:
@@ -35,6 +46,7 @@ class QueryDesk:
             yield
         finally:
             del receivers[sn]
+            self._ended.append((device_id, cmd_type, sn))
             if not receivers and self._waiting.get(key) is receivers:
                 del self._waiting[key]
 
@@ -80,7 +92,9 @@ class QueryDesk:
             return False
         receiver = receivers.get(quirks.apply("sn-zero-stripped", document.sn))
         if receiver is None:
-            if len(receivers) != 1:
+            if len(receivers) != 1 or document.sn in self._unanswered:
+                return False
+            if (device_id, document.cmd_type, document.sn) in self._ended:
                 return False
             receiver = next(iter(receivers.values()))
         receiver(document)

@@ -90,8 +90,8 @@ class Reconciler:
         if session is None or self._media.sessions.get(session.session_id) is None:
             self._repair(invite, "session gone", InviteEnded("the media session is gone"))
             return
-        silence_s = session.stats().silence_s
-        if silence_s > self._settings.silence_timeout_s:
+        silence_s, limit_s = session.stats().silence_s, invite.request.silence_timeout_s
+        if limit_s is not None and silence_s > limit_s:
             self._repair(invite, "media silent", NoMedia("media stopped"))
         elif silence_s < self._settings.reconcile_interval_s:
             # Media is a sign of life: a device that streams is not offline because keepalives get lost.
@@ -104,7 +104,7 @@ class Reconciler:
 
     async def _drop_orphans(self) -> None:
         owned = {invite.session.session_id for invite in self._invites.all() if invite.session is not None}
-        labels = {str(invite.key) for invite in self._invites.all() if invite.session is None}
+        labels = {invite.label for invite in self._invites.all() if invite.session is None}
         orphans: dict[str, MediaSession] = {
             session_id: session
             for session_id, session in self._media.sessions.items()

@@ -1,4 +1,4 @@
-"""REGISTER: who is admitted, challenged, refused, or met with silence (注册, 注销).
+"""REGISTER: who is admitted, challenged, sent elsewhere, put off, refused, or met with silence (注册, 注销).
 
 Source: GB/T 28181-2022 9.1; gb28181.md 2.6.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
+from zlib import crc32
 
 from sipserver.devices.admission import Admission, Refusal
 from sipserver.devices.device_entry import Registration
@@ -17,6 +18,8 @@ from sipserver.devices.events import OwnIdUsed
 from sipserver.devices.limiter import FailureCounts, TokenBuckets
 from sipserver.devices.ports import SipPort
 from sipserver.devices.presence import Presence
+from sipserver.devices.registration.overload import Overload
+from sipserver.devices.registration.redirect import Redirects
 from sipserver.devices.settings import DeviceSettings
 from sipserver.devices.stats import DeviceStats
 from sipserver.gb.editions import OWN_EDITION, VERSION_HEADER, Edition, from_header
@@ -56,6 +59,9 @@ class Registrar:
         attempts: TokenBuckets,
         stats: DeviceStats,
         *,
+        redirects: Redirects,
+        overload: Overload,
+        expires_spread: float,
         wall: Callable[[], datetime],
     ) -> None:
         self._settings = settings
@@ -67,8 +73,10 @@ class Registrar:
         self._failures = FailureCounts(settings.failure_memory_s)
         self._wrong = TokenBuckets(settings.failures_burst, settings.failures_per_second)
         self._stats = stats
+        self._redirects = redirects
+        self._overload = overload
+        self._expires_spread = expires_spread
         self._wall = wall
-        self._date_off = frozenset(settings.date_off_ids)
         # The last full second that was written as text.
         self._date_second = datetime.min.replace(tzinfo=UTC)
         self._date_text = ""
@@ -90,6 +98,11 @@ class Registrar:
         refusal = self._admission.refusal(device_id, host, user_agent)
         if refusal is not None:
             self._refuse(incoming, device_id, refusal)
+        elif self._redirects.before_password and self._redirects.takes(device_id):
+            if self._attempts.take(host, incoming.received_at):
+                self._redirect(incoming, device_id)
+            else:
+                self._silence(incoming)
         elif self._is_authentic(incoming, device_id):
             self._accept(incoming, device_id, user_agent)
 
@@ -106,7 +119,10 @@ class Registrar:
             return False
         authorization = self._digest.read(incoming.request)
         if authorization is None:
-            self._challenge(incoming)
+            if self._overload.is_behind and not self._presence.is_online(device_id):
+                self._put_off(incoming)
+            else:
+                self._challenge(incoming)
             return False
         if self._failures.count(host, device_id, now) >= settings.failures_before_silence:
             self._stats.registrations_silenced += 1
@@ -177,6 +193,16 @@ class Registrar:
             self._presence.announce(OwnIdUsed(host))
         self._transport.dismiss(incoming, 403, headers=(VERSION,))
 
+    def _put_off(self, incoming: IncomingRequest) -> None:
+        """More come than can be served: later, and not all at the same time."""
+        now = incoming.received_at
+        if not self._attempts.take(incoming.flow.remote[0], now):
+            self._silence(incoming)
+            return
+        self._stats.registrations_put_off += 1
+        retry_after = ("Retry-After", str(self._overload.retry_after_s(now)))
+        self._transport.dismiss(incoming, 503, headers=(retry_after, VERSION))
+
     def _silence(self, incoming: IncomingRequest) -> None:
         self._stats.registrations_silenced += 1
         self._sampled_log.warning(
@@ -193,8 +219,12 @@ class Registrar:
             # RFC 3261 section 10.3: a star removes, and says nothing else.
             self._transport.respond(incoming, 400, headers=(VERSION,))
             return
+        if expires and self._redirects.takes(device_id):
+            self._redirect(incoming, device_id)
+            return
         headers: list[tuple[str, str]] = []
         if expires:
+            expires = self._spread(device_id, expires, incoming.received_at)
             if contact:
                 headers.append(("Contact", f"<{contact}>;expires={expires}"))
             self._register(incoming, device_id, user_agent, contact, expires)
@@ -202,10 +232,26 @@ class Registrar:
             self._stats.unregistrations += 1
             self._presence.unregistered(device_id)
         headers.append(("Expires", str(expires)))
-        if device_id not in self._date_off:
+        if self._admission.gets_date(device_id):
             headers.append(("Date", self._date()))
         headers.append(VERSION)
         self._transport.respond(incoming, 200, headers=headers)
+
+    def _redirect(self, incoming: IncomingRequest, device_id: str) -> None:
+        """Send the device to another server (GB-C040); from now on it is none of ours."""
+        target = self._redirects.target_for(device_id, incoming.received_at)
+        self._stats.registrations_redirected += 1
+        if not self._redirects.before_password:
+            self._presence.unregistered(device_id)
+        headers = (("Contact", f"<{target.uri}>"), ("Expires", str(self._redirects.expires_s)), VERSION)
+        self._transport.dismiss(incoming, 302, headers=headers)
+
+    def _spread(self, device_id: str, expires: int, now: float) -> int:
+        """Grant what was asked, but to some less when many come at once, or all would refresh at once too."""
+        if not self._overload.accepted(now):
+            return expires
+        less = int(expires * self._expires_spread * (crc32(device_id.encode()) & 0xFFFF) / 0x10000)
+        return max(expires - less, min(expires, self._settings.expires_min_s))
 
     def _register(
         self,

@@ -10,6 +10,8 @@ from sipserver.devices.device_entry import DeviceEntry
 from sipserver.devices.invites import Invites
 from sipserver.devices.ports import SipPort
 from sipserver.devices.presence import Presence
+from sipserver.devices.profiles.profiles import Profiles
+from sipserver.devices.profiles.spoken_charset import learn_charset
 from sipserver.devices.queries import QueryDesk
 from sipserver.devices.registrar import Registrar
 from sipserver.devices.senders import Doubt, Senders
@@ -50,6 +52,7 @@ class Router:
         queries: QueryDesk,
         invites: Invites,
         stats: DeviceStats,
+        profiles: Profiles,
     ) -> None:
         self._transport = transport
         self._senders = senders
@@ -57,12 +60,13 @@ class Router:
         self._queries = queries
         self._invites = invites
         self._stats = stats
+        self._profiles = profiles
         self._sampled_log = SampledLog(logger)
         self.commands: Final[dict[tuple[str, str], CommandHandler]] = {
             ("Notify", "Keepalive"): self._keepalive_document,
-            ("Response", "Catalog"): self._response,
-            ("Response", "DeviceInfo"): self._response,
-            ("Response", "DeviceStatus"): self._response,
+            ("Response", "Catalog"): self.take_response,
+            ("Response", "DeviceInfo"): self.take_response,
+            ("Response", "DeviceStatus"): self.take_response,
         }
         self.request_handlers: Final[dict[str, list[RequestHandler]]] = {}
         self._methods: Final[Mapping[str, Callable[[IncomingRequest], None]]] = {
@@ -117,9 +121,10 @@ class Router:
         self._stats.repaired_bodies += document.repaired
         self._transport.respond(incoming, 200)
         self._presence.heard(entry, incoming.received_at)
+        learn_charset(self._profiles, entry.device_id, document, incoming.request.body)
         handler = self.commands.get((document.root, document.cmd_type))
         if handler is None and document.root == "Response":
-            handler = self._response
+            handler = self.take_response
         if handler is None:
             self._stats.unknown_commands += 1
             self._sampled_log.warning(
@@ -194,7 +199,8 @@ class Router:
             entry.faulty = keepalive.faulty_devices
         self._presence.keepalive(entry, incoming.flow, incoming.received_at)
 
-    def _response(self, entry: DeviceEntry, incoming: IncomingRequest, document: Document) -> None:
+    def take_response(self, entry: DeviceEntry, incoming: IncomingRequest, document: Document) -> None:
+        """The business answer to a question of ours."""
         if not self._queries.receive(entry.device_id, document):
             self._stats.unexpected_responses += 1
             logger.debug("nobody waits for %s sn %s of %s", document.cmd_type, document.sn, entry.device_id)

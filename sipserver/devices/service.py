@@ -12,25 +12,45 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from catalog.model import ChannelKey, Device
 from sipserver.devices.admission import Admission
+from sipserver.devices.alarms.alarms import Alarms
+from sipserver.devices.audio.service import Audio
 from sipserver.devices.catalog_sync import CatalogSync, CatalogSyncResult
+from sipserver.devices.commands.commands import Commands
+from sipserver.devices.commands.gate import EditionGate
+from sipserver.devices.clocks.clocks import Clocks
+from sipserver.devices.configuration.configuration import Configuration
 from sipserver.devices.control import Control
+from sipserver.devices.diagnosis.diagnosis import Diagnoser
+from sipserver.devices.diagnosis.probe import ProbeParts
 from sipserver.devices.dialog_store import DialogStore, MemoryDialogStore
 from sipserver.devices.errors import DeviceError, Refused
 from sipserver.devices.features import Feature, FeatureSettings, Parts
+from sipserver.devices.history.desk import HistoryDesk
+from sipserver.devices.history.downloads import Downloads
+from sipserver.devices.history.playbacks import Playbacks
+from sipserver.devices.history.records import Records
 from sipserver.devices.invites import Invites
 from sipserver.devices.limiter import TokenBuckets
 from sipserver.devices.ports import DeviceCatalog, MediaPort
+from sipserver.devices.positions.positions import Positions
 from sipserver.devices.presence import Presence, wall_clock
 from sipserver.devices.profiles.profiles import Profiles
+from sipserver.devices.profiles.store import MemoryProfileStore, SqlProfileStore
+from sipserver.devices.ptz.ptz import Ptz
 from sipserver.devices.queries import QueryDesk
 from sipserver.devices.reconcile import Reconciler
 from sipserver.devices.registrar import Registrar
+from sipserver.devices.registration.overload import Overload
+from sipserver.devices.registration.redirect import Redirects
 from sipserver.devices.router import Router
 from sipserver.devices.senders import Senders
 from sipserver.devices.settings import DeviceSettings
 from sipserver.devices.signalling import Signalling
 from sipserver.devices.stale_dialogs import StaleDialogs
 from sipserver.devices.stats import DeviceStats
+from sipserver.devices.subscriptions.subscriptions import Subscriptions
+from sipserver.devices.tracing.trace import Trace
+from sipserver.devices.uploads.uploads import Uploads
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.device_info import DeviceInfoResponse
 from sipserver.gb.messages.device_status import DeviceStatusQuery, DeviceStatusResponse
@@ -65,6 +85,7 @@ class DeviceService:
         wall: Callable[[], datetime] = wall_clock,
     ) -> None:
         clock = transport.clock
+        features = features or FeatureSettings()
         self.settings: Final = settings
         self.stats: Final = DeviceStats()
         self._transport = transport
@@ -75,11 +96,32 @@ class DeviceService:
         self.presence: Final = Presence(
             settings, catalog, self.stats, clock=clock, wall=wall, open_flow=self._open_flow
         )
-        self._signalling = Signalling(settings, transport, self.presence)
+        self.profiles: Final = Profiles(
+            wall=wall,
+            settings=features.profiles,
+            store=MemoryProfileStore() if database is None else SqlProfileStore(database),
+        )
+        self.overload: Final = Overload(
+            features.registration,
+            clock=clock,
+            saving_for_s=lambda: self.presence.saving_for_s,
+            queue_fraction=transport.queue_fraction,
+        )
+        self.redirects: Final = Redirects(features.registration)
+        self._signalling = Signalling(settings, transport, self.presence, self.profiles)
         self._queries = QueryDesk(self._signalling)
-        self._control = Control(settings, self._signalling)
+        gate = EditionGate(self._signalling, self.profiles)
+        self._control = Control(settings, self._signalling, self.profiles, gate)
         self.catalog_sync: Final = CatalogSync(
-            settings, self._signalling, self._queries, self.presence, catalog, self.stats, clock=clock
+            settings,
+            self._signalling,
+            self._queries,
+            self.presence,
+            catalog,
+            self.stats,
+            self.profiles,
+            is_busy=self.overload.is_busy,
+            clock=clock,
         )
         self._stale = StaleDialogs(
             dialogs or MemoryDialogStore(),
@@ -99,13 +141,14 @@ class DeviceService:
             clock=clock,
             wall=wall,
             ask_keyframe=self._control.request_keyframe,
+            profiles=self.profiles,
+            preference_of=self._admission.media_preference_of,
         )
         self._reconciler = Reconciler(settings, self.invites, media, self.presence, self.stats, clock=clock)
-        self._router = self._make_router()
-        self.profiles: Final = Profiles(wall=wall)
+        self._router = self._make_router(features.registration.expires_spread)
         self._parts: Final = Parts(
             settings=settings,
-            features=features or FeatureSettings(),
+            features=features,
             transport=transport,
             signalling=self._signalling,
             queries=self._queries,
@@ -121,13 +164,56 @@ class DeviceService:
             clock=clock,
             wall=wall,
         )
+        self.ptz: Final = Ptz(self._parts, gate)
+        self.commands: Final = Commands(self._parts, self.ptz, gate)
+        self.trace: Final = Trace(features.trace, transport, self.presence)
+        self.diagnosis: Final = Diagnoser(
+            ProbeParts(
+                signalling=self._signalling,
+                presence=self.presence,
+                catalog=catalog,
+                invites=self.invites,
+                trace=self.trace,
+                ask_status=self._ask_status,
+                clock=clock,
+                wall=wall,
+            )
+        )
+        self.alarms: Final = Alarms(self._parts, self.commands)
+        self.records: Final = Records(self._parts)
+        history = HistoryDesk(self._parts)
+        self.playbacks: Final = Playbacks(self._parts, history)
+        self.downloads: Final = Downloads(self._parts, history)
+        self.audio: Final = Audio(self._parts)
+        self.subscriptions: Final = Subscriptions(self._parts, self.sync_catalog)
+        self.positions: Final = Positions(self._parts, self.subscriptions)
+        self.clocks: Final = Clocks(self._parts)  # listens along with the others: after them
+        self.configuration: Final = Configuration(self._parts)
+        self.uploads: Final = Uploads(self._parts, self.configuration, self.query_info)
         # In the order in which they are opened; closed the other way round.
-        self._features: Final[tuple[Feature, ...]] = ()
+        self._features: Final[tuple[Feature, ...]] = (
+            self.trace,
+            self.configuration,
+            self.uploads,
+            self.commands,
+            self.audio,
+            self.alarms,
+            history,
+            self.playbacks,
+            self.clocks,
+            self.subscriptions,
+            self.positions,
+            # The first to be closed: whatever moves is stopped while there is time.
+            self.ptz,
+        )
 
     # ---------------------------------------------------------------- life
 
     async def open(self) -> None:
         devices = await self.presence.open()
+        await self.profiles.open()
+        for device in devices:
+            self.profiles.identify(device.device_id, device.manufacturer, device.model, device.firmware)
         self._admission.load(devices)
         self.catalog_sync.load(devices, self._wall())
         self.presence.probe = self._probe
@@ -137,21 +223,28 @@ class DeviceService:
             self._stale.listen,
             *(feature.listen for feature in self._features),
         ]
+        calls = self._parts.calls
         self._transport.flow_closed_handler = self.presence.flow_closed
+        self._transport.ack_handler = calls.acknowledged
+        self._transport.cancelled_handler = calls.cancelled
+        self._transport.unacknowledged_handler = calls.unacknowledged
         self._transport.request_handler = self._router.receive
         await self._stale.open()
         for feature in self._features:
             await feature.open()
         self._reconciler.open()
+        await self.overload.open()
 
     async def close(self) -> None:
         """End the invites while devices can still be told, then save what is known."""
+        await self.overload.close()
         await self._reconciler.close()
         for feature in reversed(self._features):
             await feature.close()
         await self.catalog_sync.close()
         await self.invites.close()
         await self._stale.close()
+        await self.profiles.close()
         await self.presence.close()
 
     # ---------------------------------------------------------------- what others may ask
@@ -207,6 +300,9 @@ class DeviceService:
 
     def device_removed(self, device_id: str) -> None:
         """An operator removed a device."""
+        self.profiles.forget_device(device_id)
+        self.subscriptions.forget(device_id)
+        self.positions.forget(device_id)
         self._admission.forget(device_id)
         self.presence.unregistered(device_id)
         self.presence.forget(device_id)
@@ -217,7 +313,7 @@ class DeviceService:
 
     # ---------------------------------------------------------------- inside
 
-    def _make_router(self) -> Router:
+    def _make_router(self, expires_spread: float) -> Router:
         settings = self.settings
         digest = DigestServer(
             settings.realm,
@@ -233,11 +329,21 @@ class DeviceService:
             digest,
             self._attempts,
             self.stats,
+            redirects=self.redirects,
+            overload=self.overload,
+            expires_spread=expires_spread,
             wall=self._wall,
         )
         senders = Senders(settings, self.presence.table, self._attempts, self.stats)
         return Router(
-            self._transport, registrar, senders, self.presence, self._queries, self.invites, self.stats
+            self._transport,
+            registrar,
+            senders,
+            self.presence,
+            self._queries,
+            self.invites,
+            self.stats,
+            self.profiles,
         )
 
     def _open_flow(self, remote: tuple[str, int], local: tuple[str, int] | None) -> Flow | None:
@@ -246,12 +352,16 @@ class DeviceService:
         except FlowClosed:
             return None
 
-    async def _probe(self, device_id: str) -> bool:
-        """Whether a silent device answers when asked; any answer will do, a refusal too."""
+    async def _ask_status(self, device_id: str) -> None:
+        """A status query that is answered, whatever comes of it later."""
         sn = self._signalling.next_sn()
         query = DeviceStatusQuery(sn, GbId(device_id)).to_xml()
+        await self._signalling.send_document(device_id, query, timeout_s=self.settings.probe_timeout_s)
+
+    async def _probe(self, device_id: str) -> bool:
+        """Whether a silent device answers when asked; any answer will do, a refusal too."""
         try:
-            await self._signalling.send_document(device_id, query, timeout_s=self.settings.probe_timeout_s)
+            await self._ask_status(device_id)
         except Refused:
             return True
         except DeviceError:

@@ -9,6 +9,8 @@ from sipserver.devices.device_entry import DeviceEntry
 from sipserver.devices.errors import DeviceOffline, NoAnswer, NoCapacity, Refused, UnknownDevice
 from sipserver.devices.ports import SipPort
 from sipserver.devices.presence import Presence
+from sipserver.devices.profiles.facets import Facet
+from sipserver.devices.profiles.profiles import Profiles
 from sipserver.devices.settings import DeviceSettings
 from sipserver.gb import manscdp
 from sipserver.gb.charset import GB2312
@@ -24,10 +26,13 @@ MAX_FORWARDS: Final = "70"
 class Signalling:
     """Builds requests as the standard prints them and sends them to where the device really is."""
 
-    def __init__(self, settings: DeviceSettings, transport: SipPort, presence: Presence) -> None:
+    def __init__(
+        self, settings: DeviceSettings, transport: SipPort, presence: Presence, profiles: Profiles
+    ) -> None:
         self._settings = settings
         self._transport = transport
         self._presence = presence
+        self._profiles = profiles
         self._sns = count(1)
         self.platform_id: Final = settings.id
         self.domain: Final = settings.realm
@@ -50,6 +55,10 @@ class Signalling:
             raise DeviceOffline(f"device {device_id} is offline: {reason}", device_id=device_id)
         return entry
 
+    def media_host(self, flow: Flow) -> str:
+        """The address to which the peer of this flow is asked to send media."""
+        return self._settings.media_advertised_host or self._transport.advertised(flow)[0]
+
     def request(self, method: str, target_id: str, flow: Flow) -> SipRequest:
         """A request outside of any dialog, to a device or one of its channels."""
         host, port = self._transport.advertised(flow)
@@ -69,8 +78,19 @@ class Signalling:
             ],
         )
 
-    async def send_document(self, device_id: str, element: manscdp.Element, *, timeout_s: float) -> None:
+    async def send_document(
+        self,
+        device_id: str,
+        element: manscdp.Element,
+        *,
+        timeout_s: float,
+        abandon: bool = False,
+        target_id: str | None = None,
+    ) -> None:
         """Send a MANSCDP document as MESSAGE and wait for the answer to the MESSAGE.
+
+        ``abandon``: repeat it no more when the time is over or the task is cancelled. ``target_id`` stands in
+        To in place of the device, where that has a meaning (RecordInfo).
 
         The business answer, if there is one, comes later as a MESSAGE of the device.
 
@@ -79,10 +99,11 @@ class Signalling:
         """
         flow = self.entry_of(device_id).flow
         assert flow is not None  # noqa: S101 - entry_of has looked
-        request = self.request("MESSAGE", device_id, flow)
+        request = self.request("MESSAGE", target_id or device_id, flow)
         request.headers.set("Content-Type", manscdp.CONTENT_TYPE)
-        request.body = manscdp.serialize_document(element, GB2312)
-        response = await self.send(device_id, request, flow, timeout_s=timeout_s)
+        charset = self._profiles.value(device_id, Facet.CHARSET) or GB2312
+        request.body = manscdp.serialize_document(element, charset)
+        response = await self.send(device_id, request, flow, timeout_s=timeout_s, abandon=abandon)
         if response.status >= 300:
             raise Refused(
                 f"device {device_id} answered {response.status} {response.reason} to MESSAGE",
@@ -90,14 +111,18 @@ class Signalling:
                 device_id=device_id,
             )
 
-    async def send(self, device_id: str, request: SipRequest, flow: Flow, *, timeout_s: float) -> SipResponse:
+    async def send(
+        self, device_id: str, request: SipRequest, flow: Flow, *, timeout_s: float, abandon: bool = False
+    ) -> SipResponse:
         """Send any request but INVITE; every answer, a failure too, is a sign of life.
 
         Raises:
             NoAnswer, DeviceOffline, NoCapacity
         """
         try:
-            response = await self._transport.request(request, flow, timeout_s=timeout_s)
+            response = await self._transport.request(
+                request, flow, timeout_s=timeout_s, abandon=abandon
+            )
         except TransactionTimedOut as error:
             raise NoAnswer(
                 f"device {device_id} did not answer {request.method}: {error}", device_id=device_id

@@ -17,6 +17,8 @@ class DeviceStats:
     unregistrations: int = 0
     challenges: int = 0
     registrations_silenced: int = 0
+    registrations_put_off: int = 0
+    registrations_redirected: int = 0
     registrations_refused: Counter[str] = field(default_factory=Counter)
     strangers_refused: int = 0
     forged_sources: int = 0
@@ -40,3 +42,26 @@ class DeviceStats:
     byes_unanswered: int = 0
     stale_dialogs_ended: int = 0
     reconcile_repairs: Counter[str] = field(default_factory=Counter)
+    ptz_frames: int = 0
+    ptz_stops: Counter[str] = field(default_factory=Counter)
+    ptz_stops_lost: int = 0
+    subscriptions: Counter[str] = field(default_factory=Counter)
+    notifies: Counter[str] = field(default_factory=Counter)
+    catalog_changes: Counter[str] = field(default_factory=Counter)
+    positions: Counter[str] = field(default_factory=Counter)
+    audio_opened: Counter[str] = field(default_factory=Counter)
+    audio_failed: Counter[str] = field(default_factory=Counter)
+    audio_invites_refused: int = 0
+    history_ended: Counter[str] = field(default_factory=Counter)
+    media_status_unused: int = 0
+    alarms: int = 0
+    alarm_repeats: int = 0
+    alarms_left_out: int = 0
+    alarms_lost: int = 0
+    alarms_saved: int = 0
+    alarm_save_failures: int = 0
+    alarm_answers: int = 0
+    alarm_answers_failed: int = 0
+    alarm_answers_left_out: int = 0
+    alarm_resets: int = 0
+    alarm_actions: Counter[str] = field(default_factory=Counter)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from media.session import MediaSession, StreamInfo
 from sipserver.devices.errors import InviteEnded
+from sipserver.devices.invite_evidence import InviteEvidence
 
 if TYPE_CHECKING:
     from sipserver.devices.invite import Invite
@@ -33,6 +34,11 @@ class StreamHold:
                 "the invite is over", device_id=self.key.device_id, channel_id=self.key.channel_id
             )
         return session
+
+    @property
+    def evidence(self) -> InviteEvidence:
+        """What the invite behind it showed of itself."""
+        return self._invite.evidence
 
     @property
     def info(self) -> StreamInfo:

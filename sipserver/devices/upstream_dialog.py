@@ -8,12 +8,12 @@ from typing import Final
 
 from catalog.model import ChannelKey
 from sipserver.devices.dialog_store import OpenDialog
-from sipserver.devices.errors import DeviceError
+from sipserver.devices.errors import DeviceError, InviteEnded
 from sipserver.devices.invite_context import InviteContext
 from sipserver.sip.dialog import Dialog
 from sipserver.sip.errors import SipError
 from sipserver.sip.flow import Flow
-from sipserver.sip.message import SipRequest
+from sipserver.sip.message import SipRequest, SipResponse
 
 BYE_TIMEOUT_S: Final = 10.0
 
@@ -47,6 +47,19 @@ class UpstreamDialog:
         self._is_over = True
         return True
 
+    async def ask(self, method: str, body: bytes, content_type: str, *, timeout_s: float) -> SipResponse:
+        """A request of ours inside the dialog; 481 means that the device has forgotten it.
+
+        Raises:
+            InviteEnded, NoAnswer, DeviceOffline, NoCapacity
+        """
+        if self._is_over:
+            raise InviteEnded("the dialog has ended", device_id=self._key.device_id)
+        request = self._dialog.make_request(method, body=body, content_type=content_type)
+        return await self._context.signalling.send(
+            self._key.device_id, request, self._current_flow(), timeout_s=timeout_s
+        )
+
     async def end(self) -> None:
         """BYE, unless the device said it first; repeated with new transactions. Harmless when repeated."""
         async with self._saying:
@@ -68,15 +81,18 @@ class UpstreamDialog:
 
     async def _bye_once(self) -> bool:
         """Any final answer ends it, 481 too (Q18). The device is reached where it is now."""
-        context, device_id = self._context, self._key.device_id
-        entry = context.presence.table.get(device_id)
-        flow = entry.flow if entry is not None and entry.flow is not None else self._flow
         bye = self._dialog.make_request("BYE")
         try:
-            await context.signalling.send(device_id, bye, flow, timeout_s=BYE_TIMEOUT_S)
+            await self._context.signalling.send(
+                self._key.device_id, bye, self._current_flow(), timeout_s=BYE_TIMEOUT_S
+            )
         except DeviceError:
             return False
         return True
+
+    def _current_flow(self) -> Flow:
+        entry = self._context.presence.table.get(self._key.device_id)
+        return entry.flow if entry is not None and entry.flow is not None else self._flow
 
     def _note(self) -> OpenDialog:
         dialog = self._dialog

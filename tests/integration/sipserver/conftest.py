@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from sipserver.devices import invites
 from sipserver.devices.dialog_store import MemoryDialogStore
 from sipserver.devices.events import DeviceEvent, DeviceWentOffline
+from sipserver.devices.features import FeatureSettings
 from sipserver.devices.service import DeviceService
 from sipserver.devices.settings import DeviceSettings
 from sipserver.sip.flow import Transport
@@ -50,6 +51,7 @@ class Bench:
         catalog: FakeCatalog | None = None,
         dialogs: MemoryDialogStore | None = None,
         asks_devices: bool = True,
+        features: FeatureSettings | None = None,
         **settings: Any,
     ) -> None:
         self.asks_devices = asks_devices
@@ -65,6 +67,7 @@ class Bench:
             "linger_s": 0.05,
         }
         self.settings = DeviceSettings(**(values | settings))
+        self.features = features
         self.catalog = catalog or FakeCatalog()
         self.media = FakeMediaPlane()
         self.dialogs = dialogs or MemoryDialogStore()
@@ -81,6 +84,7 @@ class Bench:
             self.media,  # type: ignore[arg-type]
             self.catalog,
             dialogs=self.dialogs,
+            features=self.features,
         )
         await self.service.open()
         if not self.asks_devices:

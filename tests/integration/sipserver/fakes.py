@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from catalog.model import CatalogReplaced, CatalogRow, Channel, ChannelKey, Device, PresenceRow
+from catalog.model import (
+    CatalogReplaced,
+    CatalogRow,
+    Channel,
+    ChannelKey,
+    ChannelKind,
+    Device,
+    PresenceRow,
+)
+from catalog.notified import STATUS_OF, CatalogChange, CatalogChanged, ChangeKind
 from media import errors as media_errors
 from media.session import MediaTransport
 
@@ -21,6 +30,7 @@ class FakeCatalog:
         self.channels: dict[ChannelKey, CatalogRow] = {}
         self.replaced: list[tuple[str, int, bool]] = []
         self.fail_saving = False
+        self.notified: list[tuple[str, CatalogChange]] = []
 
     async def load_registrations(self) -> list[Device]:
         return list(self.devices.values())
@@ -28,8 +38,21 @@ class FakeCatalog:
     async def get_device(self, device_id: str) -> Device | None:
         return self.devices.get(device_id)
 
-    async def upsert_device(self, device: Device) -> None:
-        self.devices[device.device_id] = device
+    async def add_devices(self, device_ids: Collection[str]) -> None:
+        for device_id in device_ids:
+            self.devices.setdefault(device_id, Device(device_id=device_id))
+
+    async def note_device_info(
+        self, device_id: str, *, name: str, manufacturer: str, model: str, firmware: str
+    ) -> None:
+        known = self.devices[device_id]
+        self.devices[device_id] = replace(
+            known,
+            name=known.name or name,
+            manufacturer=manufacturer or known.manufacturer,
+            model=model or known.model,
+            firmware=firmware or known.firmware,
+        )
 
     async def save_presence(self, rows: Iterable[PresenceRow]) -> None:
         if self.fail_saving:
@@ -53,6 +76,26 @@ class FakeCatalog:
         self.replaced.append((device_id, len(items), complete))
         return CatalogReplaced(len(items), missing, complete)
 
+    async def apply_events(self, device_id: str, changes: Sequence[CatalogChange]) -> CatalogChanged:
+        """Remembers all, and names the items that are not known; the rules are those of the real store."""
+        if self.fail_saving:
+            raise OSError("the disk is full")
+        unknown = []
+        for change in changes:
+            self.notified.append((device_id, change))
+            key = ChannelKey(device_id, change.row.channel_id)
+            if change.kind in (None, ChangeKind.ADD, ChangeKind.UPDATE):
+                self.channels[key] = change.row
+            elif change.kind in STATUS_OF and key not in self.channels:
+                unknown.append(change.row.channel_id)
+        return CatalogChanged(statuses=len(changes), unknown=tuple(unknown))
+
+    async def load_channels(
+        self, device_id: str | None = None, *, kinds: Collection[ChannelKind] = frozenset(ChannelKind)
+    ) -> list[Channel]:
+        found = [await self.get_channel(key) for key in sorted(self.channels) if key.device_id == device_id]
+        return [channel for channel in found if channel is not None and channel.kind in kinds]
+
     async def get_channel(self, key: ChannelKey) -> Channel | None:
         row = self.channels.get(key)
         return (
@@ -68,6 +111,19 @@ class FakeCatalog:
 @dataclass
 class FakeStats:
     silence_s: float | None = 0.0
+    ssrc: int | None = None
+    connections: int = 0
+    packets: int = 0
+    lost: int = 0
+    packs: int = 0
+    access_units: int = 0
+    dropped_before_keyframe: int = 0
+    dropped_damaged: int = 0
+    media_s: float = 0.0
+    bytes: int = 0
+    fps: float = 0.0
+    age_s: float = 0.0
+    rtp_timestamp: int = 0
 
 
 class FakeSession:
@@ -86,6 +142,8 @@ class FakeSession:
         self.close_reason: str | None = None
         self.closed = asyncio.Event()
         self.silence_s: float | None = 0.0
+        self.media_s = 0.0
+        self.retimed: list[bool] = []
         self.info: Any = None
         self.on_closed: Any = None
         self._plane = plane
@@ -111,7 +169,10 @@ class FakeSession:
         return self.info
 
     def stats(self) -> FakeStats:
-        return FakeStats(self.silence_s)
+        return FakeStats(self.silence_s, media_s=self.media_s)
+
+    def retime(self, *, by_arrival: bool) -> None:
+        self.retimed.append(by_arrival)
 
     async def close(self, reason: str) -> None:
         self.close_reason = reason

@@ -25,6 +25,7 @@ from sipserver.devices.errors import (
     NoCapacity,
     NoKeyframe,
     NoMedia,
+    NoPackHeader,
     Refused,
     UnknownChannel,
     WrongSsrc,
@@ -311,7 +312,7 @@ async def test_a_bye_of_somebody_else_ends_nothing(make_bench: MakeBench) -> Non
     [
         (media_errors.NoMedia("no packet"), NoMedia),
         (media_errors.WrongSsrc("other SSRC"), WrongSsrc),
-        (media_errors.NoPackHeader("no pack header"), NoKeyframe),
+        (media_errors.NoPackHeader("no pack header"), NoPackHeader),
         (media_errors.NoKeyframe("no key frame"), NoKeyframe),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

@@ -260,7 +260,7 @@ async def test_a_notify_with_a_body_is_read_out_of_a_dialog_too(bench: Bench) ->
     """Q44."""
     async with bench.device() as device:
         await device.register()
-        body = f"<Notify><CmdType>Alarm</CmdType><SN>1</SN><DeviceID>{device.id}</DeviceID></Notify>"
+        body = f"<Notify><CmdType>Weather</CmdType><SN>1</SN><DeviceID>{device.id}</DeviceID></Notify>"
         assert (await device.ask("NOTIFY", body=body.encode())).status == 200
         assert bench.service.stats.unknown_commands == 1
 

@@ -1,4 +1,4 @@
-"""Registration over real sockets: GB-C028 to C038, C042 to C044."""
+"""Registration over real sockets: GB-C028 to GB-C038, GB-C042 to GB-C044."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from tests.integration.sipserver.conftest import (
 
 
 async def test_a_device_registers_over_udp_with_the_four_messages(bench: Bench) -> None:
+    """GB-C028, GB-C035, GB-C037, GB-C038."""
     async with bench.device() as device:
         first = await device.register_once()
         assert first.status == 401
@@ -45,7 +46,7 @@ async def test_a_device_registers_over_udp_with_the_four_messages(bench: Bench) 
 async def test_a_device_registers_over_its_own_connection_and_is_reached_there(
     make_bench: MakeBench, kind: Transport, certificate: Certificate
 ) -> None:
-    """GB-C014, C015: requests of the platform come on the device's connection."""
+    """GB-C014, GB-C015: requests of the platform come on the device's connection."""
     bench = await make_bench(
         tls_port=free_port(), tls_certificate=str(certificate.path), tls_key=str(certificate.key)
     )
@@ -61,6 +62,7 @@ async def test_a_device_registers_over_its_own_connection_and_is_reached_there(
 
 
 async def test_udp_and_tcp_share_one_port(bench: Bench) -> None:
+    """GB-C014."""
     assert bench.address(Transport.UDP) == bench.address(Transport.TCP)
 
 
@@ -76,7 +78,7 @@ async def test_closing_the_connection_takes_the_device_offline(bench: Bench) -> 
 async def test_a_wrong_password_is_challenged_then_refused_then_met_with_silence(
     make_bench: MakeBench,
 ) -> None:
-    """GB-C031, C043: 401, 403 ..., nothing; and the device was never online."""
+    """GB-C031, GB-C037, GB-C043: 401, 403 ..., nothing; and the device was never online."""
     bench = await make_bench(failures_before_403=2, failures_before_silence=4)
     async with bench.device() as device:
         statuses = [(await device.register(password="wrong")).status for _ in range(4)]
@@ -131,6 +133,19 @@ async def test_a_registration_that_is_not_refreshed_expires(make_bench: MakeBenc
         bench.clock.ahead_s = 101.0
         await bench.service.presence.tick()
         assert await gone == "registration expired"
+
+
+async def test_requests_go_to_the_source_and_not_to_a_contact_that_lies(bench: Bench) -> None:
+    """GB-C020, Q1: the Contact names an address of another network."""
+    async with bench.device() as device:
+        challenge = await device.register_once()
+        contact = f"Contact: <sip:{device.id}@10.0.0.9:5060>\r\nExpires: 3600\r\n"
+        headers = contact + device.credentials(challenge)
+        assert (await device.ask("REGISTER", call_id=device.call_id, headers=headers)).status == 200
+        assert (await device.query("DeviceInfo")).is_request
+        presence = bench.service.presence.get(DEVICE_ID)
+        assert presence is not None
+        assert presence.remote == device.address
 
 
 async def test_the_contact_parameter_wins_over_the_expires_header(bench: Bench) -> None:
@@ -195,6 +210,7 @@ async def test_the_digest_is_computed_with_the_uri_of_the_authorization(bench: B
 async def test_who_may_not_register_gets_403_with_the_version(
     make_bench: MakeBench, settings: dict[str, object]
 ) -> None:
+    """GB-C037."""
     bench = await make_bench(**settings)
     async with bench.device() as device:
         answer = await device.register(headers="User-Agent: BadCam 1.0\r\n")
@@ -218,6 +234,7 @@ async def test_an_allow_listed_device_registers_with_its_own_password(make_bench
 
 
 async def test_a_source_that_asks_too_often_gets_no_answer_and_others_do(make_bench: MakeBench) -> None:
+    """GB-C043."""
     bench = await make_bench(attempts_burst=5, attempts_per_second=0.01)
     async with bench.device() as flood:
         for _ in range(5):

@@ -6,7 +6,7 @@ import pytest
 
 from catalog.model import Device
 from sipserver.devices.admission import Admission, Refusal
-from sipserver.devices.settings import DeviceSettings
+from sipserver.devices.settings import DeviceSettings, MediaPreference
 
 ID = "34020000001180000005"
 
@@ -59,3 +59,26 @@ def test_a_sealed_password_that_cannot_be_opened_never_falls_back_to_the_common_
 def test_an_address_that_is_none_is_in_no_blocked_network() -> None:
     admission = Admission(DeviceSettings(blocked_networks=("10.0.0.0/8",)))
     assert admission.refusal(ID, "not an address", "") is None
+
+
+def test_date_and_media_transport_are_those_of_the_device_else_of_the_settings() -> None:
+    """GB-C036."""
+    other, third = "34020000001180000006", "34020000001180000007"
+    admission = Admission(
+        DeviceSettings(date_off_ids=(other,), media_preference_of={other: MediaPreference.UDP})
+    )
+    assert [admission.gets_date(each) for each in (ID, other)] == [True, False]
+    assert [admission.media_preference_of(each) for each in (ID, other)] == [None, MediaPreference.UDP]
+    admission.load(
+        [
+            Device(device_id=ID, send_date=False, media_transport="tcp_passive"),
+            Device(device_id=other, media_transport="auto"),
+            Device(device_id=third),
+        ]
+    )
+    assert [admission.gets_date(each) for each in (ID, other, third)] == [False, False, True]
+    assert [admission.media_preference_of(each) for each in (ID, other, third)] == [
+        MediaPreference.TCP_PASSIVE,
+        MediaPreference.AUTO,
+        None,
+    ]

@@ -341,3 +341,16 @@ def test_the_quick_refresh_is_looked_at_as_early_as_any_other(steps: list[tuple[
         else:
             registered(table, now, expires_s=expires_s)
             assert entry.check_at <= min(entry.expires_at, now + PresenceLimits().silence_s(entry.interval_s))
+
+
+def test_a_turn_looks_at_no_more_devices_than_it_may() -> None:
+    table = PresenceTable(PresenceLimits())
+    for number in range(5):
+        flow = Flow(Transport.UDP, ("10.0.0.1", 5060), ("10.1.0.1", 6000 + number))
+        table.registered(Registration(f"3402000000132000000{number}", flow, 60.0, "call"), 0.0)
+    table.events()
+    assert table.handle_timer(61.0, 2)
+    assert len(table.events()) == 2
+    assert table.handle_timer(61.0, 2)
+    assert not table.handle_timer(61.0, 2)
+    assert len(table.events()) == 3

@@ -1,0 +1,52 @@
+"""What a device does with the SSRC that it was asked to use: learned from the media that came (GB-C106)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sipserver.devices.invite_evidence import InviteEvidence
+from sipserver.devices.profiles.facets import Facet
+from sipserver.devices.profiles.profiles import Profiles
+from sipserver.gb import ssrc
+
+# Such devices never send what was agreed: the first valid source of their port is taken at once.
+OWN_WAYS: Final = frozenset({"own", "zero", "constant"})
+REMEMBERED_MAX: Final = 65_536
+
+
+class SsrcBehaviour:
+    """Learns from each first picture. Constant is what sends the same unasked number twice (Q57)."""
+
+    def __init__(self, profiles: Profiles) -> None:
+        self._profiles = profiles
+        self._unasked: dict[str, int] = {}
+
+    def expected(self, device_id: str, agreed: str) -> int | None:
+        """The SSRC to wait for, None: take any."""
+        known = self._profiles.value(device_id, Facet.SSRC)
+        return None if known in OWN_WAYS else ssrc.to_int(agreed)
+
+    def learn(self, device_id: str, evidence: InviteEvidence) -> None:
+        """The first picture is there."""
+        offer, answer, media = evidence.offer, evidence.answer, evidence.media
+        if offer is None or offer.ssrc is None or answer is None or media is None or media.ssrc is None:
+            return
+        asked = ssrc.to_int(offer.ssrc)
+        text = f"y={offer.ssrc} offered, y={answer.ssrc or 'none'} answered, SSRC {media.ssrc:010d} came"
+        self._profiles.learn(
+            device_id, Facet.SSRC, self._name(device_id, asked, answer.ssrc, media.ssrc), text
+        )
+
+    def _name(self, device_id: str, asked: int, answered: str | None, came: int) -> str:
+        if came == asked:
+            return "echoed" if answered is not None else "absent"
+        if came == 0:
+            return "zero"
+        before = self._unasked.get(device_id)
+        if len(self._unasked) >= REMEMBERED_MAX:
+            self._unasked.clear()
+        self._unasked[device_id] = came
+        if before == came:
+            return "constant"
+        known = self._profiles.value(device_id, Facet.SSRC)
+        return "constant" if known == "constant" and before is None else "own"

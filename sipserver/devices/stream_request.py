@@ -1,0 +1,49 @@
+"""What an invite asks of a channel, and the patience that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from media.session import MediaSession
+from sipserver.devices.settings import DeviceSettings
+from sipserver.gb.sdp import SessionKind
+from sipserver.gb.ssrc import SsrcKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRequest:
+    """The lines ``s=``, ``u=``, ``t=`` and ``a=downloadspeed`` of the offer.
+
+    ``start`` and ``stop`` are Unix seconds. A shared stream is kept for a while after its last holder;
+    one that is not ends with it.
+    """
+
+    kind: SessionKind = SessionKind.PLAY
+    uri: str | None = None
+    start: int = 0
+    stop: int = 0
+    download_speed: int | None = None
+    stream_number: int | None = None
+    is_shared: bool = True
+    invite_timeout_s: float
+    keyframe_timeout_s: float
+    tcp_keyframe_timeout_s: float
+    silence_timeout_s: float | None
+    """Silence of the media that ends it; None: its owner watches."""
+    on_session: Callable[[MediaSession], None] | None = None
+    """Called with the media session before the device is invited; again when the transport is changed."""
+
+    @classmethod
+    def live(cls, settings: DeviceSettings) -> Self:
+        return cls(
+            invite_timeout_s=settings.invite_timeout_s,
+            keyframe_timeout_s=settings.keyframe_timeout_s,
+            tcp_keyframe_timeout_s=settings.tcp_keyframe_timeout_s,
+            silence_timeout_s=settings.silence_timeout_s,
+        )
+
+    @property
+    def ssrc_kind(self) -> SsrcKind:
+        return SsrcKind.LIVE if self.kind is SessionKind.PLAY else SsrcKind.HISTORY

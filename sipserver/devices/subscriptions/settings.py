@@ -1,0 +1,41 @@
+"""Settings of subscriptions: the table ``[subscriptions]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Le
+
+from sipserver.devices.subscriptions.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionSettings:
+    """Which subscriptions every device gets, how long they last, and when one is given up. Seconds."""
+
+    automatic: tuple[str, ...] = ()
+    """Kinds that each device is subscribed to when it registers, unless an operator cancelled it there."""
+    expires_s: Annotated[int, Ge(30), Le(86_400)] = 600
+    position_interval_s: Annotated[int, Ge(1), Le(86_400)] = 5
+    answer_timeout_s: Annotated[float, Ge(0.1), Le(32)] = 8.0
+    at_once: Annotated[int, Ge(1), Le(1000)] = 32
+    """SUBSCRIBEs on their way at the same time: thousands of devices may register in one minute."""
+    retry_s: Annotated[float, Ge(0.05)] = 60.0
+    """First pause after a refusal; each further one doubles it."""
+    retry_max_s: Annotated[float, Ge(1)] = 3600.0
+    never_notified_s: Annotated[float, Ge(0)] = 900.0
+    """After so long without any NOTIFY a catalogue subscription is taken as not implemented (Q46)."""
+    catalog_query_s: Annotated[float, Ge(1)] = 3600.0
+    """How often such a device is asked for its catalogue instead."""
+    query_pause_s: Annotated[float, Ge(0)] = 30.0
+    """Shortest time between two catalogue queries that notifications cause at one device."""
+
+    def __post_init__(self) -> None:
+        for name in self.automatic:
+            if name not in set(Kind):
+                raise ValueError(f"subscriptions.automatic holds {name!r}: allowed are {', '.join(Kind)}")
+
+    @property
+    def automatic_kinds(self) -> tuple[Kind, ...]:
+        return tuple(Kind(name) for name in self.automatic)
