@@ -8,6 +8,7 @@ from sipserver.simulator.live import LiveChannel, LiveSource
 from sipserver.simulator.loops import PictureSettings, load_loop
 from sipserver.simulator.sender import LoopSource
 from sipserver.simulator.settings import SimulatedDeviceSettings
+from sipserver.simulator.spoilt import spoilt_loop
 from sipserver.simulator.wire import MediaTransport
 
 _PLACES: Final = (
@@ -33,8 +34,13 @@ class Channel:
         if self._live is None:
             await load_loop(self._pictures)
 
-    async def open_source(self, transport: MediaTransport, with_map: bool) -> LoopSource | LiveSource:
-        """Pictures for one stream, from a key frame on."""
+    async def open_source(
+        self, transport: MediaTransport, with_map: bool, fault: str = ""
+    ) -> LoopSource | LiveSource:
+        """Pictures for one stream, from a key frame on; with one of the faults of ``spoilt.py``."""
+        if fault:
+            await load_loop(self._pictures)
+            return LoopSource(spoilt_loop(self._pictures, fault), transport, with_map)
         if self._live is not None:
             return self._live.attach(transport, with_map)
         return LoopSource(await load_loop(self._pictures), transport, with_map)

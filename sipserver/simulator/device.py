@@ -4,22 +4,32 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sipserver.gb import manscdp
 from sipserver.gb.errors import MalformedDocument
 from sipserver.gb.manscdp import Document, Element
-from sipserver.gb.messages.device_control import DeviceControl
+from sipserver.gb.messages.alarm import AlarmNotify, AlarmQuery
+from sipserver.simulator.alarms import AlarmInputs
 from sipserver.simulator.answers import answer_query
+from sipserver.simulator.audio import Audio
+from sipserver.simulator.catalog_changes import CatalogChanges
 from sipserver.simulator.channel import Channel
+from sipserver.simulator.configuration import Configuration
+from sipserver.simulator.control import Control
 from sipserver.simulator.faults import behaviour_of
 from sipserver.simulator.features import DeviceParts, SimulatedFeature
+from sipserver.simulator.firmware import Firmware, SdCards
+from sipserver.simulator.history.history import History
 from sipserver.simulator.invites import Invites
+from sipserver.simulator.mobility import Mobility
 from sipserver.simulator.pacer import Pacer
 from sipserver.simulator.registration import Registration
 from sipserver.simulator.settings import SimulatedDeviceSettings
 from sipserver.simulator.signalling import Signalling, local_host_towards
 from sipserver.simulator.stats import DeviceStats
+from sipserver.simulator.stills import Stills
+from sipserver.simulator.subscriptions import Subscriptions
 from sipserver.sip.events import ServerKey
 from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest
@@ -27,7 +37,7 @@ from sipserver.transport.driver import IncomingRequest
 from sipserver.transport.errors import TransportError
 
 _ANSWERS_MAX: Final = 50_000
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, SUBSCRIBE"
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +67,18 @@ class SimulatedDevice:
             "OPTIONS": self._receive_options,
         }
         self.parts: DeviceParts
+        self.alarms: AlarmInputs
+        self.control: Control
+        self.stills: Stills
+        self.configuration: Configuration
+        self.firmware: Firmware
+        self.sd_cards: SdCards
+        self.audio: Audio
         self._features: tuple[SimulatedFeature, ...] = ()
+        self.history: History
+        self.subscriptions: Subscriptions
+        self.catalog: CatalogChanges
+        self.mobility: Mobility
         self._signalling: Signalling
         self._registration: Registration
         self._invites: Invites
@@ -89,6 +110,32 @@ class SimulatedDevice:
             pacer=self._pacer,
             stats=self.stats,
             say=self._say,
+        )
+        # Those that come later may take the place of an earlier one's handlers.
+        self.control = Control(self.parts)
+        self.stills = Stills(self.parts)
+        self.configuration = Configuration(self.parts, self.stills.take)
+        self.firmware = Firmware(self.parts)
+        self.sd_cards = SdCards(self.parts)
+        self.alarms = AlarmInputs(self.parts)
+        self.history = History(self.parts)
+        self.audio = Audio(self.parts)
+        self.subscriptions = Subscriptions(self.parts)
+        self.catalog = CatalogChanges(self.parts, self.channels, self.subscriptions)
+        self.mobility = Mobility(self.parts, self.subscriptions, self.control.heads)
+        self.alarms.notify = self._notify_alarm
+        self._features = (
+            self.control,
+            self.stills,
+            self.configuration,
+            self.firmware,
+            self.sd_cards,
+            self.alarms,
+            self.history,
+            self.audio,
+            self.subscriptions,
+            self.catalog,
+            self.mobility,
         )
         transport = self._signalling.transport
         transport.request_handler = self._receive
@@ -122,6 +169,22 @@ class SimulatedDevice:
             self._pacer.close()
         logger.info("simulated device %s stopped: %s", self.settings.device_id, self.stats)
 
+    async def go_dark(self) -> None:
+        """Lose power: nothing is said to anybody, and media stops where it is. It can be started again."""
+        if not self._tasks:
+            return
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._signalling.close()
+        for feature in reversed(self._features):
+            await feature.close()
+        self._invites.abandon()
+        if self._shared_pacer is None:
+            self._pacer.close()
+        logger.info("simulated device %s went dark", self.settings.device_id)
+
     async def wait_registered(self, timeout_s: float) -> None:
         """Wait for the platform's 200.
 
@@ -139,6 +202,25 @@ class SimulatedDevice:
     def streams(self) -> int:
         """How many INVITEs are open."""
         return len(self._invites.open) if self._tasks else 0
+
+    def raise_alarm(self, **alarm: Any) -> bool:
+        """Report an alarm; see ``AlarmInputs.raise_alarm``."""
+        return self.alarms.raise_alarm(**alarm)
+
+    def set_channel_state(self, channel_id: str, state: str) -> bool:
+        """A channel goes ON, OFF, VLOST or DEFECT; False when nobody is subscribed to the catalogue."""
+        return self.catalog.set_state(channel_id, state)
+
+    def _notify_alarm(self, alarm: AlarmNotify) -> bool:
+        """To those subscribers whose conditions it meets."""
+        found = [
+            subscriber
+            for subscriber in self.subscriptions.of("Alarm")
+            if AlarmQuery.from_xml(subscriber.query.element).matches(alarm)
+        ]
+        for subscriber in found:
+            self.subscriptions.tell(subscriber, alarm.to_xml())
+        return bool(found)
 
     def _receive(self, incoming: IncomingRequest) -> None:
         method = incoming.request.method
@@ -163,11 +245,6 @@ class SimulatedDevice:
         self._signalling.transport.respond(incoming, 200)
 
     def _act_on(self, document: Document) -> None:
-        if (document.root, document.cmd_type) == ("Control", "DeviceControl"):
-            control = DeviceControl.from_xml(document.element)
-            if control.asks_for_keyframe:
-                self._invites.restart_at_keyframe(control.device_id)
-            return
         handler = self.parts.commands.get((document.root, document.cmd_type), self._answer_query)
         for answer in handler(document):
             self._say(answer)

@@ -3,7 +3,6 @@
 ```text
 SimulatorError
 ├── EncoderMissing         this PyAV cannot encode the asked-for codec
-├── RegistrationRefused    the platform said no; carries the SIP status
 └── UnknownFault           no fault of that name
 ```
 """
@@ -15,14 +14,6 @@ class SimulatorError(Exception):
 
 class EncoderMissing(SimulatorError):
     """The encoder is not in this build of PyAV."""
-
-
-class RegistrationRefused(SimulatorError):
-    """The platform's final answer to REGISTER was no."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"the platform answered REGISTER with {status} {reason}")
-        self.status = status
 
 
 class UnknownFault(SimulatorError):

@@ -20,9 +20,151 @@ class Behaviour:
     with_map: bool = True
     """Whether a program stream map stands before key frames."""
     password_suffix: str = ""
+    contact_host: str = ""
+    """The host in the Contact of REGISTER, instead of the own one."""
+    registers_as_platform: bool = False
+    """From names the platform's id: the factory setting was not changed."""
+    registers_without_tag: bool = False
+    """From has no tag."""
+    digest_uri: str = ""
+    """The uri in Authorization, instead of the Request-URI."""
+    repeats_credentials: bool = False
+    """A refresh begins with the credentials of last time, whose nonce is used up."""
+    empty_keepalives: bool = False
     answers_invite: bool = True
     stream_delay_s: float = 0.0
     """From ACK to the first packet."""
+    refusal: int = 0
+    """Status with which INVITE is refused; 0: it is not."""
+    busy_at_first: bool = False
+    """The first INVITE gets 486."""
+    announces_invite: bool = False
+    """101 Dialog Establishment comes before 200."""
+    answer_host: str = ""
+    """The c= of the answer, instead of the own address."""
+    answer_garbled: bool = False
+    """The answer is no SDP."""
+    tcp_answer: str = "tcp"
+    """To an offer over TCP: ``tcp``, ``udp`` (RTP/AVP), ``refused`` (488), ``silent`` (no connection)."""
+    udp_blocked: bool = False
+    """Nothing that is sent over UDP arrives."""
+    states_setup: bool = True
+    states_ssrc: bool = True
+    """Whether the answer has a y= line."""
+    own_ssrc: bool = False
+    """The answer has a y= of its own, and RTP uses it."""
+    fixed_ssrc: int = -1
+    """In every RTP packet, whatever was agreed; -1: what was agreed."""
+    media_host: str = ""
+    """RTP leaves from this address instead."""
+    vendor_stream: str = ""
+    """The encoding name in the answer, and no program stream."""
+    picture_fault: str = ""
+    """One of ``spoilt.PICTURE_FAULTS``."""
+    packet_fault: str = ""
+    """One of ``spoilt.PACKET_FAULTS``."""
+    interleaved: bool = False
+    """RTP over TCP is framed as in RTSP."""
+    broadcast_responds: bool = True
+    """Whether a broadcast notice gets a Response."""
+    broadcast_invites: bool = True
+    """Whether it gets an INVITE."""
+    broadcast_refused: bool = False
+    """The Response says ERROR and no INVITE comes."""
+    broadcast_offers_late: bool = False
+    """The INVITE has no description; ours is in the ACK."""
+    broadcast_names_devices: bool = False
+    """Subject of that INVITE: platform and device, not the ids of the notice."""
+    broadcast_counts_channels: bool = False
+    """The rtpmap says PCMA/8000/1."""
+    wants_format_line: bool = False
+    """A description without f= and y= is hung up on."""
+    talk_refused: bool = False
+    talk_over_udp_only: bool = False
+    talk_announces: bool = False
+    """101 Dialog Establishment comes before 200."""
+    talk_answers: bool = True
+    silent_control: bool = False
+    """Commands are obeyed, and answered with 200 only."""
+    answers_everything: bool = False
+    """Commands that need no answer get one as well."""
+    fails_control: bool = False
+    """Commands are answered with Result ERROR and not obeyed."""
+    sn_offset: int = 0
+    """Added to the SN of the answers to commands."""
+    deaf_to: tuple[str, ...] = ()
+    """Spellings of the key frame request that are taken and not obeyed."""
+    lists_every_preset: bool = False
+    alarm_repeat_s: float = 0.0
+    """Period in which an alarm is sent again and again until it is reset; 0: it is sent once."""
+    alarms_need_guard: bool = False
+    """No alarm leaves before SetGuard."""
+    every_alarm_needs_reset: bool = False
+    """Not only a device alarm: no method reports again before ResetAlarm."""
+    home_answer_name: str = ""
+    """CmdType of the answer to HomePositionQuery, where it is another."""
+    ignores_record_query: bool = False
+    record_needs_type: bool = False
+    """RecordInfo without Type finds nothing."""
+    record_cap: int = 0
+    """Most lines in an answer to RecordInfo; 0: all."""
+    loses_record_fragment: bool = False
+    shuffles_records: bool = False
+    """Parts of an answer come last first, and twice."""
+    hides_end: bool = False
+    """No MediaStatus at the end of a playback."""
+    end_outside_dialog: bool = False
+    bye_at_end: bool = False
+    refuses_scale: bool = False
+    ignores_scale: bool = False
+    refuses_seek: bool = False
+    old_start_line: bool = False
+    """Only MANSRTSP/1.0 is understood in INFO."""
+    early_playback_s: float = 0.0
+    """A playback begins so much before what was asked for."""
+    catalog_notify_as_response: bool = False
+    """Catalogue notifications have root Response."""
+    notifies_outside_dialog: bool = False
+    """Each NOTIFY has a Call-ID of its own."""
+    subscription_forgotten_s: float = 0.0
+    """Subscriptions are lost after so long, without a word; 0: never."""
+    never_notifies: bool = False
+    """SUBSCRIBE is accepted, and nothing ever comes."""
+    positions_by_message: bool = False
+    """Positions come flat and by MESSAGE."""
+    has_no_fix: bool = False
+    """Positions are 0/0."""
+    knows_presence_only: bool = False
+    """Event: presence, or 489."""
+    time_shift_s: int = 0
+    """t= is taken for local time, ahead of UTC by so much."""
+    stated_size_bytes: int = 0
+    """a=filesize in the answer to a download; 0: none."""
+    basic_param_restarts: bool = False
+    """BasicParam is applied by registering anew, without a Response."""
+    config_for_device_only: bool = False
+    """Settings are asked for and changed with the device's id alone; a channel's id is passed over."""
+    config_draft_names: bool = False
+    snapshot_block_name: str = ""
+    """Element of the snapshot settings in answers, where it is another."""
+    config_silent_types: bool = False
+    """A type that is not known is not answered, instead of Result ERROR."""
+    config_first_type_only: bool = False
+    """Of several joined types only the first is answered."""
+    config_one_answer: bool = False
+    """Several joined types come back in one document."""
+    upload_style: str = "post"
+    """One of ``stills._STYLES``."""
+    upload_missing: int = 0
+    """So many stills of a burst are never taken."""
+    upload_broken: bool = False
+    """Stills are cut off in the middle."""
+    upload_notice: bool = True
+    """Whether the end of a burst is told."""
+    upgrade_failure: int = 0
+    """Code with which an upgrade fails; 0: it succeeds."""
+    upgrade_silent: bool = False
+    """The result of an upgrade is never told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +178,160 @@ class Fault:
 
 
 FAULTS: Final[Mapping[str, Fault]] = {
+    "refuse": Fault("INVITE is refused, as by a device that is busy", {"refusal": 486}, "refusal"),
+    "stale-dialog": Fault("486 at first: a dialog of an earlier run hangs (Q17)", {"busy_at_first": True}),
+    "announces": Fault("101 Dialog Establishment before 200 (Q15)", {"announces_invite": True}),
+    "private-sdp": Fault(
+        "the answer names an address of another network, and nothing comes",
+        {"answer_host": "10.255.255.1", "udp_blocked": True, "tcp_answer": "silent"},
+    ),
+    "garbled-sdp": Fault("the answer cannot be read", {"answer_garbled": True}),
+    "udp-only": Fault("RTP/AVP answers an offer over TCP (Q61)", {"tcp_answer": "udp"}),
+    "tcp-refused": Fault("an offer over TCP is refused with 488", {"tcp_answer": "refused"}),
+    "tcp-blocked": Fault("TCP is agreed, and no connection comes", {"tcp_answer": "silent"}),
+    "udp-blocked": Fault("a firewall between us lets no UDP through", {"udp_blocked": True}),
+    "no-setup": Fault("the answer over TCP has no a=setup (Q60)", {"states_setup": False}),
+    "no-y": Fault("the answer has no y= (Q58)", {"states_ssrc": False}),
+    "own-y": Fault("the answer has a y= of its own (Q55)", {"own_ssrc": True}),
+    "zero-ssrc": Fault("RTP has the SSRC 0 (Q56)", {"fixed_ssrc": 0}),
+    "constant-ssrc": Fault("RTP has the same SSRC in all streams (Q57)", {"fixed_ssrc": 7}, "fixed_ssrc"),
+    "other-source": Fault("RTP comes from another address than SIP", {"media_host": "127.0.0.2"}),
+    "vendor-stream": Fault(
+        "a proprietary stream (Q95)", {"vendor_stream": "DAHUA", "packet_fault": "no-pack"}
+    ),
+    "no-rtp": Fault("something else than RTP is sent", {"packet_fault": "no-rtp"}),
+    "no-pack": Fault("RTP without a program stream in it", {"packet_fault": "no-pack"}),
+    "no-keyframe": Fault("no key frame ever comes", {"picture_fault": "no-keyframe"}),
+    "late-keyframe": Fault(
+        "the first key frame comes after a whole group of pictures (Q99)", {"picture_fault": "late-keyframe"}
+    ),
+    "encrypted": Fault("stream encryption is on", {"picture_fault": "encrypted"}),
+    "audio-promised": Fault("sound is announced and does not come", {"picture_fault": "silent"}),
+    "thin-bandwidth": Fault("three packets in ten are lost on the way", {"packet_fault": "lossy"}),
+    "doubled-packets": Fault("every packet comes twice (Q103)", {"packet_fault": "doubled"}),
+    "all-markers": Fault("the marker is set in every packet (Q92)", {"packet_fault": "marker"}),
+    "no-timestamp": Fault("the RTP timestamp never moves (Q93)", {"packet_fault": "no-timestamp"}),
+    "interleaved": Fault("RTP over TCP behind $ as in RTSP (Q96)", {"interleaved": True}),
     "wrong-ssrc": Fault("RTP does not carry the y= value (Q56)", {"ssrc_offset": 1}),
     "no-psm": Fault("no program stream map (Q90)", {"with_map": False}),
+    "lan-contact": Fault(
+        "the Contact of REGISTER names an address of another network (Q1)", {"contact_host": "10.255.255.1"}
+    ),
+    "platform-id": Fault("it registers with the platform's own id (Q4)", {"registers_as_platform": True}),
+    "no-from-tag": Fault("From of REGISTER has no tag (Q19)", {"registers_without_tag": True}),
+    "odd-digest-uri": Fault(
+        "the uri in Authorization is not the Request-URI (Q13)",
+        {"digest_uri": "sip:34020000002000000001@10.255.255.1:5060"},
+    ),
+    "old-nonce": Fault("a refresh begins with used credentials (Q12)", {"repeats_credentials": True}),
+    "empty-keepalive": Fault("keepalives have lost their body (Q3)", {"empty_keepalives": True}),
     "wrong-password": Fault("the password was mistyped", {"password_suffix": "-wrong"}),
+    "talk-only": Fault(
+        "no broadcast, only s=Talk, announced by 101 (Q66)",
+        {"broadcast_refused": True, "talk_announces": True},
+    ),
+    "no-loudspeaker": Fault(
+        "broadcast is refused in the Response, talk with 488",
+        {"broadcast_refused": True, "talk_refused": True},
+    ),
+    "deaf": Fault(
+        "a broadcast notice gets 200 and nothing else, talk 488",
+        {"broadcast_responds": False, "broadcast_invites": False, "talk_refused": True},
+    ),
+    "no-broadcast-response": Fault(
+        "INVITE comes without the Response to the notice (Q67)", {"broadcast_responds": False}
+    ),
+    "broadcast-device-ids": Fault(
+        "Subject of the broadcast INVITE names devices (Q65)", {"broadcast_names_devices": True}
+    ),
+    "pcma-channels": Fault("rtpmap PCMA/8000/1 (Q64)", {"broadcast_counts_channels": True}),
+    "late-offer": Fault("the broadcast INVITE holds no SDP", {"broadcast_offers_late": True}),
+    "wants-f-line": Fault("hangs up on an answer without f= or y= (Q77)", {"wants_format_line": True}),
+    "talk-udp-only": Fault("s=Talk over TCP is refused with 488", {"talk_over_udp_only": True}),
+    "talk-silent": Fault("s=Talk is never answered", {"talk_answers": False}),
+    "catalog-notify-response": Fault(
+        "catalogue notifications with root Response, as in 2011 (Q43)", {"catalog_notify_as_response": True}
+    ),
+    "notify-out-of-dialog": Fault(
+        "each NOTIFY has a Call-ID of its own (Q44)", {"notifies_outside_dialog": True}
+    ),
+    "forgets-subscriptions": Fault(
+        "subscriptions are lost without a word (Q45)",
+        {"subscription_forgotten_s": 2.0},
+        "subscription_forgotten_s",
+    ),
+    "never-notifies": Fault(
+        "SUBSCRIBE is accepted and nothing is ever notified (Q46)", {"never_notifies": True}
+    ),
+    "positions-by-message": Fault(
+        "positions come flat and by MESSAGE, whatever the edition (Q47)", {"positions_by_message": True}
+    ),
+    "no-fix": Fault("positions are 0/0 (Q48)", {"has_no_fix": True}),
+    "presence-only": Fault(
+        "SUBSCRIBE gets 489 unless it says Event: presence", {"knows_presence_only": True}
+    ),
     "no-answer": Fault("INVITE is never answered", {"answers_invite": False}),
     "late-stream": Fault(
         "media starts long after ACK, as from a sleeping camera", {"stream_delay_s": 8.0}, "stream_delay_s"
     ),
+    "alarm-storm": Fault("an alarm is repeated each second (Q49)", {"alarm_repeat_s": 1.0}, "alarm_repeat_s"),
+    "alarm-waits-for-reset": Fault(
+        "only the first alarm comes before ResetAlarm, whatever its method (Q50)",
+        {"every_alarm_needs_reset": True},
+    ),
+    "alarm-needs-guard": Fault("no alarm before SetGuard", {"alarms_need_guard": True}),
+    "silent-control": Fault("commands get 200 and never a Response", {"silent_control": True}),
+    "answers-everything": Fault("commands without an answer get one", {"answers_everything": True}),
+    "failing-control": Fault("commands are answered with Result ERROR", {"fails_control": True}),
+    "changed-sn": Fault("the answer to a command has another SN (Q28)", {"sn_offset": 1_000_000}),
+    "old-keyframe": Fault("knows the spelling IFameCmd alone (Q42)", {"deaf_to": ("IFrameCmd",)}),
+    "all-presets": Fault("lists 255 presets, most without a name (Q51)", {"lists_every_preset": True}),
+    "home-name": Fault("another name in an answer (Q39)", {"home_answer_name": "HomePosition"}),
+    "no-record-answer": Fault("RecordInfo is taken and not answered", {"ignores_record_query": True}),
+    "record-needs-type": Fault("RecordInfo without Type finds nothing (Q37)", {"record_needs_type": True}),
+    "record-cap": Fault("RecordInfo is cut off without a word (Q38)", {"record_cap": 500}, "record_cap"),
+    "record-loss": Fault("a part of a RecordInfo answer is lost (Q30)", {"loses_record_fragment": True}),
+    "record-shuffle": Fault("parts of an answer out of order and twice", {"shuffles_records": True}),
+    "no-media-status": Fault("the end of a playback is not told (Q69)", {"hides_end": True}),
+    "media-status-outside": Fault(
+        "MediaStatus comes outside the dialog, from the device (Q68)", {"end_outside_dialog": True}
+    ),
+    "bye-at-end": Fault("BYE instead of MediaStatus at the end", {"bye_at_end": True}),
+    "scale-refused": Fault("Scale is answered 400 (Q70)", {"refuses_scale": True}),
+    "scale-ignored": Fault("Scale is answered 200 and ignored (Q70)", {"ignores_scale": True}),
+    "no-seek": Fault("a change of position is answered 400", {"refuses_seek": True}),
+    "old-mansrtsp": Fault("the start line RTSP/1.0 is refused (Q71)", {"old_start_line": True}),
+    "early-playback": Fault(
+        "playback begins before what was asked for (Q72)", {"early_playback_s": 10.0}, "early_playback_s"
+    ),
+    "local-time": Fault("t= is taken for local time (Q73)", {"time_shift_s": 28_800}, "time_shift_s"),
+    "states-size": Fault(
+        "a=filesize in the answer to a download", {"stated_size_bytes": 1_000_000}, "stated_size_bytes"
+    ),
+    "basic-param-restarts": Fault(
+        "BasicParam is applied by registering anew, without a Response (Q23)", {"basic_param_restarts": True}
+    ),
+    "config-device-only": Fault(
+        "settings only by the device's id, not the channel's (Q40)", {"config_for_device_only": True}
+    ),
+    "config-draft-names": Fault("configuration blocks under other names (Q41)", {"config_draft_names": True}),
+    "snapshot-block-name": Fault(
+        "the snapshot settings come back as SnapShot (Q52)", {"snapshot_block_name": "SnapShot"}
+    ),
+    "config-silent-types": Fault("unknown ConfigTypes are not answered", {"config_silent_types": True}),
+    "config-first-type": Fault(
+        "of joined ConfigTypes only the first is answered", {"config_first_type_only": True}
+    ),
+    "config-one-answer": Fault("joined ConfigTypes come in one answer", {"config_one_answer": True}),
+    "upload-put": Fault("stills by PUT, named in the path", {"upload_style": "put"}),
+    "upload-query": Fault("stills by POST, named in the query", {"upload_style": "query"}),
+    "upload-multipart": Fault("stills as a form", {"upload_style": "multipart"}),
+    "upload-bare": Fault("stills without name and type", {"upload_style": "bare"}),
+    "upload-missing": Fault("not all stills are taken", {"upload_missing": 1}, "upload_missing"),
+    "upload-broken": Fault("stills are cut off in the middle", {"upload_broken": True}),
+    "no-upload-notice": Fault("the end of a burst is not told", {"upload_notice": False}),
+    "upgrade-fails": Fault("an upgrade fails, with this code", {"upgrade_failure": 2}, "upgrade_failure"),
+    "upgrade-silent": Fault("the result of an upgrade is never told", {"upgrade_silent": True}),
 }
 
 

@@ -2,22 +2,26 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from sipserver.gb import sdp
 from sipserver.gb.errors import MalformedSdp
 from sipserver.gb.media_format import MediaFormat
 from sipserver.gb.sdp import SessionDescription, SessionKind
-from sipserver.gb.ssrc import to_int
 from sipserver.simulator.channel import Channel
 from sipserver.simulator.faults import Behaviour
+from sipserver.simulator.history.source import HistorySource
 from sipserver.simulator.live import LiveSource
 from sipserver.simulator.media_socket import MediaSocket
 from sipserver.simulator.pacer import Pacer
-from sipserver.simulator.sender import RtpSender
+from sipserver.simulator.peculiar import peculiar, ssrc_of
+from sipserver.simulator.sender import LoopSource, RtpSender
 from sipserver.simulator.settings import SimulatedDeviceSettings
 from sipserver.simulator.signalling import Signalling
+from sipserver.simulator.spoilt import SpoiltSocket
 from sipserver.simulator.stats import DeviceStats
 from sipserver.sip.dialog import Dialog
 from sipserver.sip.errors import LocalViolation
@@ -43,6 +47,7 @@ class ServedInvite:
     ssrc: int
     flow: Flow
     media: MediaSocket
+    offer: SessionDescription
     sender: RtpSender | None = None
     source: object = None
     task: asyncio.Task[None] | None = field(default=None)
@@ -53,9 +58,19 @@ class ServedInvite:
             self.task.cancel()
         if self.sender is not None:
             self.sender.close()
-        if isinstance(self.source, LiveSource):
+        if isinstance(self.source, (LiveSource, HistorySource)):
             self.source.close()
         self.media.close()
+
+
+class StreamKind(Protocol):
+    """Serves offers of another kind than Play."""
+
+    def refusal(self, channel: Channel, offer: SessionDescription) -> int:
+        """The status that refuses an offer, 0 when it can be served."""
+
+    def file_size(self, offer: SessionDescription) -> int | None: ...
+    async def open_sender(self, served: ServedInvite, connected: socket.socket) -> RtpSender: ...
 
 
 class Invites:
@@ -78,6 +93,9 @@ class Invites:
         self._stats = stats
         self._served: dict[ServerKey, ServedInvite] = {}
         self._goodbyes: set[asyncio.Task[None]] = set()
+        self._is_busy = behaviour.busy_at_first
+        self.kinds: dict[str, StreamKind] = {}
+        """By ``s=``: features enter themselves."""
 
     @property
     def open(self) -> list[ServedInvite]:
@@ -87,6 +105,10 @@ class Invites:
         """Answer with 200 and a description of what will be sent, or with the reason why not."""
         self._stats.invites += 1
         if not self._behaviour.answers_invite:
+            return
+        if self._is_busy or self._behaviour.refusal:
+            self._is_busy = False
+            self._refuse(incoming, self._behaviour.refusal or 486)
             return
         channel = self._channel_of(incoming.request)
         if channel is None:
@@ -98,7 +120,14 @@ class Invites:
             logger.info("%s refuses an INVITE: %s", self._settings.device_id, error)
             self._refuse(incoming, 488)
             return
-        if offer.kind != SessionKind.PLAY or offer.ssrc is None:
+        kind = self.kinds.get(offer.kind)
+        if offer.ssrc is None or (kind is None and offer.kind != SessionKind.PLAY):
+            self._refuse(incoming, 488)
+            return
+        if kind is not None and (status := kind.refusal(channel, offer)):
+            self._refuse(incoming, status)
+            return
+        if offer.is_tcp and self._behaviour.tcp_answer == "refused":
             self._refuse(incoming, 488)
             return
         self._accept(incoming, channel, offer)
@@ -121,6 +150,14 @@ class Invites:
         if served is not None:
             self._drop(served)
 
+    def find(self, request: SipRequest) -> ServedInvite | None:
+        """The invite in whose dialog a request came."""
+        return next((served for served in self.open if served.dialog.matches(request)), None)
+
+    def say_goodbye(self, served: ServedInvite) -> None:
+        """End a stream from our side; harmless when repeated."""
+        self._say_goodbye(served)
+
     def hang_up(self, key: ServerKey) -> None:
         """Our 200 was never acknowledged: BYE."""
         served = self._served.get(key)
@@ -142,6 +179,11 @@ class Invites:
         if self._goodbyes:
             await asyncio.gather(*self._goodbyes)
 
+    def abandon(self) -> None:
+        """Stop sending, without a word to the receivers."""
+        for served in self.open:
+            self._drop(served)
+
     def _channel_of(self, request: SipRequest) -> Channel | None:
         for user in (request.to.uri.user, request.uri.removeprefix("sip:").partition("@")[0]):
             if user in self._channels:
@@ -156,20 +198,27 @@ class Invites:
         for running in self.open:
             if subject and running.subject == subject:
                 self._drop(running)
-        media = MediaSocket(offer, self._signalling.local_host, incoming.flow.remote[0])
+        behaviour = self._behaviour
+        if behaviour.announces_invite:
+            self._signalling.transport.respond(incoming, 101, "Dialog Establishment")
+        if offer.is_tcp and behaviour.tcp_answer == "udp":
+            offer = replace(offer, protocol=sdp.Protocol.UDP, setup=None)
+        host = behaviour.media_host or self._signalling.local_host
+        media = MediaSocket(offer, host, incoming.flow.remote[0])
         answer = sdp.make_answer(
             offer,
             channel.channel_id,
             self._signalling.local_host,
             media.port,
             media_format=_format_of(channel),
+            file_size=kind.file_size(offer) if (kind := self.kinds.get(offer.kind)) is not None else None,
         )
         transport = self._signalling.transport
         response = transport.respond(
             incoming,
             200,
             headers=[("Contact", self._signalling.contact), ("User-Agent", self._settings.user_agent)],
-            body=answer.serialize(),
+            body=b"SDP" if behaviour.answer_garbled else peculiar(answer, behaviour).serialize(),
             content_type=sdp.CONTENT_TYPE,
             to_tag=transport.token(),
         )
@@ -178,9 +227,10 @@ class Invites:
             dialog=Dialog.from_request(incoming.request, response),
             channel=channel,
             subject=subject,
-            ssrc=(to_int(offer.ssrc or "0") + self._behaviour.ssrc_offset) & 0xFFFFFFFF,
+            ssrc=ssrc_of(answer, behaviour),
             flow=incoming.flow,
             media=media,
+            offer=offer,
         )
 
     def _refuse(self, incoming: IncomingRequest, status: int) -> None:
@@ -191,21 +241,39 @@ class Invites:
         """Connect and hand the stream to the pacer; give up with BYE when nobody accepts."""
         settings = self._settings
         try:
-            if self._behaviour.stream_delay_s:
-                await asyncio.sleep(self._behaviour.stream_delay_s)
-            source = await served.channel.open_source(served.media.transport, self._behaviour.with_map)
-            served.source = source
+            behaviour = self._behaviour
+            if behaviour.stream_delay_s:
+                await asyncio.sleep(behaviour.stream_delay_s)
+            if behaviour.tcp_answer == "silent" if served.offer.is_tcp else behaviour.udp_blocked:
+                return
+            kind = self.kinds.get(served.offer.kind)
+            source: LoopSource | LiveSource | None = None
+            if kind is None:
+                source = await served.channel.open_source(
+                    served.media.transport, behaviour.with_map, behaviour.picture_fault
+                )
+                served.source = source
             connected = await served.media.connect(
                 settings.media_connect_attempts,
                 settings.media_connect_interval_s,
                 self._count_failed_connect,
             )
+            if behaviour.packet_fault or behaviour.interleaved:
+                spoilt = SpoiltSocket(connected, behaviour.packet_fault, interleaved=behaviour.interleaved)
+                connected = spoilt.as_socket()
         except (OSError, TimeoutError) as error:
             logger.info("%s: no way for media: %s", served.channel.channel_id, error)
             served.task = None
             self._say_goodbye(served)
             return
-        served.sender = RtpSender(source, served.ssrc, ("", 0), served.media.transport, connected=connected)
+        if kind is not None:
+            served.sender = await kind.open_sender(served, connected)
+        elif source is not None:
+            served.sender = RtpSender(
+                source, served.ssrc, ("", 0), served.media.transport, connected=connected
+            )
+        if served.sender is None:
+            return
         served.sender.on_broken = lambda: self._say_goodbye(served)
         # A phase by channel spreads a fleet over the frame interval.
         self._pacer.add(served.sender, delay_s=served.ssrc % 40 / 1000)

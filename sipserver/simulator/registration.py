@@ -6,18 +6,20 @@ import random
 
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.keepalive import Keepalive
-from sipserver.simulator.errors import RegistrationRefused
+from sipserver.gb.registration_client import Outcome, RegistrationClient, RegistrationPacing
 from sipserver.simulator.faults import Behaviour
 from sipserver.simulator.settings import SimulatedDeviceSettings
 from sipserver.simulator.signalling import Signalling
 from sipserver.simulator.stats import DeviceStats
 from sipserver.sip.digest import DigestClient
 from sipserver.sip.errors import RemoteViolation
-from sipserver.sip.message import SipResponse
+from sipserver.sip.message import SipRequest, SipResponse
 from sipserver.transport.errors import TransportError
 
 # Answers to a keepalive after which a device registers again (2.7 of the protocol notes).
 _FORGOTTEN = frozenset({401, 403, 404, 407, 481})
+# Up to so many times the first pause: a simulated fleet is there to be seen coming back.
+RETRY_GROWTH = 4
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +36,24 @@ class Registration:
     ) -> None:
         self.registered = asyncio.Event()
         self._settings = settings
+        self._behaviour = behaviour
+        self._credentials = ""
         self._signalling = signalling
         self._stats = stats
         self._digest = DigestClient(
             settings.username or settings.device_id,
             settings.password + behaviour.password_suffix,
             signalling.transport.token,
+        )
+        self._client = RegistrationClient(
+            signalling.server,
+            RegistrationPacing(
+                settings.expires_s,
+                settings.register_retry_s,
+                RETRY_GROWTH * settings.register_retry_s,
+            ),
+            random.random,
+            asyncio.get_running_loop().time(),
         )
         self._woken = asyncio.Event()
 
@@ -48,23 +62,36 @@ class Registration:
         self._woken.set()
 
     async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        client = self._client
         while True:
+            await asyncio.sleep(max(0.0, client.next_at - loop.time()))
+            self._signalling.server = client.server
             try:
                 await self._signalling.connect()
-                granted_s = await self._register(self._settings.expires_s)
-            except (TransportError, RegistrationRefused, RemoteViolation, OSError) as error:
-                self._stats.registrations_refused += 1
-                self.registered.clear()
-                logger.info("%s is not registered: %s", self._settings.device_id, error)
-                # A random part keeps a fleet from coming back all at once.
-                await asyncio.sleep(self._settings.register_retry_s * random.uniform(1.0, 1.25))
+                response = await self._register(client.expires_s)
+            except (TransportError, RemoteViolation, OSError) as error:
+                self._refused(str(error))
+                client.failed(loop.time())
                 continue
-            self._stats.registrations += 1
-            self.registered.set()
-            if not await self._stay(2 / 3 * granted_s):
+            outcome = client.answered(response, loop.time())
+            if outcome is Outcome.REDIRECTED:
+                self._stats.redirects_followed += 1
                 self.registered.clear()
-                # Again at once, but not in a tight circle with a platform that drops us each time.
-                await asyncio.sleep(min(self._settings.register_retry_s, 1.0) * random.random())
+                logger.info("%s is sent to %s", self._settings.device_id, client.server)
+            elif outcome is Outcome.REFUSED:
+                self._refused(f"{response.status} {response.reason}")
+            else:
+                self._stats.registrations += 1
+                self.registered.set()
+                if not await self._stay(client.next_at):
+                    self.registered.clear()
+                    client.lost(loop.time())
+
+    def _refused(self, why: str) -> None:
+        self._stats.registrations_refused += 1
+        self.registered.clear()
+        logger.info("%s is not registered: %s", self._settings.device_id, why)
 
     async def unregister(self) -> None:
         """Leave; whatever the platform says about it, we are gone."""
@@ -73,32 +100,51 @@ class Registration:
         self.registered.clear()
         try:
             await self._register(0)
-        except (TransportError, RegistrationRefused, RemoteViolation) as error:
+        except (TransportError, RemoteViolation) as error:
             logger.info("%s left without a goodbye: %s", self._settings.device_id, error)
 
-    async def _register(self, expires_s: int) -> float:
-        """Register; the seconds that the platform grants.
+    async def _register(self, expires_s: int) -> SipResponse:
+        """Register; the final answer, whatever it is.
 
         Raises:
-            RegistrationRefused: another final answer than 200.
             RemoteViolation: challenged again and again, or in a way that cannot be answered.
             TransportError: no answer.
         """
-        request = self._signalling.register(expires_s)
+        request = self._spoilt(self._signalling.register(expires_s))
         response = await self._signalling.request(request)
         while response.status in {401, 407}:
-            request = self._digest.answer(request, response)
+            request = self._answer(request, response)
             self._signalling.continue_register(request.cseq.number)
             response = await self._signalling.request(request)
         self._digest.accepted()
-        if not 200 <= response.status < 300:
-            raise RegistrationRefused(response.status, response.reason)
-        return _granted(response, expires_s)
+        return response
 
-    async def _stay(self, refresh_in_s: float) -> bool:
+    def _spoilt(self, request: SipRequest) -> SipRequest:
+        """The REGISTER as this device writes it."""
+        behaviour, headers, own_id = self._behaviour, request.headers, self._settings.device_id
+        if behaviour.contact_host:
+            headers.set("Contact", f"<sip:{own_id}@{behaviour.contact_host}:5060>")
+        if behaviour.registers_as_platform:
+            for name in ("From", "To"):
+                headers.set(name, headers.get(name).replace(own_id, self._settings.server_id))
+        if behaviour.registers_without_tag:
+            headers.set("From", headers.get("From").partition(";")[0])
+        if behaviour.repeats_credentials and self._credentials:
+            headers.set("Authorization", self._credentials)
+        return request
+
+    def _answer(self, request: SipRequest, response: SipResponse) -> SipRequest:
+        """The challenge answered, over the uri that this device puts into it."""
+        uri = self._behaviour.digest_uri or request.uri
+        answered = self._digest.answer(
+            SipRequest(request.method, uri, request.headers, request.body), response
+        )
+        self._credentials = answered.headers.get("Authorization")
+        return SipRequest(request.method, request.uri, answered.headers, request.body)
+
+    async def _stay(self, refresh_at: float) -> bool:
         """Send keepalives until the refresh is due (true) or the platform has lost us (false)."""
         loop = asyncio.get_running_loop()
-        refresh_at = loop.time() + refresh_in_s
         keepalive_at = loop.time() + self._settings.keepalive_interval_s
         missed = 0
         while (now := loop.time()) < refresh_at:
@@ -130,15 +176,10 @@ class Registration:
         document = Keepalive(self._signalling.next_sn(), GbId(self._settings.device_id)).to_xml()
         self._stats.keepalives_sent += 1
         try:
-            response = await self._signalling.send_message(document)
+            response = await self._signalling.send_message(
+                None if self._behaviour.empty_keepalives else document
+            )
         except TransportError:
             self._stats.keepalives_unanswered += 1
             return None
         return response.status
-
-
-def _granted(response: SipResponse, asked_s: int) -> float:
-    """Contact;expires= before Expires, else what was asked."""
-    contact = response.contact
-    texts = (contact.params.get("expires") if contact is not None else None, response.headers.get("Expires"))
-    return next((float(text) for text in texts if text and text.strip().isdecimal()), float(asked_s))

@@ -6,6 +6,8 @@ from typing import Annotated, Final
 from annotated_types import Ge, Le
 
 from sipserver.gb.editions import Edition
+from sipserver.gb.sdp import Setup
+from sipserver.simulator.history.recordings import RecordedSpan
 from sipserver.simulator.loops import PictureSettings
 from sipserver.sip.flow import Transport
 
@@ -53,11 +55,23 @@ class SimulatedDeviceSettings:
     keepalive_interval_s: Annotated[float, Ge(0.01)] = 60.0
     keepalive_misses: Annotated[int, Ge(1)] = 3
 
+    recordings: tuple[RecordedSpan, ...] = ()
+    """What its disk holds; empty: one file an hour for the last ``recorded_days``."""
+    recorded_days: Annotated[int, Ge(0), Le(366)] = 7
+    record_fragment_size: Annotated[int, Ge(1), Le(10_000)] = 10
+    """Lines in one message of an answer to RecordInfo."""
+
     pictures: PictureSettings = field(default_factory=PictureSettings)
     live_clock: bool = False
     """Draw and encode while streaming, with the time of day in the picture, instead of a pre-encoded loop."""
     media_connect_attempts: Annotated[int, Ge(1)] = 3
     media_connect_interval_s: Annotated[float, Ge(0.01)] = 1.0
+    audio_setup: Setup | None = None
+    """Our part over TCP when we listen to a broadcast; None: over UDP."""
+    audio_payloads: tuple[str, ...] = ("8 PCMA/8000",)
+    """What we can hear, as rtpmap says it: ``96 PS/90000`` is G.711 in a program stream."""
+    talk_tone_hz: Annotated[float, Ge(50), Le(3_400)] = 660.0
+    """What our microphone picks up."""
     faults: tuple[str, ...] = ()
     """Names from the table in ``faults.py``."""
     index: int = 0

@@ -9,6 +9,7 @@ from itertools import count
 from sipserver.gb import manscdp
 from sipserver.gb.editions import VERSION_HEADER
 from sipserver.gb.manscdp import Element
+from sipserver.gb.registration_client import ServerAddress
 from sipserver.simulator.settings import SimulatedDeviceSettings
 from sipserver.sip.flow import Flow, Transport, format_host
 from sipserver.sip.headers import Headers
@@ -33,6 +34,8 @@ class Signalling:
             SipTransportSettings(listens=listens, udp_receive_buffer_bytes=_RECEIVE_BUFFER_BYTES)
         )
         self._flow: Flow | None = None
+        self.server = ServerAddress(settings.server_id, settings.server_host, settings.server_port)
+        """Where we register: another than we were told when that one redirects us."""
         self._register_call_id = self._call_id()
         self._register_tag = self.transport.token()
         self._register_cseq = count(1)
@@ -62,10 +65,12 @@ class Signalling:
         Raises:
             ConnectFailed: the platform does not accept.
         """
-        remote = (self._settings.server_host, self._settings.server_port)
+        remote = (self.server.host, self.server.port)
         if self._settings.transport is Transport.UDP:
             self._flow = self.transport.flow_to(await _resolve(*remote))
-        elif self._flow is None or not self.transport.is_flow_open(self._flow):
+        elif self._flow is None or not self.transport.is_flow_open(self._flow) or self._flow.remote != remote:
+            if self._flow is not None:
+                self.transport.close_flow(self._flow, "registering elsewhere")
             self._flow = await self.transport.connect(self._settings.transport, remote)
 
     @property
@@ -103,8 +108,8 @@ class Signalling:
         """The digest client has counted on; the next REGISTER follows it."""
         self._register_cseq = count(cseq + 1)
 
-    async def send_message(self, document: Element) -> SipResponse:
-        """Send a document in a MESSAGE and wait for the answer to it.
+    async def send_message(self, document: Element | None) -> SipResponse:
+        """Send a document in a MESSAGE, None: an empty one, and wait for the answer to it.
 
         Raises:
             NoAnswer, FlowClosed: the platform does not answer, or is out of reach.
@@ -118,10 +123,12 @@ class Signalling:
                 ("CSeq", f"{next(self._message_cseq)} MESSAGE"),
                 ("Max-Forwards", "70"),
                 ("User-Agent", self._settings.user_agent),
-                ("Content-Type", manscdp.CONTENT_TYPE),
             ]
         )
-        body = manscdp.serialize_document(document, self._settings.charset)
+        body = b""
+        if document is not None:
+            headers.add("Content-Type", manscdp.CONTENT_TYPE)
+            body = manscdp.serialize_document(document, self._settings.charset)
         request = SipRequest("MESSAGE", self._server_uri(), headers, body)
         return await self.request(request)
 
@@ -129,7 +136,7 @@ class Signalling:
         return await self.transport.request(request, self.flow, timeout_s=self._settings.answer_timeout_s)
 
     def _server_uri(self) -> str:
-        return f"sip:{self._settings.server_id}@{self._settings.sip_domain}"
+        return f"sip:{self.server.server_id}@{self._settings.sip_domain}"
 
     def _call_id(self) -> str:
         return f"{self.transport.token()}@{self.local_host}"

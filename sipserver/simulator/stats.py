@@ -21,6 +21,7 @@ class DeviceStats:
 
     registrations: int = 0
     registrations_refused: int = 0
+    redirects_followed: int = 0
     keepalives_sent: int = 0
     keepalives_unanswered: int = 0
     queries_answered: int = 0

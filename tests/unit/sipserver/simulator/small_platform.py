@@ -36,6 +36,7 @@ class SmallPlatform:
         self.register_statuses: list[int] = []
         self.granted_s: str | None = None
         self.answers_messages = True
+        self.notify_status = 200
         self._digest = DigestServer(PLATFORM_ID[:10], b"a secret of the tests")
         self._changed = asyncio.Event()
 
@@ -126,12 +127,17 @@ class SmallPlatform:
             self._take(incoming)
 
     def _take(self, incoming: IncomingRequest) -> None:
+        if not incoming.request.body:  # a NOTIFY that only says how its subscription stands
+            self.transport.respond(incoming, self.notify_status)
+            return
         document = manscdp.parse_document(incoming.request.body)
         self.documents.append(document)
         status = 200
         if document.cmd_type == "Keepalive" and self.keepalive_statuses:
             status = self.keepalive_statuses.pop(0)
-        self.transport.respond(incoming, status)
+        self.transport.respond(
+            incoming, self.notify_status if incoming.request.method == "NOTIFY" else status
+        )
 
     def _register(self, incoming: IncomingRequest) -> None:
         if self.register_statuses:

@@ -18,7 +18,7 @@ from sipserver.gb.editions import Edition
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages import read_message
 from sipserver.gb.messages.catalog import CatalogQuery, CatalogResponse
-from sipserver.gb.messages.device_control import DeviceControl
+from sipserver.gb.messages.device_control import DeviceControl, KeyframeCommand
 from sipserver.gb.messages.device_info import DeviceInfoQuery, DeviceInfoResponse
 from sipserver.gb.messages.device_status import DeviceStatusQuery, DeviceStatusResponse
 from sipserver.gb.sdp import SessionDescription, Setup
@@ -369,7 +369,7 @@ async def test_key_frame_request_restarts_at_a_key_frame(
     await platform.invite(channel, offer_to(receiver))
     for name in ("IFameCmd", "IFrameCmd"):
         await packets_of(receiver, 5)
-        control = DeviceControl("1", GbId(channel), name, "Send")
+        control = DeviceControl("1", GbId(channel), KeyframeCommand(name))
         assert (await platform.send(channel, control.to_xml())).status == 200
         pictures = pictures_of(await packets_of(receiver, 12))
         assert any(picture.keyframe for picture in pictures)

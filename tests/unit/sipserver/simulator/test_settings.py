@@ -7,7 +7,7 @@ import pytest
 from sipserver.gb import manscdp
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.catalog import CatalogItem, CatalogQuery, CatalogResponse
-from sipserver.gb.messages.device_control import DeviceControl
+from sipserver.gb.messages.device_control import DeviceControl, TeleBoot
 from sipserver.simulator.answers import answer_query
 from sipserver.simulator.errors import UnknownFault
 from sipserver.simulator.faults import FAULTS, Behaviour, behaviour_of
@@ -113,4 +113,4 @@ def test_catalogue_answers_for_what_was_asked(asked: str, count: int, total: int
 
 
 def test_what_is_no_query_is_not_answered() -> None:
-    assert answers(DeviceControl("1", GbId("34020000001180000001"), "TeleBoot", "Boot")) == []
+    assert answers(DeviceControl("1", GbId("34020000001180000001"), TeleBoot())) == []
