@@ -3,8 +3,16 @@
 StorageError
 ├── SegmentNotFound      no recording has this id
 ├── SegmentGone          it was recorded, but its file is deleted or missing
+├── AlarmFileNotFound    no clip or picture of an alarm has this id
+├── AlarmFileNotReady    it is not whole yet, it failed, or its time is over
+├── NoFootage            nothing of the wanted time is on the disk
+├── ClipsBusy            too many clips wait already
 ├── DiskFull             free space is below the floor: nothing new is begun (nothing is deleted early)
 ├── AlwaysRecorded       the channel is recorded by configuration, so it cannot be stopped by request
+├── BlobTooLarge         a file that comes from outside is larger than allowed
+├── DownloadNotFound     no download from a device, or no part of it, has this id
+├── DownloadPartGone     its file is not on the disk
+├── DownloadRefused      it cannot be begun: too long, or too many wait
 ├── RecorderClosed       the room is shutting down
 ├── SegmentUnreadable    the bytes of a file are not a segment of ours
 ├── LedgerBroken         the chain of deletions does not hold
@@ -35,6 +43,31 @@ class SegmentGone(StorageError):
         self.state = state
 
 
+class AlarmFileNotFound(StorageError):
+    """No clip or picture of an alarm has this id."""
+
+    def __init__(self, file_id: str) -> None:
+        super().__init__(f"no clip or picture {file_id[:80]!r}")
+        self.file_id = file_id
+
+
+class AlarmFileNotReady(StorageError):
+    """The file is not whole yet, could not be made, or its time is over."""
+
+    def __init__(self, file_id: str, state: str, detail: str = "") -> None:
+        super().__init__(f"{file_id} is {state}{': ' if detail else ''}{detail}")
+        self.file_id = file_id
+        self.state = state
+
+
+class NoFootage(StorageError):
+    """Nothing of the wanted time is on the disk."""
+
+
+class ClipsBusy(StorageError):
+    """Too many clips wait to be made already."""
+
+
 class DiskFull(StorageError):
     """Free space is below the floor."""
 
@@ -53,6 +86,32 @@ class AlwaysRecorded(StorageError):
     def __init__(self, key: ChannelKey) -> None:
         super().__init__(f"channel {key} is set to be always recorded: switch that off to stop it")
         self.key = key
+
+
+class BlobTooLarge(StorageError):
+    """A file that comes from outside is larger than allowed; nothing of it is kept."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the file has more than {limit_bytes:,} bytes")
+        self.limit_bytes = limit_bytes
+
+
+class DownloadNotFound(StorageError):
+    """No download from a device, or no part of it, has this id."""
+
+    def __init__(self, download_id: str) -> None:
+        super().__init__(f"no download {download_id[:140]!r}")
+
+
+class DownloadPartGone(StorageError):
+    """The file of a part is not on the disk."""
+
+    def __init__(self, part_id: str) -> None:
+        super().__init__(f"the file of part {part_id} is gone")
+
+
+class DownloadRefused(StorageError):
+    """A download cannot be begun: what was asked for is too long, or too many wait."""
 
 
 class RecorderClosed(StorageError):

@@ -31,6 +31,10 @@ class RecordedSession(Protocol):
         """Close the file in hand; the last fact follows."""
         ...
 
+    async def jpeg(self, max_width: int | None = None) -> bytes:
+        """The newest key frame as a JPEG."""
+        ...
+
 
 class StreamHold(Protocol):
     """A claim on a running stream; it runs at least until the claim is released."""

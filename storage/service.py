@@ -6,6 +6,8 @@ from dataclasses import asdict
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from storage.alarm_clips import AlarmClips
+from storage.alarm_files import AlarmFileStore
 from storage.clock import Clock, SystemClock
 from storage.disk import DiskWatch
 from storage.events import EventSink, ignore
@@ -72,6 +74,16 @@ class StorageService:
             stats=self.stats,
             on_event=on_event,
         )
+        self.clips = AlarmClips(
+            settings,
+            AlarmFileStore(engine),
+            source,
+            self.recorder,
+            self.index,
+            policy,
+            self.disk,
+            self._clock,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -81,6 +93,7 @@ class StorageService:
         await self._recovery.reindex(await self._state.get_time(ALIVE))
         self.stats.segments, self.stats.size_bytes = await self.index.totals()
         await self.recorder.open()
+        await self.clips.open()
         self._tasks = [
             asyncio.create_task(self._keep()),
             asyncio.create_task(self._audit()),
@@ -92,6 +105,7 @@ class StorageService:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        await self.clips.close()
         await self.recorder.close()
 
     def snapshot(self) -> StorageSnapshot:

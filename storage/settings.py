@@ -50,3 +50,21 @@ class StorageSettings:
     """When a start comes so long after the last run, the clock is doubted and deleting pauses."""
     clock_settle_s: Annotated[float, Ge(0), Le(31_536_000)] = 86_400.0
     """A doubted clock that has kept steady for so long is trusted again."""
+    rolling_segment_s: Annotated[float, Ge(2), Le(60)] = 5.0
+    """Length of the short files that hold footage from before an alarm."""
+    rolling_channels: Annotated[int, Ge(0), Le(10_000)] = 200
+    """At most so many channels are kept running for footage from before an alarm."""
+    clip_longest_s: Annotated[float, Ge(1), Le(3600)] = 300.0
+    """Longest clip of an alarm; alarms in a row prolong a clip up to this."""
+    alarm_file_days: Annotated[int, Ge(30), Le(36_500)] = 90
+    """Clips and pictures of alarms are kept so long, or as long as the recordings if that is more."""
+    downloads_at_once: Annotated[int, Ge(1), Le(1000)] = 4
+    """Downloads from devices at a time; each device serves one."""
+    downloads_waiting_max: Annotated[int, Ge(1), Le(100_000)] = 1000
+    """Downloads that may be under way or wait their turn."""
+    download_hours_max: Annotated[float, Ge(0.1), Le(168)] = 24.0
+    """Longest time that one download may ask for, hours."""
+    download_attempts: Annotated[int, Ge(1), Le(100)] = 10
+    """Attempts in a row that bring nothing, after which a download is given up."""
+    downloads_keep_days: Annotated[int, Ge(1), Le(36_500)] = 30
+    """Days that the files of a finished download are kept."""

@@ -114,3 +114,21 @@ storage_state: Final = Table(
     Column("name", String(64), primary_key=True),
     Column("value", Text, nullable=False, comment="what the name says, as text"),
 )
+
+alarm_files: Final = Table(
+    "alarm_files",
+    metadata,
+    Column("file_id", String(64), primary_key=True, comment="ours, random; names the file"),
+    Column("alarm_id", String(32), nullable=False, comment="the first alarm that asked for it"),
+    Column("device_id", String(ID_LENGTH), nullable=False),
+    Column("channel_id", String(ID_LENGTH), nullable=False),
+    Column("kind", String(16), nullable=False, comment="FileKind: clip picture"),
+    Column("state", String(16), nullable=False, comment="FileState: waiting ready failed deleted"),
+    Column("start_time", UtcTime, nullable=False, comment="wanted, then what it holds, µs UTC"),
+    Column("end_time", UtcTime, nullable=False, comment="wanted, then what it holds, µs UTC"),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("keep_until", UtcTime, nullable=False, comment="not deleted before, µs UTC"),
+    Column("detail", Text, nullable=False, comment="why it failed, or what is missing in it"),
+    Index("ix_alarm_files_state_keep_until", "state", "keep_until"),
+)
+"""Clips and pictures of alarms. They have times of their own and are no part of the footage promise."""

@@ -124,6 +124,9 @@ class FakeSession:
         assert directory.is_dir()
         self.attached[recorder_id] = _Attached(directory, on_fact, metadata)
 
+    async def jpeg(self, max_width: int | None = None) -> bytes:
+        return b"\xff\xd8 a picture"
+
     def detach_recorder(self, recorder_id: str) -> None:
         attached = self.attached.pop(recorder_id, None)
         if attached is not None and not self.is_silent_on_detach:

@@ -1,6 +1,7 @@
 """The recorder when disk, data plane, database or catalogue fail."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from catalog.model import RetentionClass
-from storage.causes import CAUSES, cause_of
+from sipserver.devices import errors
+from sipserver.devices.invites import Invites
+from storage.causes import cause_of
 from storage.errors import DiskFull, RecorderClosed
 from storage.model import GapCause, SegmentState
 from storage.promise import keep_until
@@ -212,17 +215,13 @@ def test_causes_are_found_by_the_name_of_the_class_or_a_base() -> None:
     assert cause_of(ValueError()) is GapCause.ERROR
 
 
-def test_every_error_of_the_devices_room_has_a_cause() -> None:
-    import sipserver.devices.errors as errors
-
-    names = {
-        name
-        for name, value in vars(errors).items()
-        if isinstance(value, type)
-        and issubclass(value, errors.DeviceError)
-        and value is not errors.DeviceError
-    }
-    assert names <= CAUSES.keys()
+def test_every_error_that_a_stream_ends_with_has_a_cause() -> None:
+    """Those that ``Invites.hold`` names, and all that derive from them."""
+    named = re.findall(r"\b[A-Z]\w+", (Invites.hold.__doc__ or "").partition("Raises:")[2])
+    roots = tuple(getattr(errors, name) for name in named)
+    assert errors.DeviceOffline in roots
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, roots)]
+    assert [kind for kind in kinds if cause_of(kind.__new__(kind)) is GapCause.ERROR] == []
 
 
 async def test_catalogue_that_does_not_answer_stops_no_recording(
