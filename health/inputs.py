@@ -101,6 +101,10 @@ class Totals:
     storage_disk_bytes: int | None = None
     storage_disk_free_bytes: int | None = None
     storage_writable: bool | None = None
+    outages_open: Mapping[str, int] | None = None
+    """By cause."""
+    sites_out: int | None = None
+    clocks_drifting: int | None = None
 
 
 class HealthSource(Protocol):

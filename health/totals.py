@@ -22,7 +22,11 @@ HELP: Final[Mapping[str, str]] = {
     "storage_disk_bytes": "Size of the file system that holds the recordings.",
     "storage_disk_free_bytes": "Free space of the file system that holds the recordings.",
     "storage_writable": "1 while new segments are accepted, 0 at the free-space floor or when writing fails.",
+    "outages_open": "Devices and channels that are out, by cause.",
+    "sites_out": "Sites whose devices were lost together and are not back.",
+    "clocks_drifting": "Devices whose clock is further off than allowed.",
 }
+LABELS: Final[Mapping[str, str]] = {"outages_open": "cause"}
 
 
 def total_families(totals: Totals) -> Iterator[Family]:
@@ -30,4 +34,11 @@ def total_families(totals: Totals) -> Iterator[Family]:
     for field, help_text in HELP.items():
         value = getattr(totals, field)
         if value is not None:
-            yield Family(f"gb28181_{field}", "gauge", help_text, (Sample(value),))
+            yield Family(f"gb28181_{field}", "gauge", help_text, tuple(_samples(field, value)))
+
+
+def _samples(field: str, value: float | Mapping[str, int]) -> Iterator[Sample]:
+    if isinstance(value, Mapping):
+        yield from (Sample(count, {LABELS[field]: label}) for label, count in sorted(value.items()))
+    else:
+        yield Sample(value)
