@@ -7,10 +7,22 @@ from typing import Final
 
 from access.settings import AccessSettings
 from config.tables import DatabaseSettings, HttpSettings, LogSettings
+from health.outages.settings import OutageSettings
 from health.settings import HealthSettings
 from media.settings import MediaSettings, parse_port_range
+from sipserver.devices.alarms.settings import AlarmSettings
+from sipserver.devices.audio.settings import AudioSettings
+from sipserver.devices.clocks.settings import ClockSettings
 from sipserver.devices.features import FeatureSettings
+from sipserver.devices.history.settings import HistorySettings
+from sipserver.devices.positions.settings import PositionSettings
+from sipserver.devices.profiles.settings import ProfileSettings
+from sipserver.devices.ptz.settings import PtzSettings
+from sipserver.devices.registration.settings import RegistrationSettings
 from sipserver.devices.settings import DeviceSettings
+from sipserver.devices.tracing.settings import TraceSettings
+from sipserver.devices.uploads.settings import UploadSettings
+from sipserver.devices.subscriptions.settings import SubscriptionSettings
 from storage.settings import StorageSettings
 
 SHORT_PASSWORD: Final = 8
@@ -29,12 +41,36 @@ class Settings:
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     health: HealthSettings = field(default_factory=HealthSettings)
+    outages: OutageSettings = field(default_factory=OutageSettings)
+    trace: TraceSettings = field(default_factory=TraceSettings)
+    profiles: ProfileSettings = field(default_factory=ProfileSettings)
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
+    history: HistorySettings = field(default_factory=HistorySettings)
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    ptz: PtzSettings = field(default_factory=PtzSettings)
+    uploads: UploadSettings = field(default_factory=UploadSettings)
+    clocks: ClockSettings = field(default_factory=ClockSettings)
+    subscriptions: SubscriptionSettings = field(default_factory=SubscriptionSettings)
+    positions: PositionSettings = field(default_factory=PositionSettings)
+    registration: RegistrationSettings = field(default_factory=RegistrationSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
     @property
     def features(self) -> FeatureSettings:
         """The tables of what is done with devices beyond their registration and live pictures."""
-        return FeatureSettings()
+        return FeatureSettings(
+            clocks=self.clocks,
+            ptz=self.ptz,
+            uploads=self.uploads,
+            audio=self.audio,
+            history=self.history,
+            alarms=self.alarms,
+            trace=self.trace,
+            profiles=self.profiles,
+            subscriptions=self.subscriptions,
+            positions=self.positions,
+            registration=self.registration,
+        )
 
 
 def cross_faults(settings: Settings) -> Iterator[str]:
@@ -64,6 +100,12 @@ def cautions(settings: Settings) -> Iterator[str]:
     for key, (_, port) in _listeners(settings).items():
         if low <= port <= high:
             yield f"{key} = {port} lies inside media.rtp_ports = {low}-{high}: one stream less"
+    first, last = parse_port_range(settings.audio.rtp_ports)
+    if first <= high and low <= last:
+        yield f"audio.rtp_ports = {first}-{last} overlaps media.rtp_ports = {low}-{high}: ports may be taken"
+    if settings.http.host in LOOPBACKS and sip.host not in LOOPBACKS and not settings.uploads.advertised_url:
+        at = f"http.host = {settings.http.host}"
+        yield f"{at}: devices reach stills and firmware only through a proxy; set uploads.advertised_url"
     if sip.accept_any_id:
         yield "sip.accept_any_id = true: ids that break the standard are admitted"
 

@@ -6,6 +6,7 @@ import pytest
 
 from config.schema import Settings, cautions, cross_faults
 from config.tables import DatabaseSettings, HttpSettings
+from sipserver.devices.uploads.settings import UploadSettings
 
 
 def test_the_defaults_fit_together() -> None:
@@ -78,3 +79,22 @@ def test_dangerous_choices_are_said_at_the_start() -> None:
     assert said(password="long enough") == []
     assert said(allow_empty_password=True) == ["sip.allow_empty_password"]
     assert said(password="long enough", advertised_host="127.0.0.1") == ["sip.advertised_host"]
+
+
+def test_devices_that_cannot_reach_the_listener_are_a_caution() -> None:
+    """Stills and firmware pass over HTTP; a listener on loopback needs a proxy in front of it."""
+
+    def is_told(settings: Settings) -> bool:
+        return any("uploads.advertised_url" in line for line in cautions(settings))
+
+    local = replace(Settings(), http=HttpSettings(host="127.0.0.1"))
+    assert not is_told(Settings())
+    assert is_told(local)
+    assert not is_told(replace(local, uploads=UploadSettings(advertised_url="http://192.0.2.7:8080")))
+    assert not is_told(replace(local, sip=replace(local.sip, host="127.0.0.1")))
+
+
+@pytest.mark.parametrize("url", ["192.0.2.7:8080", "ftp://192.0.2.7", "http://", "http://a/?x=1"])
+def test_an_upload_address_must_be_one(url: str) -> None:
+    with pytest.raises(ValueError, match=r"uploads\.advertised_url"):
+        UploadSettings(advertised_url=url)
