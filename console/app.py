@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ from access.secrets import SecretBox
 from access.stats import AccessStats
 from access.tokens import Tokens
 from access.users import Users
-from catalog.store import CatalogStore
+from catalog.store import CAMERAS, CatalogStore
 from config.database import migrate, open_database
 from config.schema import Settings, cautions
 from console.api.application import make_application
@@ -28,21 +29,31 @@ from console.api.models import ServerInfo
 from console.auth import COOKIE, source_of
 from console.client import Client
 from console.errors import StartFailed
-from console.gathering import Gathering
+from console.event_hub import EventHub
+from console.gathering import Gathering, Troubles
+from console.news import News
 from console.notices import log_storage_event
+from console.outage_source import OutageSource
 from console.pages.mount import mount
 from console.rooms import RoomStreams
 from console.server import HttpServer, bind_advice, bind_tcp
 from console.steps import Step, Steps
 from console.version import product_version
 from health.exposition import Exposition
+from health.outages.store import OutageStore
+from health.outages.watch import OutageWatch
 from media.errors import ListenFailed as MediaListenFailed
 from media.session import MediaPlane
+from sipserver.devices.alarms.linkage import Ports as LinkedRooms
 from sipserver.devices.dialog_store import SqlDialogStore
 from sipserver.devices.events import DeviceCameOnline, DeviceConfirmed, DeviceEvent
 from sipserver.devices.service import DeviceService
+from sipserver.devices.uploads.ports import Outside
 from sipserver.transport.driver import SipTransport
 from sipserver.transport.errors import ListenFailed
+from storage.blobs import BlobStore
+from storage.disk import DiskWatch
+from storage.downloads import Downloads
 from storage.service import StorageService
 
 # Devices are told BYE and may be slow to answer; files are closed and their rows written.
@@ -141,12 +152,28 @@ class Platform:
             dialogs=SqlDialogStore(self._engine),
             unseal=lambda sealed: box.unseal(sealed, SEAL_CONTEXT),
         )
+        disk = DiskWatch(settings.storage.path, settings.storage.free_floor_bytes)
+        self.devices.uploads.connect(Outside(BlobStore(settings.storage.path, disk), self.http_port))
+        self.outages = OutageWatch(
+            settings.outages,
+            OutageSource(self.devices, self.media, self.transport.clock),
+            OutageStore(self._engine),
+            clock=self.transport.clock,
+        )
+        # Before the others: they end the streams of a device that is lost.
+        self.devices.presence.listeners.append(self.outages.listen)
         await steps.take(Step("devices", self.devices.open, self.devices.close, DEVICES_CLOSE_S))
+        await steps.take(Step("outages", self._open_outages, self.outages.close))
         self.storage = StorageService(
             settings.storage, self._engine, self.devices.invites, self.catalog, on_event=log_storage_event
         )
+        self.downloads = Downloads(
+            settings.storage, self._engine, self.devices.downloads, self.storage.disk
+        )
         self.devices.presence.listeners.append(self._hear_device)
         await steps.take(Step("storage", self.storage.open, self.storage.close, STORAGE_CLOSE_S))
+        await steps.take(Step("downloads", self.downloads.open, self.downloads.close, STORAGE_CLOSE_S))
+        self.devices.alarms.connect(LinkedRooms(self.storage.clips, self.devices.ptz), self._cameras_of)
         await self._open_http(box)
         self._is_ready = True
         _log.info("ready", extra=self.addresses())
@@ -161,8 +188,18 @@ class Platform:
             url_ttl_s=settings.media.url_ttl_s,
         )
         await self._steps.take(Step("live sessions", leases.open, leases.close, DEVICES_CLOSE_S))
+        playback_leases = Leases(
+            streams,
+            limit=settings.history.playbacks_max,
+            linger_s=settings.history.playback_linger_s,
+            url_ttl_s=settings.media.url_ttl_s,
+            setting="history.playbacks_max",
+        )
+        await self._steps.take(
+            Step("playbacks", playback_leases.open, playback_leases.close, DEVICES_CLOSE_S)
+        )
         exposition = Exposition(settings.health)
-        gathering = Gathering(self.catalog, streams, self.storage, exposition, self._counters)
+        gathering = Gathering(self.catalog, streams, self.storage, exposition, self._counters, self._troubles)
         context = ApiContext(
             http=settings.http,
             users=self.users,
@@ -172,7 +209,10 @@ class Platform:
             streams=streams,
             devices=self.devices,
             leases=leases,
+            playback_leases=playback_leases,
+            downloads=self.downloads,
             recorder=self.storage.recorder,
+            outages=self.outages.store,
             segments=self.storage.index,
             playback=self.storage.playback,
             seal=lambda plain: box.seal(plain, SEAL_CONTEXT),
@@ -181,6 +221,7 @@ class Platform:
             metrics=gathering.metrics,
             server=self._server_info,
             is_ready=lambda: self._is_ready,
+            alarm_files=self.storage.clips,
             limiter=LoginLimiter(settings.http.logins_per_minute),
             media_advertised_host=settings.media.advertised_host,
         )
@@ -190,11 +231,31 @@ class Platform:
         await self._steps.take(
             Step("http", self._server.open, self._server.close, settings.http.close_timeout_s + 5.0)
         )
+        self._publish_news(context.events)
+        # Before the listener, which waits for its answers to end.
+        await self._steps.take(Step("event streams", close=context.events.close))
+
+    def _publish_news(self, hub: EventHub) -> None:
+        news = News(hub)
+        self.devices.alarms.listeners.append(news.alarm)
+        self.devices.positions.listeners.append(news.position)
+        self.devices.presence.listeners.append(news.device)
+        self.storage.clips.listeners.append(news.alarm_file)
+
+    async def _cameras_of(self, device_id: str) -> list[str]:
+        """Two are enough to know that a device is more than one camera."""
+        page = await self.catalog.list_channels(device_id, limit=2, kinds=CAMERAS)
+        return [channel.channel_id for channel in page.items if channel.present]
 
     def _hear_device(self, event: DeviceEvent) -> None:
         # A recording that waits for its next attempt need not wait when its device is back.
         if isinstance(event, DeviceCameOnline | DeviceConfirmed):
             self.storage.recorder.device_came_back(event.device_id)
+            self.downloads.device_came_back(event.device_id)
+
+    async def _open_outages(self) -> None:
+        presence = self.devices.presence
+        await self.outages.open(view.device_id for view in presence.snapshot() if view.online)
 
     async def _close_users(self) -> None:
         await asyncio.to_thread(self.users.close)
@@ -210,7 +271,15 @@ class Platform:
             "media": self.media.counters(),
             "storage": self.storage.stats,
             "access": self._access_stats,
+            "outages": self.outages.stats,
         }
+
+    def _troubles(self) -> Troubles:
+        return Troubles(
+            outages_open=Counter(outage.cause.value for outage in self.outages.book.open_outages()),
+            sites_out=len(self.outages.book.open_sites()),
+            clocks_drifting=len(self.devices.clocks.drifting()),
+        )
 
     def _server_info(self) -> ServerInfo:
         addresses = self.addresses()

@@ -7,6 +7,7 @@ blocks the loop nor asks the database each time; states come from the rooms' mem
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,6 +25,15 @@ CATALOG_KEPT_S: Final = 10.0
 PAGE: Final = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """What is out now."""
+
+    outages_open: Mapping[str, int]
+    sites_out: int
+    clocks_drifting: int
+
+
 class Gathering:
     """Reads; changes nothing. It is the ``HealthSource`` of the metrics."""
 
@@ -34,6 +44,7 @@ class Gathering:
         storage: StorageService,
         exposition: Exposition,
         counters: Callable[[], Mapping[str, object]],
+        troubles: Callable[[], Troubles],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalog = catalog
@@ -41,6 +52,7 @@ class Gathering:
         self._storage = storage
         self._exposition = exposition
         self.counters: Final = counters
+        self._troubles = troubles
         self._clock = clock
         self._channels: list[Channel] = []
         self._devices = 0
@@ -88,7 +100,7 @@ class Gathering:
             yield self._camera(channel, streams.get(channel.key), presences.get(channel.device_id))
 
     def totals(self) -> Totals:
-        streams, stored = self._streams.figures(), self._storage.snapshot()
+        streams, stored, troubles = self._streams.figures(), self._storage.snapshot(), self._troubles()
         return Totals(
             devices=self._devices,
             devices_online=sum(presence.online for presence in self._streams.presences().values()),
@@ -102,6 +114,9 @@ class Gathering:
             storage_disk_bytes=stored.total_bytes,
             storage_disk_free_bytes=stored.free_bytes,
             storage_writable=not stored.disk_full,
+            outages_open=troubles.outages_open,
+            sites_out=troubles.sites_out,
+            clocks_drifting=troubles.clocks_drifting,
         )
 
     def _camera(self, channel: Channel, figures: StreamFigures | None, presence: Presence | None) -> Camera:

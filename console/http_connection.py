@@ -1,6 +1,7 @@
 """One HTTP connection with bounds: uvicorn by itself waits for ever, and reads a head of any size."""
 
 import asyncio
+from collections.abc import MutableMapping
 from typing import Any, Final, TypeAlias
 
 import uvicorn
@@ -13,7 +14,17 @@ TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
 TOO_LATE: Final = b"HTTP/1.1 408 Request Timeout\r\n"
 _END: Final = b"connection: close\r\ncontent-length: 0\r\n\r\n"
 
+DEADLINE: Final = "tongshi.deadline"
+"""The ASGI extension by which a route that knows its caller gets more time for a large body."""
+
 Protocol: TypeAlias = type[asyncio.Protocol]
+
+
+def allow_longer(scope: MutableMapping[str, Any], seconds: float) -> None:
+    """Let the rest of this request take so long, counted from now. Without our listener nothing is counted."""
+    extension = scope.get("extensions", {}).get(DEADLINE)
+    if extension is not None:
+        extension["extend"](seconds)
 
 
 def bounded_protocol(request_deadline_s: float, connections_max: int) -> Protocol:
@@ -81,6 +92,7 @@ class _BoundedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = {DEADLINE: {"extend": self._extend}}
         self._is_in_head = True
         self._head_bytes = self._fed_bytes = 0
         if self._deadline is None:
@@ -110,6 +122,11 @@ class _BoundedConnection(HttpToolsProtocol):
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(self.request_deadline_s, self._overdue)
+
+    def _extend(self, seconds: float) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = self.loop.call_later(max(seconds, self.request_deadline_s), self._overdue)
 
     def _disarm(self) -> None:
         if self._deadline is not None:

@@ -8,7 +8,38 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from console.api import channels, devices, live, login, metrics, overview, recordings
+from console.api import (
+    alarm_devices,
+    alarm_rules,
+    alarms,
+    audio,
+    audio_library,
+    channels,
+    clocks,
+    configuration,
+    control,
+    device_records,
+    devices,
+    diagnosis,
+    downloads,
+    events,
+    firmware,
+    live,
+    login,
+    metrics,
+    outages,
+    overview,
+    playbacks,
+    positions,
+    presets,
+    profiles,
+    ptz,
+    recordings,
+    snapshot_bursts,
+    subscriptions,
+    trace,
+    uploads,
+)
 from console.api.context import ApiContext
 from console.api.models import Problem
 from console.api.problems import HANDLED, METHOD_NOT_ALLOWED, NOT_FOUND, ApiProblem, on_error
@@ -28,7 +59,31 @@ Tongshi (通视) is a GB/T 28181 video-sharing platform. This is its integration
 * A channel id that several devices use is addressed as `{device_id}~{channel_id}`.
 """
 
-ROUTERS: Final = (login, devices, channels, live, recordings, overview)
+ROUTERS: Final = (alarms,
+    alarm_rules,
+    alarm_devices,
+    events,
+    login,
+    devices,
+    diagnosis,
+    channels,
+    live,
+    recordings,
+    overview,
+    configuration,
+    snapshot_bursts,
+    firmware,
+    profiles,
+    trace,
+    clocks,
+    audio,
+    audio_library,
+    ptz,
+    presets,
+    control,
+    subscriptions,
+    positions,
+    outages, device_records, playbacks, downloads)
 
 
 def make_application(context: ApiContext) -> FastAPI:
@@ -45,6 +100,7 @@ def make_application(context: ApiContext) -> FastAPI:
     for module in ROUTERS:
         app.include_router(module.router, prefix=API_PREFIX)
     app.include_router(metrics.router)
+    app.include_router(uploads.router)
     app.add_api_route(
         CATCH_ALL,
         _nothing_here,

@@ -15,7 +15,11 @@ from console.api.limiter import LoginLimiter
 from console.api.models import Overview, Rates, ServerInfo
 from console.api.once import Once
 from console.api.ports import Recorder, Segments, Streams
+from console.event_hub import EventHub
 from sipserver.devices.service import DeviceService
+from health.outages.store import OutageStore
+from storage.alarm_clips import AlarmClips
+from storage.downloads import Downloads
 from storage.playback import Playback
 
 
@@ -31,7 +35,10 @@ class ApiContext:
     streams: Streams
     devices: DeviceService
     leases: Leases
+    playback_leases: Leases
+    downloads: Downloads
     recorder: Recorder
+    outages: OutageStore
     segments: Segments
     playback: Playback
     seal: Callable[[str], str]
@@ -40,9 +47,11 @@ class ApiContext:
     metrics: Callable[[], Awaitable[bytes]]
     server: Callable[[], ServerInfo]
     is_ready: Callable[[], bool]
+    alarm_files: AlarmClips
     limiter: LoginLimiter
     media_advertised_host: str = ""
     viewed: Once = field(default_factory=Once)
+    events: EventHub = field(default_factory=EventHub)
 
 
 def context_of(connection: HTTPConnection) -> ApiContext:

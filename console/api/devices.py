@@ -37,7 +37,7 @@ async def list_devices(
 async def get_device(
     device_id: DeviceId, caller: Annotated[Caller, Depends(may(Action.VIEW_CATALOG))]
 ) -> Device:
-    return await device_view(caller.context, await _known(caller, device_id))
+    return await device_view(caller.context, await known_device(caller, device_id))
 
 
 @router.put("/devices/{device_id}", summary="Create or change a device", responses=documented(401, 403, 422))
@@ -53,7 +53,7 @@ async def put_device(
             await caller.context.catalog.upsert_device(CatalogDevice(device_id=device_id))
             response.status_code = 201
         await _apply(caller, device_id, change)
-    return await device_view(caller.context, await _known(caller, device_id))
+    return await device_view(caller.context, await known_device(caller, device_id))
 
 
 @router.patch("/devices/{device_id}", summary="Change a device", responses=documented(401, 403, 404, 422))
@@ -65,7 +65,7 @@ async def change_device(
     """Only the fields that are present change. A new password counts from the next registration."""
     async with caller.recorded(Action.MANAGE_DEVICES, device_id, fields=sorted(change.model_fields_set)):
         await _apply(caller, device_id, change)
-    return await device_view(caller.context, await _known(caller, device_id))
+    return await device_view(caller.context, await known_device(caller, device_id))
 
 
 @router.post(
@@ -80,7 +80,7 @@ async def sync_catalog(
 
     The last whole catalogue stays until a new one is whole.
     """
-    await _known(caller, device_id)
+    await known_device(caller, device_id)
     async with caller.recorded(Action.SYNC_CATALOG, device_id):
         result = await caller.context.streams.sync_catalog(device_id)
     return CatalogSync(
@@ -91,7 +91,8 @@ async def sync_catalog(
     )
 
 
-async def _known(caller: Caller, device_id: str) -> CatalogDevice:
+async def known_device(caller: Caller, device_id: str) -> CatalogDevice:
+    """The device that is on file. Raises UnknownDevice."""
     device = await caller.context.catalog.get_device(device_id)
     if device is None:
         raise UnknownDevice(device_id)
@@ -106,8 +107,12 @@ async def _apply(caller: Caller, device_id: str, change: DeviceChange) -> None:
         changes["allowed"] = change.allowed
     if change.blocked is not None:
         changes["blocked"] = change.blocked
+    if change.send_date is not None:
+        changes["send_date"] = change.send_date
+    if "media_transport" in change.model_fields_set:
+        changes["media_transport"] = change.media_transport
     if "password" in change.model_fields_set:
         plain = change.password or ""
         changes["password_sealed"] = caller.context.seal(plain) if plain else None
     await caller.context.catalog.set_device(device_id, **changes)
-    caller.context.streams.device_changed(await _known(caller, device_id))
+    caller.context.streams.device_changed(await known_device(caller, device_id))

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -27,8 +27,8 @@ _log = logging.getLogger(__name__)
 class LeaseRefused(Exception):
     """Too many live sessions are open at once."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} live sessions are open, which is the limit (http.lease_limit)")
+    def __init__(self, limit: int, setting: str = "http.lease_limit") -> None:
+        super().__init__(f"{limit} sessions are open, which is the limit ({setting})")
 
 
 class UnknownLease(Exception):
@@ -84,11 +84,13 @@ class Leases:
         limit: int,
         linger_s: float,
         url_ttl_s: float,
+        setting: str = "http.lease_limit",
         clock: Callable[[], float] = time.monotonic,
         new_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
         self._streams = streams
         self._limit = limit
+        self._setting = setting
         self._linger_s = linger_s
         self._url_ttl_s = url_ttl_s
         self._clock = clock
@@ -110,8 +112,15 @@ class Leases:
                 await self._sweeper
         await asyncio.gather(*(self._end(lease, "shutdown") for lease in list(self._leases.values())))
 
-    async def grant(self, key: ChannelKey, username: str) -> Lease:
+    async def grant(
+        self,
+        key: ChannelKey,
+        username: str,
+        open_hold: Callable[[str], Awaitable[Hold]] | None = None,
+    ) -> Lease:
         """Claim the channel's stream and wait for its first key frame.
+
+        ``open_hold`` opens another stream than the shared live one, for the id of the lease.
 
         Raises:
             LeaseRefused: the table is full.
@@ -119,11 +128,14 @@ class Leases:
         """
         if len(self._leases) + self._opening >= self._limit:
             self.stats.refused += 1
-            raise LeaseRefused(self._limit)
+            raise LeaseRefused(self._limit, self._setting)
         session_id = self._new_id()
         self._opening += 1
         try:
-            hold = await self._streams.hold(key, "live", session_id)
+            if open_hold is None:
+                hold = await self._streams.hold(key, "live", session_id)
+            else:
+                hold = await open_hold(session_id)
         finally:
             self._opening -= 1
         started_time = datetime.now(UTC)

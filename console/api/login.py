@@ -63,8 +63,9 @@ async def cookie(request: Request, response: Response, caller: Annotated[Caller,
 
 @router.post("/logout", status_code=204, summary="Log out", responses=documented(401, 403))
 async def logout(request: Request, response: Response, caller: Annotated[Caller, Depends(caller_of)]) -> None:
-    """End this log-in: its token and cookie are void at once."""
+    """End this log-in: its token and cookie are void at once, and what it moves stops."""
     await caller.context.tokens.revoke(caller.identity.session_id)
+    caller.context.devices.ptz.release_holder(caller.identity.session_id)
     await caller.record("log_out", "")
     clear_cookie(response, secure=_is_secure(request))
 

@@ -93,6 +93,9 @@ class PasswordChange(ApiCommand):
     new: str = Field(min_length=1, max_length=1024)
 
 
+MediaTransportChoice = Literal["auto", "udp", "tcp_passive"]
+
+
 class Device(ApiModel):
     """A device (设备): what registers over SIP."""
 
@@ -111,6 +114,12 @@ class Device(ApiModel):
     )
     allowed: bool = Field(default=True, description="May register when sip allows only listed devices.")
     blocked: bool = Field(default=False, description="May never register.")
+    send_date: bool = Field(
+        default=True, description="Its clock is set by the Date in the answer to its registration."
+    )
+    media_transport: MediaTransportChoice | None = Field(
+        default=None, description="How its media is asked for; null: as for all devices.", examples=["udp"]
+    )
     has_password: bool = Field(default=False, description="A password of its own, instead of the common one.")
     registered_at: Instant | None = None
     expires_at: Instant | None = None
@@ -131,6 +140,15 @@ class DeviceChange(ApiCommand):
         default=None, description="Put it on, or take it off, the list of the allowed."
     )
     blocked: bool | None = Field(default=None, description="True: it may never register.")
+    send_date: bool | None = Field(
+        default=None,
+        description="False: registrations are answered without a Date; another platform sets its clock.",
+    )
+    media_transport: MediaTransportChoice | None = Field(
+        default=None,
+        description="How its media is asked for; `auto` follows what works. null: as for all devices.",
+        examples=["tcp_passive"],
+    )
 
 
 class CatalogSync(ApiModel):

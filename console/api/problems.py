@@ -6,6 +6,7 @@ request and what to do about it. The text of an unexpected error stays in the lo
 
 import errno
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,12 +19,15 @@ from starlette.responses import JSONResponse
 
 import access.errors
 import catalog.errors
+import media.audio.errors
 import media.errors
+import sipserver.devices.audio.errors as audio
 import sipserver.devices.errors as devices
 import storage.errors
 from console.api.leases import LeaseRefused, UnknownLease
 from console.api.models import Problem
 from console.api.security import BodyTooLarge
+from console.event_hub import TooManyListeners
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:tongshi:problem:"
@@ -92,6 +96,12 @@ SEGMENT_GONE: Final = Kind(
 NOT_A_CAMERA: Final = Kind(
     "not-a-camera", 409, "The channel has no picture", "It is a directory or another device in the catalogue."
 )
+NO_POSITION: Final = Kind(
+    "no-position",
+    404,
+    "Nothing is known about where it is",
+    "Subscribe to it: PUT devices/{device_id}/subscriptions/mobile_position or .../ptz_position.",
+)
 STREAM_ENDED: Final = Kind(
     "stream-ended", 503, "The stream ended before a picture came", "Try again; the log has the reason."
 )
@@ -139,6 +149,7 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         "No such session",
         "It has ended; open the live picture again with POST .../live.",
     ),
+    TooManyListeners: Kind("too-many-listeners", 503, "Too many listen to the news", "Close some streams."),
     LeaseRefused: Kind(
         "too-many-sessions", 503, "Too many live sessions", "Close some, or raise http.lease_limit."
     ),
@@ -162,11 +173,52 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         "The device refused",
         "sip_code is its answer: 486 busy (too many streams), 404 unknown channel, 488 media not accepted.",
     ),
+    devices.UnknownTransfer: Kind(
+        "unknown-transfer", 404, "No such transfer", "List the bursts, the firmware or the upgrades for ids."
+    ),
+    devices.TransfersBusy: Kind(
+        "transfers-busy", 503, "Too many transfers at once", "Wait until one of them has ended."
+    ),
+    devices.NotAPicture: Kind("not-a-picture", 415, "Not a JPEG", "Only whole JPEG files are taken."),
+    devices.UnknownAlarm: Kind(
+        "unknown-alarm", 404, "No such alarm", "List them; those older than alarms.keep_days are forgotten."
+    ),
+    devices.UnknownAlarmRule: Kind("unknown-alarm-rule", 404, "No such alarm rule", "List the rules."),
+    devices.NotInEdition: Kind(
+        "not-in-edition",
+        409,
+        "The device's edition does not have this",
+        "Many devices know more than they state: send it all the same with despite_edition=true.",
+    ),
+    devices.ControlHeld: Kind(
+        "control-held",
+        409,
+        "Somebody else has the camera",
+        "Wait for the time in Retry-After, or ask its holder; who has a higher priority takes it over.",
+    ),
     devices.BadAnswer: Kind(
         "bad-answer",
         502,
         "The device's answer cannot be used",
         "Capture its answer and report it with the device's model and firmware.",
+    ),
+    devices.SdpUnreachable: Kind(
+        "sdp-unreachable",
+        504,
+        "A media address cannot be reached",
+        "Set sip.media_advertised_host to an address that the device can send to, or use TCP media.",
+    ),
+    devices.TcpRefused: Kind(
+        "tcp-refused",
+        504,
+        "No TCP connection for media",
+        "Open media.rtp_ports for TCP in the firewall, or pin media_transport = udp for the device.",
+    ),
+    devices.StrangeSource: Kind(
+        "strange-source",
+        502,
+        "What arrives is not the device's media",
+        "Another sender uses our port, or the device sends something else than RTP: compare a capture.",
     ),
     devices.NoMedia: Kind(
         "no-media",
@@ -180,6 +232,36 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         "The media carries another SSRC",
         "Another stream reaches our port, or the device ignores y=: restart its stream, compare a capture.",
     ),
+    devices.UnsupportedStream: Kind(
+        "unsupported-stream",
+        502,
+        "The device sends a stream of its own kind",
+        "Set the channel to H.264 or H.265 in a standard stream (PS); switch 'smart' codecs off.",
+    ),
+    devices.NoPackHeader: Kind(
+        "no-pack-header",
+        502,
+        "The media is no program stream",
+        "Set the device's GB28181 stream format to PS, and report its model and firmware.",
+    ),
+    devices.Encrypted: Kind(
+        "encrypted", 502, "The media is encrypted", "Switch stream encryption off at the device."
+    ),
+    devices.BandwidthShort: Kind(
+        "bandwidth-short",
+        504,
+        "Too much of the media is lost",
+        "Lower the camera's bit rate, use TCP media, or look for the narrow place of the network.",
+    ),
+    devices.UnknownSubscription: Kind(
+        "unknown-subscription", 404, "No such subscription", "GET .../subscriptions lists those that exist."
+    ),
+    devices.TooManySubscriptions: Kind(
+        "too-many-subscriptions", 409, "Too many subscriptions", "End one of them, or subscribe to the whole."
+    ),
+    devices.UnsuitableValue: Kind(
+        "unsuitable-profile", 422, "A profile cannot have this", "GET /api/v1/profiles shows examples."
+    ),
     devices.NoKeyframe: Kind(
         "no-keyframe",
         504,
@@ -189,12 +271,66 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
     devices.NoCapacity: Kind(
         "no-capacity", 503, "All receive ports are in use", "Close streams, or widen media.rtp_ports."
     ),
+    audio.AudioBusy: Kind(
+        "loudspeaker-busy",
+        409,
+        "Somebody else speaks there",
+        "Wait, or end that session: GET /api/v1/audio/sessions shows who it is.",
+    ),
+    audio.TooManySessions: Kind(
+        "too-many-audio-sessions", 503, "Too much sound at once", "End or remove some, or raise the limit."
+    ),
+    audio.NoMicrophone: Kind(
+        "no-microphone", 409, "The session plays a clip", "Open one without clip_id to speak yourself."
+    ),
+    audio.UnknownAudioSession: Kind(
+        "unknown-audio-session", 404, "No such audio session", "It has ended; open another."
+    ),
+    audio.UnknownClip: Kind("unknown-clip", 404, "No such clip", "GET /api/v1/audio/clips lists them."),
+    audio.ClipInUse: Kind("clip-in-use", 409, "A schedule plays the clip", "Change the schedule first."),
+    audio.UnknownSchedule: Kind(
+        "unknown-schedule", 404, "No such planned announcement", "GET /api/v1/audio/schedules lists them."
+    ),
+    media.audio.errors.UnreadableAudio: Kind(
+        "unreadable-audio", 422, "Not a sound file that can be read", "Send a WAV or MP3 file."
+    ),
+    media.audio.errors.AudioTooLong: Kind(
+        "audio-too-long", 422, "The sound is too long", "Cut it, or raise audio.clip_max_s."
+    ),
+    media.audio.errors.BadOffer: Kind(
+        "bad-offer",
+        422,
+        "The browser's offer cannot be answered",
+        "Offer audio with PCMA, and send it when ICE gathering is complete.",
+    ),
+    devices.KnownRefusal: Kind(
+        "known-refusal",
+        409,
+        "The device refused this before",
+        "Its profile says so: forget the value there to ask again, or use one of those that are offered.",
+    ),
+    devices.UnknownPlayback: Kind(
+        "unknown-playback", 404, "No such playback", "It has ended; open another with POST .../playbacks."
+    ),
     devices.InviteEnded: STREAM_ENDED,
     media.errors.SessionClosed: STREAM_ENDED,
     media.errors.SnapshotFailed: Kind(
         "snapshot-failed", 502, "No still picture", "The key frame is damaged or too large; try again."
     ),
     storage.errors.DiskFull: DISK_FULL,
+    storage.errors.BlobTooLarge: Kind(
+        "file-too-large", 413, "The file is too large", "See [uploads] in the settings for the limits."
+    ),
+    storage.errors.AlarmFileNotFound: Kind(
+        "unknown-alarm-file", 404, "No such clip or picture", "The alarm lists those that exist."
+    ),
+    storage.errors.AlarmFileNotReady: Kind(
+        "alarm-file-not-ready",
+        409,
+        "The clip or picture cannot be had",
+        "Wait until its state is ready; a failed one says why.",
+    ),
+    storage.errors.ClipsBusy: Kind("clips-busy", 503, "Too many clips wait", "Try again in a minute."),
     storage.errors.SegmentNotFound: UNKNOWN_SEGMENT,
     storage.errors.SegmentGone: SEGMENT_GONE,
     storage.errors.AlwaysRecorded: Kind(
@@ -202,6 +338,18 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         409,
         "The channel is always recorded",
         "PATCH the channel with record_always = false first.",
+    ),
+    storage.errors.DownloadNotFound: Kind(
+        "unknown-download", 404, "No such download", "GET downloads lists those that exist."
+    ),
+    storage.errors.DownloadPartGone: Kind(
+        "download-gone", 410, "The file of the download is gone", "Download it again from the device."
+    ),
+    storage.errors.DownloadRefused: Kind(
+        "download-refused",
+        409,
+        "The download cannot be begun",
+        "Ask for less time (storage.download_hours_max), or wait until others are done.",
     ),
     storage.errors.RecorderClosed: NOT_READY,
 }
@@ -213,6 +361,7 @@ HANDLED: Final[tuple[type[Exception], ...]] = (
     devices.DeviceError,
     storage.errors.StorageError,
     media.errors.MediaError,
+    TooManyListeners,
     LeaseRefused,
     UnknownLease,
     BodyTooLarge,
@@ -318,6 +467,8 @@ def _members(error: BaseException) -> dict[str, Any]:
         return {"candidates": list(error.candidates)}
     if isinstance(error, devices.Refused):
         return {"sip_code": error.status or None}
+    if isinstance(error, devices.ControlHeld):
+        return {"retry_after_s": math.ceil(error.remaining_s)}
     if isinstance(error, (devices.DeviceOffline, access.errors.LogInsBusy)):
         return {"retry_after_s": 10}
     return {}

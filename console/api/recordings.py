@@ -1,6 +1,5 @@
 """Recordings: start, stop, list, play."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -9,9 +8,10 @@ from starlette.responses import Response
 from access.roles import Action
 from catalog.model import ChannelKey
 from console.api.channels import ChannelId, known_channel
+from console.api.instants import instant_of
 from console.api.models import Page, RecordingItem, RecordingState
 from console.api.paging import DEFAULT_LIMIT, Cursor, Limit
-from console.api.problems import INVALID, SEGMENT_GONE, ApiProblem, documented
+from console.api.problems import SEGMENT_GONE, ApiProblem, documented
 from console.api.ranges import file_response
 from console.api.views import recording_view
 from console.auth import Caller, may
@@ -70,7 +70,7 @@ async def list_recordings(
     """Segments that overlap the time asked for, oldest first, the one being written included."""
     key = (await known_channel(caller, channel_id)).key
     page = await caller.context.segments.list_segments(
-        key, _instant("start", start), _instant("end", end), cursor, limit
+        key, instant_of("start", start), instant_of("end", end), cursor, limit
     )
     now = caller.context.streams.figures_of(key)
     return Page(items=[recording_view(segment, now) for segment in page.items], next=page.next)
@@ -114,17 +114,3 @@ def _state(caller: Caller, key: ChannelKey, *, wanted: bool) -> RecordingState:
         wanted=wanted,
         recording=caller.context.recorder.is_recording(key),
     )
-
-
-def _instant(name: str, text: str | None) -> datetime | None:
-    if text is None or not text.strip():
-        return None
-    try:
-        # A plus sign that was not encoded arrives as a blank.
-        instant = datetime.fromisoformat(text.strip().replace(" ", "+"))
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        line = f"query.{name}: {text[:64]!r} is not an instant like 2026-01-31T08:00:00+08:00"
-        raise ApiProblem(INVALID, line, errors=[line])
-    return instant.astimezone(UTC)

@@ -13,7 +13,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "permissions-policy": "camera=(), microphone=(self), geolocation=()",
 }
 # The API is data: nothing in an answer of it may run, load or be framed.
 API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
@@ -44,6 +44,10 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
+COUNTED_BY_ROUTE: Final = frozenset({"/api/v1/audio/clips", "/api/v1/firmware"})
+"""Bodies that the route itself reads and bounds, after it knows the caller."""
+
+
 class BodyLimit:
     """Refuses large bodies before they are read: the API's own are a few hundred bytes.
 
@@ -55,7 +59,8 @@ class BodyLimit:
         self._limit_bytes = limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
+        path = scope["path"] if scope["type"] == "http" else ""
+        if not path.startswith("/api/") or path in COUNTED_BY_ROUTE:
             await self._app(scope, receive, send)
             return
         received = 0

@@ -1,6 +1,7 @@
 """From the rooms' own values to the API's models."""
 
 from collections.abc import Sequence
+from typing import cast
 from urllib.parse import urlsplit
 
 from starlette.datastructures import URL
@@ -15,6 +16,7 @@ from console.api.models import (
     Device,
     LiveSession,
     LiveUrls,
+    MediaTransportChoice,
     RecordingItem,
     SessionStatistics,
     VideoInfo,
@@ -147,6 +149,8 @@ def _device(device: CatalogDevice, presence: Presence | None, channels: int) -> 
         edition=(presence and presence.edition) or device.edition,
         allowed=device.allowed,
         blocked=device.blocked,
+        send_date=device.send_date,
+        media_transport=cast(MediaTransportChoice | None, device.media_transport),
         has_password=device.password_sealed is not None,
         registered_at=device.registered_at,
         expires_at=device.expires_at,

@@ -31,9 +31,12 @@ from console.api.leases import Leases
 from console.api.limiter import LoginLimiter
 from console.api.models import Overview, RateLine, Rates, ServerInfo
 from console.api.ports import CatalogSyncOutcome, Presence, StreamFigures
+from health.outages.store import OutageStore
 from sipserver.devices.service import DeviceService
+from storage.alarm_clips import AlarmClips
 from storage.index import SegmentIndex
 from storage.model import Segment, SegmentState
+from storage.downloads import Downloads
 from storage.playback import Playback
 
 PASSWORD = "correct horse battery"
@@ -192,6 +195,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await _record(segments, tmp_path)
     box = SecretBox(tmp_path)
     clock, streams, recorder, devices = FakeClock(), FakeStreams(), FakeRecorder(), SimpleNamespace()
+    devices.ptz = SimpleNamespace(release_holder=lambda _holder_id: None)
     leases = Leases(streams, limit=3, linger_s=20.0, url_ttl_s=60.0, clock=clock)
     http = HttpSettings(logins_per_minute=10)
 
@@ -225,7 +229,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         streams=streams,
         devices=cast(DeviceService, devices),
         leases=leases,
+        playback_leases=Leases(streams, limit=3, linger_s=20.0, url_ttl_s=60.0, clock=clock),
+        downloads=cast(Downloads, object()),
         recorder=recorder,
+        outages=OutageStore(engine),
         segments=segments,
         playback=Playback(tmp_path, segments),
         seal=box.seal,
@@ -234,6 +241,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         metrics=metrics,
         server=lambda: ServerInfo(version="1", sip_id="3402", sip_domain="3402", sip_addresses=[]),
         is_ready=lambda: True,
+        alarm_files=cast(AlarmClips, SimpleNamespace()),
         limiter=LoginLimiter(http.logins_per_minute, clock),
     )
     yield World(make_application(context), context, streams, recorder, clock, leases, tmp_path, devices)

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI, Request, WebSocket
 
 from config.tables import HttpSettings
-from console.http_connection import MAX_HEAD_BYTES
+from console.http_connection import MAX_HEAD_BYTES, allow_longer
 from console.server import HttpServer, bind_tcp
 
 SOON_S = 0.1
@@ -16,6 +16,11 @@ HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n"
 
 
 async def _echo(request: Request) -> int:
+    return len(await request.body())
+
+
+async def _large(request: Request) -> int:
+    allow_longer(request.scope, 60.0)
     return len(await request.body())
 
 
@@ -30,6 +35,7 @@ async def serving(**changes: float) -> AsyncIterator[tuple[str, int]]:
     app = FastAPI()
     app.add_api_route("/hello", lambda: "hello")
     app.add_api_route("/echo", _echo, methods=["POST"])
+    app.add_api_route("/large", _large, methods=["POST"])
     app.add_api_websocket_route("/talk", _talk)
     settings = HttpSettings(close_timeout_s=1.0, **changes)  # type: ignore[arg-type]
     server = HttpServer(app, bind_tcp("http", "127.0.0.1", 0), settings)
@@ -61,6 +67,19 @@ async def test_a_request_that_does_not_end_loses_its_connection(half: bytes) -> 
     async with serving(request_deadline_s=SOON_S) as address:
         answer = await exchange(address, half)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_route_that_knows_its_caller_gives_a_large_body_more_time() -> None:
+    async with serving(request_deadline_s=SOON_S) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3 * SOON_S):
+                await reader.read(1)
+        writer.write(b" more")
+        async with asyncio.timeout(5):
+            assert (await reader.read(12)) == b"HTTP/1.1 200"
+        writer.close()
 
 
 async def test_a_late_request_ends_after_the_answers_before_it() -> None:
