@@ -9,7 +9,8 @@ registration two (401, 200), each with a nonce of its own and a digest that is c
 "refresh" is a REGISTER of a device that is online, whose catalogue is known and fresh; all listeners of
 presence are at work. "register" is the first REGISTER of a device nobody knew, with its line in the log
 (INFO, written to the null device). The catalogue query that follows a first registration is left out: it is
-a transaction of the platform's own, sent to 16 devices at a time, and the load does not answer it.
+a transaction of the platform's own, sent to 16 devices at a time, and the load does not answer it. For the
+same reason devices are not asked for their time.
 
 Run: python tests/benchmarks/bench_registrar.py [--keepalives N] [--refreshes N] [--registrations N]
      [--profile]
@@ -28,7 +29,7 @@ import pstats
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from catalog.model import CatalogReplaced, CatalogRow, Channel, ChannelKey, Device, PresenceRow
 from console.process import settle_garbage_collector
+from sipserver.devices.clocks.settings import ClockSettings
+from sipserver.devices.features import FeatureSettings
 from sipserver.devices.service import DeviceService
 from sipserver.devices.settings import DeviceSettings
 from sipserver.transport.driver import SipTransport
@@ -63,7 +66,11 @@ class NoCatalog:
     async def get_device(self, device_id: str) -> Device | None:
         return Device(device_id=device_id)
 
-    async def upsert_device(self, device: Device) -> None: ...
+    async def add_devices(self, device_ids: Collection[str]) -> None: ...
+
+    async def note_device_info(
+        self, device_id: str, *, name: str, manufacturer: str, model: str, firmware: str
+    ) -> None: ...
 
     async def save_presence(self, rows: Iterable[PresenceRow]) -> None:
         list(rows)
@@ -154,7 +161,8 @@ async def serve(keepalives: int, refreshes: int, registrations: int, *, profile:
     )
     transport = SipTransport(settings.transport_settings())
     await transport.open()
-    service = DeviceService(settings, transport, NoMedia(), NoCatalog())
+    features = FeatureSettings(clocks=ClockSettings(ask_interval_s=0.0))
+    service = DeviceService(settings, transport, NoMedia(), NoCatalog(), features=features)
     await service.open()
     listeners, ask = service.presence.listeners, service.catalog_sync.listen
     port = transport.addresses[0].port
