@@ -13,6 +13,8 @@ NATIVE := media/native
 NATIVE_SOURCES := $(shell find $(NATIVE) -name target -prune -o \( -name '*.rs' -o -name 'Cargo.toml' -o -name 'Cargo.lock' \) -print 2>/dev/null)
 FUZZ_SECONDS ?= 60
 PYTEST_ARGS ?=
+# Most tests wait for sockets and deadlines: more workers than cores. A file's tests stay in one worker.
+TEST_WORKERS ?= 4
 
 .PHONY: help run test check bench fuzz setup tools browser format lock clean
 
@@ -27,7 +29,7 @@ run: setup
 	@exec $(BIN)/tongshi demo
 
 test: setup browser
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: setup
 	@$(BIN)/ruff format --check .
