@@ -1,7 +1,8 @@
 """Puts the fragments of one Catalog answer together (多响应消息传输).
 
 Fragments come in any order, twice, with different totals, or not at all. A collection ends when as many
-different items as the largest SumNum are there, or when nothing new came for a while.
+different items as the largest SumNum are there, or when no fragment or nothing new came for a while. One that
+goes on bringing items may take long: 100,000 of them in as many messages are some minutes on a slow line.
 
 Source: GB/T 28181-2022 annex M (2016: annex N); GB-C058, GB-C059, Q30, Q31.
 """
@@ -13,7 +14,8 @@ from sipserver.gb import quirks
 from sipserver.gb.messages.catalog import CatalogItem, CatalogResponse
 
 QUIET_S: Final = 15.0
-TOTAL_S: Final = 300.0
+STALLED_S: Final = 60.0
+TOTAL_S: Final = 1800.0
 MAX_COLLECTED_ITEMS: Final = 200_000
 
 
@@ -39,15 +41,25 @@ class CatalogCollector:
         sn: the SN of our query, as text.
         now: monotonic seconds.
         quiet_s: how long to wait for another fragment after the last one.
-        total_s: how long to wait in all.
+        total_s: how long to wait in all, however much still comes.
+        stalled_s: how long to listen to fragments that bring nothing new; at least ``quiet_s``.
     """
 
-    def __init__(self, sn: str, now: float, quiet_s: float = QUIET_S, total_s: float = TOTAL_S) -> None:
+    def __init__(
+        self,
+        sn: str,
+        now: float,
+        quiet_s: float = QUIET_S,
+        total_s: float = TOTAL_S,
+        stalled_s: float = STALLED_S,
+    ) -> None:
         self.sn = sn
         self.fragments = 0
         self._quiet_s = quiet_s
         self._quiet_at = now + quiet_s
         self._total_at = now + total_s
+        self._stalled_s = max(stalled_s, quiet_s)
+        self._stalled_at = now + self._stalled_s
         self._items: dict[str, CatalogItem] = {}
         self._largest_sum = 0
         self._duplicates = 0
@@ -77,22 +89,37 @@ class CatalogCollector:
         self.fragments += 1
         self._largest_sum = max(self._largest_sum, response.sum_num)
         self._unusable += response.unusable
+        before = len(self._items)
         for item in response.items:
             self._add(item)
         self._quiet_at = now + self._quiet_s
-        if len(self._items) + self._unusable >= self._largest_sum and not self._overflow:
-            self._finish(complete=True)
+        if len(self._items) > before:
+            self._stalled_at = now + self._stalled_s
+        if self._result is None and len(self._items) > self._largest_sum > 0:
+            return  # SumNum counts something else (Q31): what else comes, only silence tells
+        if self._is_reached:
+            self._finish(complete=self._names_something)
         elif self._result is not None:
             self._finish(complete=False)
 
     def next_timer(self) -> float | None:
         """When to call ``handle_timer``; ``None`` once there is a result."""
-        return None if self._result is not None else min(self._quiet_at, self._total_at)
+        return None if self._result is not None else min(self._quiet_at, self._stalled_at, self._total_at)
 
     def handle_timer(self, now: float) -> None:
         timer = self.next_timer()
         if timer is not None and now >= timer:
-            self._finish(complete=False)
+            self._finish(complete=self._is_reached and self._names_something)
+
+    @property
+    def _is_reached(self) -> bool:
+        collected = len(self._items) + self._unusable
+        return self.fragments > 0 and collected >= self._largest_sum and not self._overflow
+
+    @property
+    def _names_something(self) -> bool:
+        """A list of nothing but items without an id says nothing about those that it does not name."""
+        return bool(self._items) or not self._unusable
 
     def _add(self, item: CatalogItem) -> None:
         if item.device_id in self._items:

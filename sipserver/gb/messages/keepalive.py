@@ -62,6 +62,11 @@ class Keepalive:
         return notify
 
 
+def is_plain_keepalive(body: bytes) -> bool:
+    """Whether this is a Keepalive in its plain form: a sign of life that reports no faulty device."""
+    return _PLAIN.fullmatch(body) is not None
+
+
 def match_keepalive(body: bytes) -> Keepalive | None:
     """A Keepalive in its plain form, without an XML parser; ``None`` for everything else."""
     match = _PLAIN.fullmatch(body)

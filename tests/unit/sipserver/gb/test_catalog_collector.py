@@ -66,6 +66,29 @@ def test_a_trickle_ends_at_the_total_time() -> None:
     assert collector.collected == 6
 
 
+def test_a_large_catalogue_that_goes_on_bringing_items_is_not_cut_off() -> None:
+    """25 minutes of one item in 15 ms."""
+    parts = fragments("7", NVR, items(1000), 1)
+    collector = CatalogCollector("7", now=0.0)
+    for number, part in enumerate(parts, start=1):
+        now = 1.5 * number
+        collector.handle_timer(now)
+        assert collector.result is None
+        collector.receive(part, now)
+    assert collector.result is not None
+    assert collector.result.complete
+
+
+def test_repetitions_without_end_are_not_listened_to_for_long() -> None:
+    part = fragments("7", NVR, items(2), 1)[0]
+    collector = CatalogCollector("7", now=0.0, quiet_s=15.0, stalled_s=60.0)
+    for second in range(0, 61, 10):
+        collector.handle_timer(float(second))
+        assert (collector.result is None) == (second < 60)
+        collector.receive(part, float(second))
+    assert not collector.result.complete  # type: ignore[union-attr]
+
+
 def test_sum_zero_is_complete_at_once() -> None:
     """GB-C060."""
     collector = CatalogCollector("7", now=0.0)
@@ -152,3 +175,22 @@ def test_number_of_items_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     beyond.handle_timer(15.0)
     assert beyond.result is not None
     assert (len(beyond.result.items), beyond.result.complete) == (3, False)
+
+
+def test_a_list_of_nothing_but_items_without_an_id_may_delete_nothing() -> None:
+    collector = CatalogCollector("7", now=0.0)
+    collector.receive(CatalogResponse("7", NVR, 10_000, (), unusable=10_000), now=0.0)
+    assert collector.result is not None
+    assert (collector.result.complete, collector.result.unusable) == (False, 10_000)
+
+
+def test_a_sum_that_is_exceeded_at_once_ends_the_collection_by_silence_alone() -> None:
+    """Q31: it counts something else, so more may come."""
+    collector = CatalogCollector("7", now=0.0)
+    collector.receive(CatalogResponse("7", NVR, 1, tuple(items(2))), now=0.0)
+    assert collector.result is None
+    collector.receive(CatalogResponse("7", NVR, 1, tuple(items(4))), now=1.0)
+    assert collector.next_timer() == 16.0
+    collector.handle_timer(16.0)
+    assert collector.result is not None
+    assert (len(collector.result.items), collector.result.complete) == (4, True)

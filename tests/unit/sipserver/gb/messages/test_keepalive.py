@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from sipserver.gb import manscdp
 from sipserver.gb.errors import MalformedDocument
 from sipserver.gb.ids import GbId
-from sipserver.gb.messages.keepalive import Keepalive, match_keepalive, parse_keepalive
+from sipserver.gb.messages.keepalive import (
+    Keepalive,
+    is_plain_keepalive,
+    match_keepalive,
+    parse_keepalive,
+)
 
 VECTORS = Path(__file__).parents[4] / "vectors" / "gb"
 NVR = GbId("34020000001180000005")
@@ -18,6 +23,7 @@ PLAIN = (VECTORS / "keepalive_plain.xml").read_bytes()
 
 def test_plain_form_needs_no_xml_parser() -> None:
     assert match_keepalive(PLAIN) == Keepalive("917", NVR)
+    assert is_plain_keepalive(PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +59,7 @@ def test_fast_path_and_xml_parser_agree(variant: bytes) -> None:
 )
 def test_fast_path_leaves_everything_else_to_the_parser(variant: bytes) -> None:
     assert match_keepalive(variant) is None
+    assert not is_plain_keepalive(variant)
 
 
 def test_tolerant_form_is_read_by_the_parser() -> None:
