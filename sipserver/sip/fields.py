@@ -13,6 +13,7 @@ from sipserver.sip.uri import CACHE_ENTRIES, NO_PARAMETERS, Parameters, SipUri, 
 # RFC 3261 asks for less than 2**31; devices that count past it are still understood.
 MAX_CSEQ: Final = 2**32 - 1
 MAGIC_COOKIE: Final = "z9hG4bK"
+_new: Final = tuple.__new__  # makes a named tuple in half the time of its class
 
 
 class CSeq(NamedTuple):
@@ -63,7 +64,7 @@ class NameAddr(NamedTuple):
                 return _plain_address(value)
             tag = rest[5:]
             if rest[:5] == ";tag=" and ";" not in tag and " " not in tag and '"' not in tag:
-                return cls("", parse_uri(address[1:]), {"tag": tag})
+                return _new(cls, ("", parse_uri(address[1:]), {"tag": tag}))
         display, rest = _split_display(value)
         opening = rest.find("<")
         if opening < 0:

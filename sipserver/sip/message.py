@@ -44,6 +44,7 @@ METHODS: Final = frozenset(
 )
 
 _new: Final = object.__new__
+_new_tuple: Final = tuple.__new__  # makes a named tuple in half the time of its class
 
 
 def _headers(fields: dict[str, list[str]]) -> Headers:
@@ -213,14 +214,14 @@ def _parse_plain(data: bytes, end: int) -> SipRequest | SipResponse | None:
             message = _start_response(start, Headers())
         else:
             return None
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, MalformedMessage):
         return None
     message.headers = headers = _new(Headers)
     headers.fields = fields
     message.body = body
     message.charset = "utf-8"
     message.suspicion = ""
-    message._cseq = CSeq(int(number), method)
+    message._cseq = _new_tuple(CSeq, (int(number), method))
     return message
 
 

@@ -47,6 +47,8 @@ _FAILURE: Final = Input.FAILURE
 _PROVISIONAL: Final = Input.PROVISIONAL
 _SEND: Final = Action.SEND
 _UDP: Final = Transport.UDP
+# Makes a named tuple in half the time of its class, which matters where every request passes.
+_new: Final = tuple.__new__
 
 
 class ServerTransaction(Transaction):
@@ -125,7 +127,7 @@ class ServerSide:
         else:
             request.read_addresses()
             self._open(key, request, flow, now)
-            self._outbox.events.append(RequestReceived(key, request, flow))
+            self._outbox.events.append(_new(RequestReceived, (key, request, flow)))
 
     def respond(self, key: ServerKey, response: SipResponse, now: float) -> None:
         """Send an answer, or drop it when its transaction is over or has its final answer."""
@@ -138,7 +140,7 @@ class ServerSide:
         if status > 100:
             self._tag(transaction, response)
         transaction.packet = packet = response.serialize()
-        self._outbox.packets.append(OutgoingPacket(packet, transaction.flow))
+        self._outbox.packets.append(_new(OutgoingPacket, (packet, transaction.flow)))
         method = key[4]
         self._stats.responses_sent[method if method in METHODS else "OTHER", status] += 1
         if status < 200:
@@ -159,7 +161,7 @@ class ServerSide:
             self._stats.late_answers += 1
             return
         self._tag(transaction, response)
-        self._outbox.packets.append(OutgoingPacket(response.serialize(), transaction.flow))
+        self._outbox.packets.append(_new(OutgoingPacket, (response.serialize(), transaction.flow)))
         method = key[4]
         self._stats.responses_sent[method if method in METHODS else "OTHER", response.status] += 1
         transaction.state = State.TERMINATED

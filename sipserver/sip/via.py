@@ -28,7 +28,13 @@ def stamp_source(request: SipRequest, flow: Flow) -> tuple[str, str]:
     top = values[0]
     # Nearly every Via has this plain form; anything else takes the long way.
     head, _, params = top.partition(";")
-    if head[:12] in _PROTOCOLS and "," not in params and " " not in params and "received" not in params:
+    if (
+        head[:12] in _PROTOCOLS
+        and "," not in params
+        and " " not in params
+        and "received" not in params
+        and "rport=" not in params
+    ):
         start = params.find("branch=")
         if start == 0 or (start > 0 and params[start - 1] == ";"):
             end = params.find(";", start)

@@ -265,13 +265,16 @@ class SipTransport:
         now = self.clock()
         receive = endpoint.receive
         malformed = endpoint.stats.malformed
-        if self.trace is not None:
-            self.trace.received(packets)
+        trace = self.trace
+        if trace is not None:
+            trace.received(packets)
         for packet in packets:
             receive(packet, now)
         if endpoint.stats.malformed != malformed:
             self._log_malformed(endpoint.stats.malformed - malformed, packets)
         self._drain(now)
+        if trace is not None:
+            trace.handled()
 
     def flow_closed(self, flow: Flow) -> None:
         """A connection is gone."""

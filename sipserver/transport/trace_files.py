@@ -109,8 +109,17 @@ class TraceFiles:
         self._directory.mkdir(parents=True, exist_ok=True)
         name = f"sip-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}Z.pcap"
         descriptor = os.open(self._directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
-        self._file = os.fdopen(descriptor, "wb")
-        self._written_bytes = self._file.write(file_head())
+        file = os.fdopen(descriptor, "wb")
+        try:
+            self._written_bytes = file.write(file_head())
+            file.flush()
+        except OSError:
+            # A full disk must not fill the directory with empty files, which push those of before out.
+            with contextlib.suppress(OSError):
+                file.close()
+            (self._directory / name).unlink(missing_ok=True)
+            raise
+        self._file = file
         self._writer = PcapWriter()
         for old in sorted(self._directory.glob(PATTERN))[: -self._files_max]:
             old.unlink(missing_ok=True)

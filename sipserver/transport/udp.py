@@ -136,6 +136,7 @@ class UdpListener:
         recvfrom = self._sock.recvfrom
         flows = self._flows
         stats = self._stats
+        new = tuple.__new__  # makes a named tuple in half the time of its class
         packets: list[ReceivedPacket] = []
         total = 0
         try:
@@ -148,7 +149,7 @@ class UdpListener:
                 flow = flows.get(address)
                 if flow is None:
                     flow = self._new_flow(address)
-                packets.append(ReceivedPacket(data, flow))
+                packets.append(new(ReceivedPacket, (data, flow)))
         except (BlockingIOError, InterruptedError):
             pass
         except OSError:

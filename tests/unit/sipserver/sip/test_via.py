@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sipserver.sip.endpoint import Flow, Transport
@@ -115,6 +115,7 @@ _VIA_PART = st.sampled_from(
     st.sampled_from(["10.0.0.5", "10.0.0.5:5060", "203.0.113.7:5060"]),
     st.lists(_VIA_PART, max_size=5),
 )
+@example("SIP/2.0/UDP ", "10.0.0.5", ["rport=1", "branch=z9hG4bKa", "rport"])
 def test_the_quick_stamp_and_the_patient_one_agree(start: str, sent_by: str, parts: list[str]) -> None:
     text = ";".join([start + sent_by, *parts])
     quick, patient = request(Via=text), request(Via=text)

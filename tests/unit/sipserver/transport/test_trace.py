@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sipserver.sip.flow import Flow, OutgoingPacket, ReceivedPacket, Transport
 from sipserver.transport.trace import (
+    BURST_OVERHEAD_BYTES,
     PACKET_OVERHEAD_BYTES,
     WATCHED_REMOTES_MAX,
     WATCHES_MAX,
@@ -78,6 +80,22 @@ def test_what_is_quiet_ends_with_the_burst() -> None:
     assert _data(trace.ring.packets()) == [b"OPTIONS", _answer("a")]
 
 
+def test_what_is_sent_after_the_burst_answers_something_else() -> None:
+    trace = _trace()
+    trace.received([ReceivedPacket(_keepalive("a"), FLOW), ReceivedPacket(_keepalive("b"), OTHER)])
+    trace.received([ReceivedPacket(_keepalive("c"), FLOW), ReceivedPacket(b"OPTIONS", FLOW)])
+    trace.handled()
+    trace.sent([OutgoingPacket(_answer("c"), FLOW), OutgoingPacket(_answer("b"), OTHER)])
+    assert _data(trace.ring.packets()) == [b"OPTIONS", _answer("c"), _answer("b")]
+
+
+def test_among_other_requests_of_its_flow_an_answer_is_known_by_its_call_id() -> None:
+    trace = _trace()
+    trace.received([ReceivedPacket(_keepalive("a"), FLOW), ReceivedPacket(b"OPTIONS", FLOW)])
+    trace.sent([OutgoingPacket(data, FLOW) for data in (b"SIP/2.0 200 without", _answer("a"), b"BYE x")])
+    assert _data(trace.ring.packets()) == [b"OPTIONS", b"SIP/2.0 200 without", b"BYE x"]
+
+
 def test_a_watched_device_keeps_its_keepalives_and_what_is_said_to_its_channels() -> None:
     trace = _trace()
     assert trace.watch(DEVICE, None)
@@ -114,15 +132,17 @@ def test_every_sink_gets_what_is_kept() -> None:
     assert _data(seen) == [b"REGISTER"]
 
 
-@given(st.lists(st.integers(0, 400), max_size=60), st.integers(0, 3000))
-def test_the_ring_holds_the_newest_packets_that_fit(sizes: list[int], limit: int) -> None:
+@given(st.lists(st.lists(st.integers(0, 400), min_size=1, max_size=4), max_size=30), st.integers(0, 5000))
+def test_the_ring_holds_the_newest_bursts_that_fit(bursts: list[list[int]], limit: int) -> None:
     ring = PacketRing(limit)
-    packets = [TracedPacket(number, False, FLOW, bytes(size)) for number, size in enumerate(sizes)]
-    for packet in packets:
-        ring.add(packet)
-    held = ring.packets()
-    assert ring.held_bytes == sum(len(packet.data) + PACKET_OVERHEAD_BYTES for packet in held) <= limit
-    assert held == packets[len(packets) - len(held) :]
-    if len(held) < len(packets):
-        dropped = packets[-len(held) - 1]
-        assert ring.held_bytes + len(dropped.data) + PACKET_OVERHEAD_BYTES > limit
+    for number, sizes in enumerate(bursts):
+        ring.add(number, False, [ReceivedPacket(bytes(size), FLOW) for size in sizes])
+    costs = [BURST_OVERHEAD_BYTES + sum(PACKET_OVERHEAD_BYTES + size for size in sizes) for sizes in bursts]
+    held = ring.bursts()
+    first = len(bursts) - len(held)
+    assert ring.held_bytes == sum(costs[first:]) <= limit
+    assert [burst.time_s for burst in held] == list(range(first, len(bursts)))
+    assert [len(packet.data) for packet in ring.packets()] == list(chain.from_iterable(bursts[first:]))
+    assert len(ring) == len(ring.packets())
+    if first:
+        assert ring.held_bytes + costs[first - 1] > limit
