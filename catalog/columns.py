@@ -7,6 +7,8 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Dialect, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.types import TypeDecorator
@@ -25,6 +27,9 @@ NAMING: Final = {
 
 ID_LENGTH: Final = 64
 """GB/T 28181 ids have 20 digits; relaxed deployments use up to 64 letters and digits."""
+
+DATABASE_AWAY: Final[tuple[type[Exception], ...]] = (OperationalError, InterfaceError, PoolTimeout)
+"""What a database says that is locked, restarting or gone; any other error is about what was asked of it."""
 
 CHUNK_ROWS: Final = 500
 """Rows in one IN list: SQLite takes 32,766 parameters a statement, PostgreSQL 65,535 / 32,767 by driver."""
