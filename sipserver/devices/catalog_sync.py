@@ -23,6 +23,7 @@ from sipserver.devices.events import (
     DeviceConfirmed,
     DeviceEvent,
     DeviceRefreshed,
+    DeviceRestarted,
     DeviceWentOffline,
 )
 from sipserver.devices.ports import DeviceCatalog
@@ -61,6 +62,14 @@ class CatalogSyncResult:
 
 class CatalogSync:
     """One query at a time per device, a bounded number at a time in all."""
+
+    listens_to: Final = (
+        DeviceCameOnline,
+        DeviceRefreshed,
+        DeviceRestarted,
+        DeviceConfirmed,
+        DeviceWentOffline,
+    )
 
     def __init__(
         self,
@@ -119,17 +128,18 @@ class CatalogSync:
             if device.catalog_complete and device.catalog_time is not None:
                 self._good_at[device.device_id] = now + (device.catalog_time - wall).total_seconds()
 
+    def device_removed(self, device_id: str) -> None:
+        self._queue.remove(device_id)
+        self._good_at.pop(device_id, None)
+
     def listen(self, event: DeviceEvent) -> None:
         """A registration is the moment to look whether the catalogue is still true."""
         match event:
-            case DeviceCameOnline(device_id):
-                self._queue.add(device_id)
-            case DeviceRefreshed(device_id, is_restarted):
-                if is_restarted or self._is_stale(device_id):
-                    self._queue.add(device_id)
-            case DeviceConfirmed(device_id):
+            case DeviceRefreshed(device_id) | DeviceConfirmed(device_id):
                 if self._is_stale(device_id):
                     self._queue.add(device_id)
+            case DeviceCameOnline(device_id) | DeviceRestarted(device_id):
+                self._queue.add(device_id)
             case DeviceWentOffline(device_id, _):
                 self._queue.remove(device_id)
             case _:
@@ -267,8 +277,7 @@ class CatalogSync:
         pace.ended(complete=result.complete, collected=len(result.items), announced=result.sum_num)
         if collector.fragments == 0:
             raise NoAnswer(
-                f"device {device_id} took the Catalog query and sent no answer "
-                f"within {pace.quiet_s:g} s",
+                f"device {device_id} took the Catalog query and sent no answer within {pace.quiet_s:g} s",
                 device_id=device_id,
             )
         return result

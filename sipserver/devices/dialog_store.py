@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
@@ -9,7 +10,7 @@ from typing import Protocol
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from catalog.columns import for_writing
+from catalog.columns import chunks, for_writing
 from sipserver.devices.tables import open_dialogs
 
 
@@ -28,12 +29,15 @@ class OpenDialog:
     opened_time: datetime
 
 
+DialogChanges = Mapping[str, OpenDialog | None]
+"""By Call-ID; None: it was ended."""
+
+
 class DialogStore(Protocol):
     """Where open dialogs are kept."""
 
     async def load(self) -> list[OpenDialog]: ...
-    async def add(self, dialog: OpenDialog) -> None: ...
-    async def remove(self, call_id: str) -> None: ...
+    async def save(self, changes: DialogChanges) -> None: ...
 
 
 class SqlDialogStore:
@@ -48,14 +52,14 @@ class SqlDialogStore:
             rows = (await connection.execute(select(open_dialogs))).mappings().all()
         return [OpenDialog(**row) for row in rows]
 
-    async def add(self, dialog: OpenDialog) -> None:
+    async def save(self, changes: DialogChanges) -> None:
+        """In one transaction."""
+        rows = [asdict(dialog) for dialog in changes.values() if dialog is not None]
         async with self._writing.begin() as connection:
-            await connection.execute(delete(open_dialogs).where(open_dialogs.c.call_id == dialog.call_id))
-            await connection.execute(insert(open_dialogs).values(**asdict(dialog)))
-
-    async def remove(self, call_id: str) -> None:
-        async with self._writing.begin() as connection:
-            await connection.execute(delete(open_dialogs).where(open_dialogs.c.call_id == call_id))
+            for some in chunks(changes):
+                await connection.execute(delete(open_dialogs).where(open_dialogs.c.call_id.in_(some)))
+            if rows:
+                await connection.execute(insert(open_dialogs), rows)
 
 
 class MemoryDialogStore:
@@ -67,8 +71,9 @@ class MemoryDialogStore:
     async def load(self) -> list[OpenDialog]:
         return list(self._dialogs.values())
 
-    async def add(self, dialog: OpenDialog) -> None:
-        self._dialogs[dialog.call_id] = dialog
-
-    async def remove(self, call_id: str) -> None:
-        self._dialogs.pop(call_id, None)
+    async def save(self, changes: DialogChanges) -> None:
+        for call_id, dialog in changes.items():
+            if dialog is None:
+                self._dialogs.pop(call_id, None)
+            else:
+                self._dialogs[call_id] = dialog

@@ -26,6 +26,7 @@
     ├── NoKeyframe          a stream arrives, but no picture can be started from it
     │   ├── Encrypted       its pictures are scrambled: stream encryption is on at the device
     │   └── BandwidthShort  so much of it is lost on the way that no key frame arrives whole
+    ├── NoSubstream         the sub-stream was asked for, and the main picture came or nothing was accepted
     ├── NoCapacity          our own ports or stream numbers are used up
     ├── ControlHeld         somebody else moves the camera, with the same or a higher priority
     ├── UnknownSubscription nobody asked for this subscription
@@ -37,9 +38,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from catalog.model import ChannelKey
     from sipserver.devices.invite_evidence import InviteEvidence
 
 
@@ -52,6 +54,11 @@ class DeviceError(Exception):
         self.channel_id = channel_id
         self.evidence: InviteEvidence | None = None
         """Of an invite that this error ended: what it showed of itself."""
+
+    @classmethod
+    def about(cls, key: ChannelKey, text: str) -> Self:
+        """With the channel named in front, for the errors that take no more than a text."""
+        return cls(f"{key}: {text}", device_id=key.device_id, channel_id=key.channel_id)
 
 
 class UnknownDevice(DeviceError):
@@ -152,6 +159,10 @@ class Encrypted(NoKeyframe):
 
 class BandwidthShort(NoKeyframe):
     """So much of the stream is lost on the way that no key frame arrives whole."""
+
+
+class NoSubstream(DeviceError):
+    """The sub-stream was asked for in the forms that remained, and there is none; the main stream is used."""
 
 
 class UnsuitableValue(DeviceError):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple, get_args
 
+from sipserver.devices.errors import DeviceError
 from sipserver.devices.presence_state import OfflineReason
 
 
@@ -14,10 +15,15 @@ class DeviceCameOnline(NamedTuple):
 
 
 class DeviceRefreshed(NamedTuple):
-    """A registration was renewed; ``is_restarted`` when the Call-ID or the source changed."""
+    """A registration was renewed, with the same Call-ID and from the same source."""
 
     device_id: str
-    is_restarted: bool
+
+
+class DeviceRestarted(NamedTuple):
+    """A registration was renewed with another Call-ID or from another source: the device began anew."""
+
+    device_id: str
 
 
 class DeviceConfirmed(NamedTuple):
@@ -54,10 +60,31 @@ class DeviceFlapping(NamedTuple):
     changes: int
 
 
+class DeviceRemoved(NamedTuple):
+    """An operator removed the device; this room has forgotten it."""
+
+    device_id: str
+
+
 class OwnIdUsed(NamedTuple):
     """A device registers with the id of this platform, an unchanged factory setting."""
 
     host: str
+
+
+class StreamStarted(NamedTuple):
+    """The live picture of a channel came."""
+
+    device_id: str
+    channel_id: str
+
+
+class StreamFailed(NamedTuple):
+    """The live picture of a channel was asked for and did not come."""
+
+    device_id: str
+    channel_id: str
+    error: DeviceError
 
 
 class RegistrationRefused(NamedTuple):
@@ -91,14 +118,19 @@ class DeviceClockCorrected(NamedTuple):
 DeviceEvent = (
     DeviceCameOnline
     | DeviceRefreshed
+    | DeviceRestarted
     | DeviceConfirmed
     | DeviceWentOffline
     | ProbeWanted
     | DeviceMoved
     | DeviceFlapping
+    | DeviceRemoved
     | OwnIdUsed
+    | StreamStarted
+    | StreamFailed
     | RegistrationRefused
     | DeviceSaidTime
     | DeviceClockDrifted
     | DeviceClockCorrected
 )
+EVERY_EVENT: Final[tuple[type[DeviceEvent], ...]] = get_args(DeviceEvent)

@@ -82,5 +82,16 @@ class Feature(Protocol):
 
     async def open(self) -> None: ...
     async def close(self) -> None: ...
+    def device_removed(self, device_id: str) -> None:
+        """An operator removed the device: nothing of it is kept, in memory or as wanted in the database."""
+
+
+class Listening(Protocol):
+    """A part of this room that hears what happens to devices."""
+
+    @property
+    def listens_to(self) -> tuple[type[DeviceEvent], ...]:
+        """The kinds of events that ``listen`` is called with."""
+
     def listen(self, event: DeviceEvent) -> None:
-        """News about devices; a plain function that must not take long."""
+        """News about a device; a plain function that must not take long."""

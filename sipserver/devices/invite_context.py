@@ -17,6 +17,7 @@ from sipserver.devices.signalling import Signalling
 from sipserver.devices.ssrc_behaviour import SsrcBehaviour
 from sipserver.devices.stale_dialogs import StaleDialogs
 from sipserver.devices.stats import DeviceStats
+from sipserver.devices.substreams import Substreams
 from sipserver.devices.tasks import TaskOwner
 from sipserver.gb.ssrc import SsrcPool
 
@@ -43,4 +44,5 @@ class InviteContext:
     profiles: Profiles
     paths: MediaPaths
     ssrc_behaviour: SsrcBehaviour
+    substreams: Substreams
     ask_keyframe: Callable[[ChannelKey], Coroutine[None, None, None]]

@@ -8,9 +8,8 @@ from typing import Final
 from catalog.model import ChannelKey
 from media.session import MediaTransport
 from sipserver.devices.invite_context import InviteContext
-from sipserver.devices.profiles.facets import Facet
 from sipserver.devices.stream_request import StreamRequest
-from sipserver.gb import sdp, substream
+from sipserver.gb import sdp
 from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest
 
@@ -31,8 +30,12 @@ def make_invite(
     transport: MediaTransport,
     port: int,
     ssrc: str,
+    substream_form: str | None = None,
 ) -> tuple[SipRequest, sdp.SessionDescription]:
     """The request and the offer in it. To and Subject name the channel, From and Contact the platform.
+
+    The sender's sequence in Subject is the SSRC, so that no two streams of a channel share one: a device
+    that is asked a second time with the same drops the first.
 
     Source: GB/T 28181-2022 annexes G and L; gb28181.md 6.3 to 6.5 (GB-C098, GB-C104, GB-C105).
     """
@@ -48,18 +51,12 @@ def make_invite(
         start=wanted.start,
         stop=wanted.stop,
         download_speed=wanted.download_speed,
-        attributes=_stream_attributes(context, key.device_id, wanted.stream_number),
+        attributes=()
+        if wanted.stream_number is None
+        else context.substreams.attributes(key.device_id, wanted.stream_number, substream_form),
     )
     request = context.signalling.request("INVITE", key.channel_id, flow)
     request.headers.set("Subject", f"{key.channel_id}:{ssrc},{platform_id}:0")
     request.headers.set("Content-Type", sdp.CONTENT_TYPE)
     request.body = offer.serialize()
     return request, offer
-
-
-def _stream_attributes(context: InviteContext, device_id: str, number: int | None) -> tuple[str, ...]:
-    """The lines that ask for one stream of several, in the form that the device knows."""
-    if number is None:
-        return ()
-    entry = context.signalling.entry_of(device_id)
-    return substream.attributes(number, context.profiles.value(device_id, Facet.SUBSTREAM), entry.edition)

@@ -14,7 +14,7 @@ class State(Enum):
     OPENING = "opening"  # port and SSRC are being taken: the port listens before the INVITE goes out
     INVITING = "inviting"  # INVITE sent, no final answer yet
     CLEARING = "clearing"  # 486: ending the stale dialog of an earlier run, then once more
-    SWITCHING = "switching"  # BYE, new port, once more over the other transport
+    SWITCHING = "switching"  # BYE, new port, once more over the other transport or in another form
     WAITING_MEDIA = "waiting for media"  # acknowledged; no key frame yet
     PLAYING = "playing"
     LINGERING = "lingering"  # nobody holds it any more; kept a while for the next one
@@ -44,6 +44,7 @@ class Input(Enum):
     BUSY = "busy"  # 486 for the first time
     NO_TCP = "no tcp"  # the device answered RTP/AVP, or 4xx, to an offer over TCP, for the first time
     NO_PATH = "no path"  # accepted, and no packet came; the other transport may be tried
+    OTHER_FORM = "other form"  # the main picture came for the sub-stream; it can be asked for differently
     CLEARED = "cleared"
     KEYFRAME = "keyframe"  # the first picture can be shown
     FAILED = "failed"  # anything that ends it with an error
@@ -59,6 +60,7 @@ class Action(Enum):
     INVITE = "invite"
     CLEAR = "clear"
     SWITCH = "switch"
+    REPHRASE = "rephrase"
     AWAIT_MEDIA = "await media"
     DELIVER = "deliver"
     LINGER = "linger"
@@ -96,6 +98,8 @@ INVITE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     # Hung up by the device while the accepted dialog is still being written down.
     (State.INVITING, Input.NO_PATH): (Action.SWITCH, State.SWITCHING),
     (State.WAITING_MEDIA, Input.NO_PATH): (Action.SWITCH, State.SWITCHING),
+    (State.INVITING, Input.OTHER_FORM): (Action.REPHRASE, State.SWITCHING),
+    (State.WAITING_MEDIA, Input.OTHER_FORM): (Action.REPHRASE, State.SWITCHING),
     (State.WAITING_MEDIA, Input.KEYFRAME): (Action.DELIVER, State.PLAYING),
     (State.PLAYING, Input.LAST_RELEASED): (Action.LINGER, State.LINGERING),
     (State.LINGERING, Input.HELD): (Action.RESUME, State.PLAYING),

@@ -1,4 +1,4 @@
-"""All invites: one live one per channel, shared by everybody who wants it, and those of recordings."""
+"""All invites: one per live picture, shared by everybody who wants it, and those of recordings."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from catalog.model import ChannelKey
+from catalog.model import Channel, ChannelKey
 from media.session import MediaTransport
-from sipserver.devices.errors import DeviceError, DeviceOffline, UnknownChannel
-from sipserver.devices.events import DeviceEvent, DeviceRefreshed, DeviceWentOffline
+from sipserver.devices.commands.gate import EditionGate
+from sipserver.devices.errors import DeviceError, DeviceOffline, NoSubstream, UnknownChannel
+from sipserver.devices.events import DeviceEvent, DeviceRestarted, DeviceWentOffline
 from sipserver.devices.invite import Invite, StreamHold
 from sipserver.devices.invite_context import InviteContext
 from sipserver.devices.invite_state import Input, State
@@ -25,7 +26,8 @@ from sipserver.devices.signalling import Signalling
 from sipserver.devices.ssrc_behaviour import SsrcBehaviour
 from sipserver.devices.stale_dialogs import StaleDialogs
 from sipserver.devices.stats import DeviceStats
-from sipserver.devices.stream_request import StreamRequest
+from sipserver.devices.stream_request import LiveStream, StreamRequest
+from sipserver.devices.substreams import Substreams
 from sipserver.devices.tasks import TaskOwner
 from sipserver.gb.ssrc import SsrcPool
 from sipserver.transport.driver import IncomingRequest
@@ -41,6 +43,7 @@ class InviteState:
     """What others see of an invite; ``*_at`` are monotonic seconds."""
 
     key: ChannelKey
+    stream: LiveStream
     session_id: str | None
     state: State
     transport: MediaTransport
@@ -52,8 +55,17 @@ class InviteState:
     state_since: float
 
 
+class LiveKey(NamedTuple):
+    """One live picture: of these there is one invite at a time."""
+
+    channel: ChannelKey
+    stream: LiveStream
+
+
 class Invites:
     """Who holds what. The only place that makes or drops an Invite."""
+
+    listens_to: Final = (DeviceRestarted, DeviceWentOffline)
 
     def __init__(
         self,
@@ -75,12 +87,13 @@ class Invites:
         self._settings = settings
         self._presence = presence
         self._catalog = catalog
-        self._invites: dict[ChannelKey, Invite] = {}
+        self._invites: dict[LiveKey, Invite] = {}
         # Invites whose BYE takes long, after a new one took their place.
         self._ending: set[Invite] = set()
         # Playbacks and downloads: one upstream session for each, whatever else the channel sends.
         self._exclusive: set[Invite] = set()
-        self._live = StreamRequest.live(settings)
+        self._live = {stream: StreamRequest.live(settings, stream) for stream in LiveStream}
+        self._substreams = Substreams(profiles, EditionGate(signalling, profiles), clock=clock)
         self._tasks = TaskOwner("invites")
         self._is_closing = False
         self._ask_keyframe = ask_keyframe
@@ -101,6 +114,7 @@ class Invites:
             profiles=profiles,
             paths=self._paths,
             ssrc_behaviour=SsrcBehaviour(profiles),
+            substreams=self._substreams,
             ask_keyframe=self._nudge,
         )
 
@@ -132,35 +146,43 @@ class Invites:
         """For parts of this room with dialogs of their own: one pool of SSRCs, one memory of dialogs."""
         return self._context
 
-    def get(self, key: ChannelKey) -> InviteState | None:
-        invite = self._invites.get(key)
+    def get(self, key: ChannelKey, stream: LiveStream = LiveStream.MAIN) -> InviteState | None:
+        invite = self._invites.get(LiveKey(key, stream))
         return None if invite is None else _view(invite)
 
     # ---------------------------------------------------------------- holding
 
-    async def hold(self, key: ChannelKey, purpose: str, *, tag: str) -> StreamHold:
-        """Get the live picture of a channel, inviting the device when nobody has it yet.
+    async def hold(
+        self, key: ChannelKey, purpose: str, *, tag: str, stream: LiveStream = LiveStream.MAIN
+    ) -> StreamHold:
+        """Get a live picture of a channel, inviting the device when nobody has it yet.
 
-        Returns when the first key frame is there.
+        Returns when the first key frame is there. A channel without sub-stream gives its main one: the hold
+        says which it is.
 
         Raises:
             UnknownChannel, UnknownDevice, DeviceOffline, NoAnswer, Refused, BadAnswer, NoMedia, WrongSsrc,
             NoKeyframe, NoCapacity, InviteEnded
         """
         self._context.signalling.entry_of(key.device_id)
-        if key not in self._invites and await self._catalog.get_channel(key) is None:
-            raise UnknownChannel(
-                f"device {key.device_id} has no channel {key.channel_id}",
-                device_id=key.device_id,
-                channel_id=key.channel_id,
-            )
-        await self._wait_for_old_bye(key)
+        if stream is LiveStream.SUB:
+            try:
+                return await self._hold(LiveKey(key, LiveStream.SUB), purpose, tag)
+            except NoSubstream as error:
+                logger.info("the main stream instead of the sub-stream: %s", error)
+                await self._wait_for_old_bye(LiveKey(key, LiveStream.SUB))
+        return await self._hold(LiveKey(key, LiveStream.MAIN), purpose, tag)
+
+    async def _hold(self, live: LiveKey, purpose: str, tag: str) -> StreamHold:
+        channel = None
+        if live.stream is LiveStream.SUB or live not in self._invites:
+            channel = await self._known_channel(live.channel)
+        await self._wait_for_old_bye(live)
         if self._is_closing:
-            raise DeviceOffline("the platform is shutting down", device_id=key.device_id)
-        invite = self._invites.get(key)
+            raise DeviceOffline("the platform is shutting down", device_id=live.channel.device_id)
+        invite = self._invites.get(live)
         if invite is None:
-            invite = Invite(key, self._context, self._paths.choose(key.device_id), self._live)
-            self._invites[key] = invite
+            invite = self._make(live, channel)
         hold = invite.attach(purpose, tag)
         try:
             await invite.ready()
@@ -179,12 +201,7 @@ class Invites:
             NoKeyframe, NoCapacity, InviteEnded
         """
         self._context.signalling.entry_of(key.device_id)
-        if await self._catalog.get_channel(key) is None:
-            raise UnknownChannel(
-                f"device {key.device_id} has no channel {key.channel_id}",
-                device_id=key.device_id,
-                channel_id=key.channel_id,
-            )
+        await self._known_channel(key)
         if self._is_closing:
             raise DeviceOffline("the platform is shutting down", device_id=key.device_id)
         invite = Invite(key, self._context, self._paths.choose(key.device_id), request)
@@ -197,13 +214,18 @@ class Invites:
             raise
         return invite, hold
 
-    def stop(self, key: ChannelKey) -> bool:
+    def stop(self, key: ChannelKey, stream: LiveStream = LiveStream.MAIN) -> bool:
         """End an invite whoever holds it; False when there is none."""
-        invite = self._invites.get(key)
+        invite = self._invites.get(LiveKey(key, stream))
         if invite is None:
             return False
         invite.feed(Input.STOPPED)
         return True
+
+    def device_removed(self, device_id: str) -> None:
+        """Its streams ended when it lost its registration."""
+        self._paths.forget(device_id)
+        self._context.ssrc_behaviour.forget(device_id)
 
     # ---------------------------------------------------------------- news
 
@@ -212,7 +234,7 @@ class Invites:
         match event:
             case DeviceWentOffline(device_id, reason):
                 self._lose(device_id, f"device {device_id} went offline: {reason}")
-            case DeviceRefreshed(device_id, True):
+            case DeviceRestarted(device_id):
                 # Suspect, not dead: the reconcile loop looks at whether media still flows.
                 logger.debug("device %s registered anew with open invites", device_id)
             case _:
@@ -228,15 +250,35 @@ class Invites:
 
     # ---------------------------------------------------------------- inside
 
-    async def _wait_for_old_bye(self, key: ChannelKey) -> None:
+    async def _known_channel(self, key: ChannelKey) -> Channel:
+        channel = await self._catalog.get_channel(key)
+        if channel is None:
+            raise UnknownChannel(
+                f"device {key.device_id} has no channel {key.channel_id}",
+                device_id=key.device_id,
+                channel_id=key.channel_id,
+            )
+        return channel
+
+    def _make(self, live: LiveKey, channel: Channel | None) -> Invite:
+        key, attempt = live.channel, None
+        if live.stream is LiveStream.SUB:
+            attempt = self._substreams.begin(channel) if channel is not None else None
+            if attempt is None:
+                raise NoSubstream.about(key, "it is known to have no sub-stream")
+        transport = self._paths.choose(key.device_id)
+        invite = self._invites[live] = Invite(key, self._context, transport, self._live[live.stream], attempt)
+        return invite
+
+    async def _wait_for_old_bye(self, live: LiveKey) -> None:
         """BYE old before new; but a device that does not answer it must not block the channel for long."""
-        while (invite := self._invites.get(key)) is not None and invite.state.is_over:
+        while (invite := self._invites.get(live)) is not None and invite.state.is_over:
             try:
                 async with asyncio.timeout(OLD_BYE_WAIT_S):
                     await invite.closed.wait()
             except TimeoutError:
-                if self._invites.get(key) is invite:
-                    del self._invites[key]
+                if self._invites.get(live) is invite:
+                    del self._invites[live]
                     self._ending.add(invite)
 
     def _lose(self, device_id: str, text: str) -> None:
@@ -248,8 +290,9 @@ class Invites:
     def _forget(self, invite: Invite) -> None:
         self._ending.discard(invite)
         self._exclusive.discard(invite)
-        if self._invites.get(invite.key) is invite:
-            del self._invites[invite.key]
+        live = LiveKey(invite.key, invite.request.stream)
+        if self._invites.get(live) is invite:
+            del self._invites[live]
 
     async def _nudge(self, key: ChannelKey) -> None:
         try:
@@ -261,6 +304,7 @@ class Invites:
 def _view(invite: Invite) -> InviteState:
     return InviteState(
         key=invite.key,
+        stream=invite.request.stream,
         session_id=invite.session.session_id if invite.session is not None else None,
         state=invite.state,
         transport=invite.transport,

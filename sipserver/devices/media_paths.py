@@ -91,6 +91,9 @@ class MediaPaths:
             f"accepted {before} and sent nothing; {name} brought media",
         )
 
+    def forget(self, device_id: str) -> None:
+        self._barren.pop(device_id, None)
+
     def brought_nothing(self, device_id: str) -> None:
         """Neither transport brought a packet: the fault lies elsewhere."""
         if len(self._barren) >= BARREN_MAX:

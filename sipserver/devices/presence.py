@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,7 +13,9 @@ from typing import Final
 from catalog.columns import chunks
 from catalog.model import Device, PresenceRow
 from sipserver.devices.device_entry import DeviceEntry, LoadedDevice, Registration
+from sipserver.devices.errors import UnknownDevice
 from sipserver.devices.events import (
+    EVERY_EVENT,
     DeviceEvent,
     DeviceFlapping,
     DeviceRefreshed,
@@ -36,6 +38,8 @@ PROBES_PER_TICK: Final = 500  # silent devices asked each second: a whole networ
 ROWS_PER_SAVE: Final = 500
 
 logger = logging.getLogger(__name__)
+
+Listener = Callable[[DeviceEvent], None]
 
 
 def wall_clock() -> datetime:
@@ -88,7 +92,7 @@ class Presence:
                 moves_per_hour_max=settings.moves_per_hour_max,
             )
         )
-        self.listeners: list[Callable[[DeviceEvent], None]] = []
+        self._listeners: dict[type[DeviceEvent], list[Listener]] = {}
         self.probe: Callable[[str], Awaitable[bool]] | None = None
         self._catalog = catalog
         self._stats = stats
@@ -133,6 +137,22 @@ class Presence:
         entry = self.table.get(device_id)
         return entry is not None and entry.is_online
 
+    # ---------------------------------------------------------------- listeners
+
+    def subscribe(self, listener: Listener, kinds: Iterable[type[DeviceEvent]] = EVERY_EVENT) -> None:
+        """Have a listener called with the events of these kinds, after those that subscribed before it.
+
+        Thousands of devices renew their registration each minute: who needs no such event names the others.
+        """
+        for kind in kinds:
+            self._listeners.setdefault(kind, []).append(listener)
+
+    def unsubscribe(self, listener: Listener) -> None:
+        """Call it no more; nothing happens when it never was."""
+        for listeners in self._listeners.values():
+            if listener in listeners:
+                listeners.remove(listener)
+
     # ---------------------------------------------------------------- evidence
 
     def registered(self, registration: Registration) -> DeviceEntry:
@@ -156,9 +176,10 @@ class Presence:
 
     def announce(self, event: DeviceEvent) -> None:
         """Pass on a fact that is not the table's."""
-        if type(event) is not DeviceRefreshed:  # the ordinary case needs no line
+        kind = type(event)
+        if kind is not DeviceRefreshed:  # the ordinary case needs no line
             self._log(event)
-        for listener in self.listeners:
+        for listener in self._listeners.get(kind, ()):
             listener(event)
 
     def answered(self, device_id: str) -> None:
@@ -209,7 +230,9 @@ class Presence:
                 )
             finally:
                 self._saving_since = None
-                self.table.put_back(entries[written:])
+                self.table.put_back(
+                    [entry for entry in entries[written:] if self.table.get(entry.device_id) is entry]
+                )
                 self._stats.presence_rows_saved += written
 
     @property
@@ -218,7 +241,13 @@ class Presence:
         return 0.0 if self._saving_since is None else self._clock() - self._saving_since
 
     async def ensure_stored(self, device_id: str) -> None:
-        """See that the catalogue has a row for the device, before anything refers to it."""
+        """See that the catalogue has a row for the device, before anything refers to it.
+
+        Raises:
+            UnknownDevice: it was removed.
+        """
+        if self.table.get(device_id) is None:
+            raise UnknownDevice(f"device {device_id} is not known", device_id=device_id)
         if device_id not in self._stored:
             await self._store([device_id])
 
@@ -237,6 +266,8 @@ class Presence:
                 logger.exception("a turn of the presence loop failed")
 
     async def _save(self, entries: Sequence[DeviceEntry]) -> None:
+        # One that was removed while others were written does not come back by this.
+        entries = [entry for entry in entries if self.table.get(entry.device_id) is entry]
         await self._store([entry.device_id for entry in entries if entry.device_id not in self._stored])
         now, wall = self._clock(), self._wall()
         await self._catalog.save_presence([_row(entry, now, wall) for entry in entries])

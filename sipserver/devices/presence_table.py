@@ -21,6 +21,7 @@ from sipserver.devices.events import (
     DeviceFlapping,
     DeviceMoved,
     DeviceRefreshed,
+    DeviceRestarted,
     DeviceWentOffline,
     ProbeWanted,
 )
@@ -135,6 +136,8 @@ class PresenceTable:
         entry = self._entries.pop(device_id, None)
         if entry is not None:
             self._move_index(entry, None)
+            if entry.is_dirty:
+                self._dirty.remove(entry)
 
     def registered(self, registration: Registration, now: float) -> DeviceEntry:
         device_id, flow, expires_s, call_id, contact, user_agent, edition = registration
@@ -156,9 +159,9 @@ class PresenceTable:
             # (ONLINE, REGISTERED) of the table, which thousands of devices take each minute.
             self._schedule(entry)
             self._mark(entry)
-            self._events.append(DeviceRefreshed(device_id, is_restarted))
-        elif self._feed(entry, Input.REGISTERED, now) is Action.REFRESH:
-            self._events.append(DeviceRefreshed(device_id, is_restarted))
+        elif self._feed(entry, Input.REGISTERED, now) is not Action.REFRESH:
+            return entry
+        self._events.append(DeviceRestarted(device_id) if is_restarted else DeviceRefreshed(device_id))
         return entry
 
     def keepalive(self, entry: DeviceEntry, flow: Flow, now: float) -> None:

@@ -16,9 +16,10 @@ from sipserver.devices.queries import QueryDesk
 from sipserver.devices.registrar import Registrar
 from sipserver.devices.senders import Doubt, Senders
 from sipserver.devices.stats import DeviceStats
+from sipserver.devices.unknown_commands import UnknownCommands
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.manscdp import Document, parse_document
-from sipserver.gb.messages.keepalive import Keepalive, keepalive_of, match_keepalive
+from sipserver.gb.messages.keepalive import is_plain_keepalive, keepalive_of
 from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest
 from sipserver.transport.sampled_log import SampledLog
@@ -62,6 +63,7 @@ class Router:
         self._stats = stats
         self._profiles = profiles
         self._sampled_log = SampledLog(logger)
+        self._unknown = UnknownCommands(stats)
         self.commands: Final[dict[tuple[str, str], CommandHandler]] = {
             ("Notify", "Keepalive"): self._keepalive_document,
             ("Response", "Catalog"): self.take_response,
@@ -90,17 +92,19 @@ class Router:
         if self._sender(incoming) is not None:
             self._transport.respond(incoming, 405, headers=(ALLOW,))
 
+    def device_removed(self, device_id: str) -> None:
+        self._unknown.forget(device_id)
+
     # ---------------------------------------------------------------- methods
 
     def _message(self, incoming: IncomingRequest) -> None:
         body = incoming.request.body
-        keepalive = match_keepalive(body) if body else None
         entry = self._sender(incoming)
         if entry is None:
             return
-        if keepalive is not None:
+        if is_plain_keepalive(body):
             self._transport.respond(incoming, 200)
-            self._keepalive(entry, incoming, keepalive)
+            self._keepalive(entry, incoming, ())
         elif not body:
             # The body is lost on the way, or never was there (Q3).
             self._transport.respond(incoming, 200)
@@ -126,13 +130,7 @@ class Router:
         if handler is None and document.root == "Response":
             handler = self.take_response
         if handler is None:
-            self._stats.unknown_commands += 1
-            self._sampled_log.warning(
-                "device %s sent %s %s, which is not used here",
-                entry.device_id,
-                document.root,
-                document.cmd_type[:40],
-            )
+            self._unknown.note(entry.device_id, document)
             return
         handler(entry, incoming, document)
 
@@ -191,12 +189,12 @@ class Router:
             self._stats.malformed_bodies += 1
             self._presence.keepalive(entry, incoming.flow, incoming.received_at)
             return
-        self._keepalive(entry, incoming, keepalive)
+        self._keepalive(entry, incoming, keepalive.faulty_devices)
 
-    def _keepalive(self, entry: DeviceEntry, incoming: IncomingRequest, keepalive: Keepalive) -> None:
+    def _keepalive(self, entry: DeviceEntry, incoming: IncomingRequest, faulty: tuple[str, ...]) -> None:
         self._stats.keepalives += 1
-        if keepalive.faulty_devices or entry.faulty:
-            entry.faulty = keepalive.faulty_devices
+        if faulty or entry.faulty:
+            entry.faulty = faulty
         self._presence.keepalive(entry, incoming.flow, incoming.received_at)
 
     def take_response(self, entry: DeviceEntry, incoming: IncomingRequest, document: Document) -> None:

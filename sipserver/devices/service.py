@@ -15,16 +15,17 @@ from sipserver.devices.admission import Admission
 from sipserver.devices.alarms.alarms import Alarms
 from sipserver.devices.audio.service import Audio
 from sipserver.devices.catalog_sync import CatalogSync, CatalogSyncResult
+from sipserver.devices.clocks.clocks import Clocks
 from sipserver.devices.commands.commands import Commands
 from sipserver.devices.commands.gate import EditionGate
-from sipserver.devices.clocks.clocks import Clocks
 from sipserver.devices.configuration.configuration import Configuration
 from sipserver.devices.control import Control
 from sipserver.devices.diagnosis.diagnosis import Diagnoser
 from sipserver.devices.diagnosis.probe import ProbeParts
 from sipserver.devices.dialog_store import DialogStore, MemoryDialogStore
 from sipserver.devices.errors import DeviceError, Refused
-from sipserver.devices.features import Feature, FeatureSettings, Parts
+from sipserver.devices.events import DeviceRemoved
+from sipserver.devices.features import Feature, FeatureSettings, Listening, Parts
 from sipserver.devices.history.desk import HistoryDesk
 from sipserver.devices.history.downloads import Downloads
 from sipserver.devices.history.playbacks import Playbacks
@@ -51,6 +52,7 @@ from sipserver.devices.stats import DeviceStats
 from sipserver.devices.subscriptions.subscriptions import Subscriptions
 from sipserver.devices.tracing.trace import Trace
 from sipserver.devices.uploads.uploads import Uploads
+from sipserver.gb.editions import Edition
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.device_info import DeviceInfoResponse
 from sipserver.gb.messages.device_status import DeviceStatusQuery, DeviceStatusResponse
@@ -110,7 +112,7 @@ class DeviceService:
         self.redirects: Final = Redirects(features.registration)
         self._signalling = Signalling(settings, transport, self.presence, self.profiles)
         self._queries = QueryDesk(self._signalling)
-        gate = EditionGate(self._signalling, self.profiles)
+        gate = self._gate = EditionGate(self._signalling, self.profiles)
         self._control = Control(settings, self._signalling, self.profiles, gate)
         self.catalog_sync: Final = CatalogSync(
             settings,
@@ -128,6 +130,7 @@ class DeviceService:
             self._signalling,
             self.stats,
             is_online=self.presence.is_online,
+            wall=wall,
         )
         self.invites: Final = Invites(
             settings,
@@ -181,7 +184,7 @@ class DeviceService:
         )
         self.alarms: Final = Alarms(self._parts, self.commands)
         self.records: Final = Records(self._parts)
-        history = HistoryDesk(self._parts)
+        history = HistoryDesk(self._parts, self.records)
         self.playbacks: Final = Playbacks(self._parts, history)
         self.downloads: Final = Downloads(self._parts, history)
         self.audio: Final = Audio(self._parts)
@@ -206,6 +209,18 @@ class DeviceService:
             # The first to be closed: whatever moves is stopped while there is time.
             self.ptz,
         )
+        self._listening: Final[tuple[Listening, ...]] = (
+            self.catalog_sync,
+            self.invites,
+            self._stale,
+            self.configuration,
+            self.uploads,
+            self.audio,
+            self.alarms,
+            self.clocks,
+            self.subscriptions,
+            self.ptz,
+        )
 
     # ---------------------------------------------------------------- life
 
@@ -217,12 +232,8 @@ class DeviceService:
         self._admission.load(devices)
         self.catalog_sync.load(devices, self._wall())
         self.presence.probe = self._probe
-        self.presence.listeners += [
-            self.catalog_sync.listen,
-            self.invites.listen,
-            self._stale.listen,
-            *(feature.listen for feature in self._features),
-        ]
+        for part in self._listening:
+            self.presence.subscribe(part.listen, part.listens_to)
         calls = self._parts.calls
         self._transport.flow_closed_handler = self.presence.flow_closed
         self._transport.ack_handler = calls.acknowledged
@@ -278,6 +289,23 @@ class DeviceService:
         )
         return DeviceStatusResponse.from_xml(document.element)
 
+    def edition_of(self, device_id: str) -> Edition:
+        """The edition to act on: what an operator pinned, else what the device stated.
+
+        Raises:
+            UnknownDevice, DeviceOffline
+        """
+        return self._gate.edition(device_id)
+
+    def own_address_for(self, flow: Flow) -> tuple[str, int]:
+        """Our SIP address as the device at the other end of a flow reaches it."""
+        return self._transport.advertised(flow)
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The monotonic clock of this room."""
+        return self._transport.clock
+
     async def request_keyframe(self, key: ChannelKey) -> None:
         """Ask a channel for a key frame.
 
@@ -299,13 +327,17 @@ class DeviceService:
             self.presence.unregistered(device.device_id)
 
     def device_removed(self, device_id: str) -> None:
-        """An operator removed a device."""
-        self.profiles.forget_device(device_id)
-        self.subscriptions.forget(device_id)
-        self.positions.forget(device_id)
+        """An operator removed a device: what it had open ends, and nothing of it is kept here."""
         self._admission.forget(device_id)
         self.presence.unregistered(device_id)
         self.presence.forget(device_id)
+        for feature in self._features:
+            feature.device_removed(device_id)
+        for part in (self.catalog_sync, self.invites, self._stale, self._router):
+            part.device_removed(device_id)
+        self.profiles.forget_device(device_id)
+        self.redirects.forget(device_id)
+        self.presence.announce(DeviceRemoved(device_id))
 
     @property
     def stale_dialogs(self) -> int:

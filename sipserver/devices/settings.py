@@ -92,7 +92,7 @@ class DeviceSettings:
 
     query_timeout_s: Annotated[float, Ge(0.1)] = 8.0
     catalog_quiet_s: Annotated[float, Ge(0.1)] = 15.0
-    catalog_total_s: Annotated[float, Ge(1)] = 300.0
+    catalog_total_s: Annotated[float, Ge(1)] = 1800.0
     catalog_stale_s: Annotated[float, Ge(1)] = 86_400.0
     catalog_syncs_at_once: Annotated[int, Ge(1)] = 16
     catalog_retries: Annotated[int, Ge(0), Le(20)] = 4

@@ -120,9 +120,7 @@ class Signalling:
             NoAnswer, DeviceOffline, NoCapacity
         """
         try:
-            response = await self._transport.request(
-                request, flow, timeout_s=timeout_s, abandon=abandon
-            )
+            response = await self._transport.request(request, flow, timeout_s=timeout_s, abandon=abandon)
         except TransactionTimedOut as error:
             raise NoAnswer(
                 f"device {device_id} did not answer {request.method}: {error}", device_id=device_id

@@ -26,6 +26,9 @@ class SsrcBehaviour:
         known = self._profiles.value(device_id, Facet.SSRC)
         return None if known in OWN_WAYS else ssrc.to_int(agreed)
 
+    def forget(self, device_id: str) -> None:
+        self._unasked.pop(device_id, None)
+
     def learn(self, device_id: str, evidence: InviteEvidence) -> None:
         """The first picture is there."""
         offer, answer, media = evidence.offer, evidence.answer, evidence.media

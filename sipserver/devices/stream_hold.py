@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from media.session import MediaSession, StreamInfo
 from sipserver.devices.errors import InviteEnded
 from sipserver.devices.invite_evidence import InviteEvidence
+from sipserver.devices.stream_request import LiveStream
 
 if TYPE_CHECKING:
     from sipserver.devices.invite import Invite
@@ -25,6 +26,11 @@ class StreamHold:
         self.lost: Final = asyncio.Event()
         self.lost_reason = ""
         self._is_released = False
+
+    @property
+    def stream(self) -> LiveStream:
+        """Which stream it is: the main one where there is no other."""
+        return self._invite.request.stream
 
     @property
     def session(self) -> MediaSession:

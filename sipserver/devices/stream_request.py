@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Self
 
 from media.session import MediaSession
 from sipserver.devices.settings import DeviceSettings
 from sipserver.gb.sdp import SessionKind
 from sipserver.gb.ssrc import SsrcKind
+
+
+class LiveStream(StrEnum):
+    """Which of a channel's live pictures (主码流, 子码流)."""
+
+    MAIN = "main"
+    SUB = "sub"  # smaller, for walls of many pictures and for narrow lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +44,19 @@ class StreamRequest:
     """Called with the media session before the device is invited; again when the transport is changed."""
 
     @classmethod
-    def live(cls, settings: DeviceSettings) -> Self:
+    def live(cls, settings: DeviceSettings, stream: LiveStream = LiveStream.MAIN) -> Self:
+        """The main stream is what a device sends when no stream is named."""
         return cls(
+            stream_number=1 if stream is LiveStream.SUB else None,
             invite_timeout_s=settings.invite_timeout_s,
             keyframe_timeout_s=settings.keyframe_timeout_s,
             tcp_keyframe_timeout_s=settings.tcp_keyframe_timeout_s,
             silence_timeout_s=settings.silence_timeout_s,
         )
+
+    @property
+    def stream(self) -> LiveStream:
+        return LiveStream.SUB if self.stream_number else LiveStream.MAIN
 
     @property
     def ssrc_kind(self) -> SsrcKind:

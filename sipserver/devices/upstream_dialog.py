@@ -64,19 +64,29 @@ class UpstreamDialog:
         """BYE, unless the device said it first; repeated with new transactions. Harmless when repeated."""
         async with self._saying:
             if not self._is_over and not await self._say_bye():
+                if self._is_removed:
+                    self._context.dialogs.ended(self._dialog.call_id)
+                    return
                 self._context.stats.byes_unanswered += 1
                 logger.warning(
                     "BYE for %s was not answered; it is said again when the device returns", self._key
                 )
                 self._context.dialogs.leave(self._note())
                 return
-            await self._context.dialogs.ended(self._dialog.call_id)
+            self._context.dialogs.ended(self._dialog.call_id)
+
+    @property
+    def _is_removed(self) -> bool:
+        """An operator removed the device: nobody waits for its return."""
+        return self._context.presence.table.get(self._key.device_id) is None
 
     async def _say_bye(self) -> bool:
         for _ in range(self._context.settings.bye_attempts):
             if await self._bye_once():
                 self._is_over = True
                 return True
+            if self._is_removed:
+                break
         return False
 
     async def _bye_once(self) -> bool:

@@ -38,7 +38,7 @@ from sipserver.devices.alarms.rules import Rules
 from sipserver.devices.alarms.store import AlarmStore, SqlAlarmStore
 from sipserver.devices.device_entry import DeviceEntry
 from sipserver.devices.errors import UnknownAlarm
-from sipserver.devices.events import DeviceCameOnline, DeviceEvent, DeviceRefreshed, DeviceWentOffline
+from sipserver.devices.events import DeviceCameOnline, DeviceEvent, DeviceRestarted, DeviceWentOffline
 from sipserver.devices.features import Parts
 from sipserver.devices.limiter import TokenBuckets
 from sipserver.devices.tasks import TaskOwner
@@ -65,6 +65,8 @@ Listener = Callable[[AlarmNews], None]
 
 class Alarms:
     """All about alarms; ``guarding`` arms and resets, ``rules`` says what is done."""
+
+    listens_to: Final = (DeviceCameOnline, DeviceRestarted, DeviceWentOffline)
 
     def __init__(self, parts: Parts, commands: AlarmCommands) -> None:
         settings = parts.features.alarms
@@ -120,9 +122,13 @@ class Alarms:
             self._settle(*self._arriving.popitem(last=False), "")
         await self._journal.flush()
 
+    def device_removed(self, device_id: str) -> None:
+        """Its alarms stay until their time is over: they are what happened."""
+        self.guarding.device_removed(device_id)
+
     def listen(self, event: DeviceEvent) -> None:
         match event:
-            case DeviceCameOnline(device_id) | DeviceRefreshed(device_id, True):
+            case DeviceCameOnline(device_id) | DeviceRestarted(device_id):
                 self.guarding.registered(device_id)
             case DeviceWentOffline(device_id, _):
                 self.guarding.went_offline(device_id)
@@ -137,7 +143,7 @@ class Alarms:
         Raises:
             BadCursor
         """
-        await self._journal.flush()
+        await self._journal.settle()
         return await self._store.find(wanted, cursor, limit)
 
     async def get(self, alarm_id: str) -> Alarm:
@@ -146,19 +152,19 @@ class Alarms:
         Raises:
             UnknownAlarm
         """
-        await self._journal.flush()
-        alarm = await self._store.get(alarm_id)
+        await self._journal.settle()
+        alarm = await self._store.get(alarm_id) or self._recent.get(alarm_id)
         if alarm is None:
             raise UnknownAlarm(f"there is no alarm {alarm_id[:64]}")
         return alarm
 
     async def actions_of(self, alarm_ids: Collection[str]) -> dict[str, list[AlarmAction]]:
         """What was done about each of these alarms."""
-        await self._journal.flush()
+        await self._journal.settle()
         return await self._store.actions_of(alarm_ids)
 
     async def newest_of(self, device_id: str) -> Alarm | None:
-        await self._journal.flush()
+        await self._journal.settle()
         return await self._store.newest_of(device_id)
 
     async def acknowledge(self, alarm_id: str, by: str, note: str = "") -> Alarm:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +18,7 @@ from sipserver.devices.alarms.settings import AlarmSettings, AutoReset
 from sipserver.devices.errors import DeviceError
 from sipserver.devices.stats import DeviceStats
 from sipserver.devices.tasks import TaskOwner
+from sipserver.devices.until_written import until_written
 from sipserver.gb.alarm_tables import DEVICE_ALARM
 
 ARMING_AT_ONCE: Final = 8
@@ -64,6 +66,15 @@ class Guarding:
 
     async def close(self) -> None:
         await self._tasks.close()
+
+    def device_removed(self, device_id: str) -> None:
+        self._policies.pop(device_id, None)
+        self._to_arm.pop(device_id, None)
+        for key in [key for key in self._guards if key[0] == device_id]:
+            del self._guards[key]
+        self._owed = {owed for owed in self._owed if owed[0] != device_id}
+        forget = partial(self._store.forget_device, device_id)
+        self._tasks.spawn(until_written(forget, f"the removal of {device_id}"), f"removal of {device_id}")
 
     # ---------------------------------------------------------------- questions
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +17,8 @@ from sipserver.devices.stats import DeviceStats
 
 MAX_WAITING: Final = 20_000
 """Alarms, repeats and actions that wait while the database does not answer; more are lost, and counted."""
+SETTLE_S: Final = 1.0
+"""How long a reader waits for what came just before; in a database that is away it finds what is there."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ class AlarmJournal:
         self._changed = changed
         self._waiting = AlarmBatch()
         self._flushing = asyncio.Lock()
+        self._settling: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -71,6 +75,17 @@ class AlarmJournal:
         self._stats.alarms_saved += len(batch.alarms)
         if self._changed is not None and batch.repeats:
             self._changed(list(batch.repeats))
+
+    async def settle(self) -> None:
+        """What came so far is stored when this returns, or the database had its time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                for _ in range(2):  # one that is under way may have begun too early
+                    if not len(self._waiting) and not self._flushing.locked():
+                        return
+                    if self._settling is None or self._settling.done():
+                        self._settling = asyncio.ensure_future(self.flush())
+                    await asyncio.shield(self._settling)
 
     def _take_back(self, batch: AlarmBatch) -> None:
         """Put an unsaved batch before what came meanwhile."""

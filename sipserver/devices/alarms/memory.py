@@ -127,6 +127,11 @@ class MemoryRuleStore:
     async def save_guard(self, guard: Guard) -> None:
         self._guards[guard.device_id, guard.target_id] = guard
 
+    async def forget_device(self, device_id: str) -> None:
+        self._policies.pop(device_id, None)
+        for key in [key for key in self._guards if key[0] == device_id]:
+            del self._guards[key]
+
 
 def _order(alarm: Alarm) -> tuple[int, str]:
     return to_us(alarm.received_time), alarm.alarm_id

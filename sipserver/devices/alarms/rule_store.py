@@ -29,6 +29,8 @@ class RuleStore(Protocol):
     async def save_policy(self, policy: DevicePolicy) -> None: ...
     async def guards(self) -> list[Guard]: ...
     async def save_guard(self, guard: Guard) -> None: ...
+    async def forget_device(self, device_id: str) -> None:
+        """Its policy and guards; rules are the operator's."""
 
 
 class SqlRuleStore:
@@ -87,6 +89,11 @@ class SqlRuleStore:
         values = {name: getattr(guard, name) for name in ("device_id", "target_id", *columns)}
         async with self._writing.begin() as connection:
             await connection.execute(statement, [values])
+
+    async def forget_device(self, device_id: str) -> None:
+        async with self._writing.begin() as connection:
+            for table in (alarm_policies, alarm_guards):
+                await connection.execute(delete(table).where(table.c.device_id == device_id))
 
 
 def _rule_values(rule: AlarmRule) -> dict[str, Any]:

@@ -8,19 +8,25 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from sipserver.devices.audio.errors import TooManySessions, UnknownSchedule
 from sipserver.devices.audio.settings import AudioSettings
 from sipserver.devices.audio.store import AudioStore, Schedule
 from sipserver.devices.errors import DeviceError
 from sipserver.devices.tasks import TaskOwner
+from sipserver.devices.until_written import until_written
 
 if TYPE_CHECKING:
     from sipserver.devices.audio.service import Audio
 
 LOOK_EVERY_S: Final = 30.0
 """The wall clock may be set meanwhile, so no sleep is longer."""
+PLAYING: Final = "is played now"
+MISSED_MAX: Final = 1000
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +47,18 @@ class Scheduler:
         self._tasks = TaskOwner("audio schedule")
 
     async def open(self) -> None:
-        """Load; what was due a moment ago, while the platform started, is still played."""
-        late = timedelta(seconds=self._settings.late_start_s)
+        """Load; what was due a moment ago, while the platform started, is still played.
+
+        What was due before is not, and its schedule says so.
+        """
+        earliest = self._wall() - timedelta(seconds=self._settings.late_start_s)
         for schedule in await self._store.list_schedules():
-            since = self._wall() - late
-            if schedule.last_time is not None:
-                since = max(since, schedule.last_time)
-            self._keep(schedule, since)
+            if schedule.last_result == PLAYING:
+                schedule = self._result(schedule, "ended with the platform, while it was played")
+            since = schedule.considered_time or schedule.last_time
+            if since is not None and since < earliest and schedule.is_enabled:
+                schedule = self._missed(schedule, since, earliest)
+            self._keep(schedule, earliest if since is None else max(earliest, since))
         self._tasks.spawn(self._run(), "loop")
 
     async def close(self) -> None:
@@ -98,7 +109,12 @@ class Scheduler:
             self._plan(schedule, now)
             if now - due > timedelta(seconds=self._settings.late_start_s):
                 logger.warning("announcement %s of %s was missed", schedule.name, due)
+                self._schedules[schedule_id] = self._result(
+                    replace(schedule, considered_time=now), f"missed at {due:%Y-%m-%d %H:%M:%S}"
+                )
                 continue
+            schedule = replace(schedule, last_time=now, considered_time=now)
+            self._schedules[schedule_id] = self._result(schedule, PLAYING)
             self._tasks.spawn(self._play(schedule, now), schedule.name)
             started += 1
         return started
@@ -106,6 +122,7 @@ class Scheduler:
     # ---------------------------------------------------------------- inside
 
     async def _put(self, schedule: Schedule) -> Schedule:
+        schedule = replace(schedule, considered_time=self._wall())
         await self._store.put_schedule(schedule)
         self._keep(schedule, self._wall())
         self._changed.set()
@@ -114,6 +131,34 @@ class Scheduler:
     def _keep(self, schedule: Schedule, since: datetime) -> None:
         self._schedules[schedule.schedule_id] = schedule
         self._plan(schedule, since)
+
+    def _missed(self, schedule: Schedule, since: datetime, until: datetime) -> Schedule:
+        """Say what was due while the platform was not running."""
+        first = due = schedule.timetable.next_after(since)
+        count = 0
+        while due is not None and due <= until and count < MISSED_MAX:
+            count, last = count + 1, due
+            due = schedule.timetable.next_after(due)
+        if first is None or not count:
+            return schedule
+        times = f"at {first:%Y-%m-%d %H:%M:%S}"
+        if count > 1:
+            times = f"{count} times from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}"
+        logger.warning("announcement %s was missed %s: the platform was not running", schedule.name, times)
+        schedule = replace(schedule, considered_time=until)
+        return self._result(schedule, f"missed {times}: the platform was not running")
+
+    def _result(self, schedule: Schedule, result: str) -> Schedule:
+        """Note what came of it; a database that is away delays nothing."""
+        schedule = replace(schedule, last_result=result)
+        save = partial(self._save, schedule.schedule_id)
+        self._tasks.spawn(until_written(save, f"the result of {schedule.name}"), schedule.name)
+        return schedule
+
+    async def _save(self, schedule_id: str) -> None:
+        """Its newest form, whatever was to be written when this was asked for."""
+        if (schedule := self._schedules.get(schedule_id)) is not None:
+            await self._store.save_progress(schedule)
 
     def _plan(self, schedule: Schedule, since: datetime) -> None:
         due = schedule.timetable.next_after(since) if schedule.is_enabled else None
@@ -148,9 +193,8 @@ class Scheduler:
             view = session.view()
             reached = sum(target.error is None for target in view.targets)
             result = f"{reached} of {len(view.targets)} loudspeakers reached; {view.end_reason}"
-        except DeviceError as error:
+        except (DeviceError, SQLAlchemyError, OSError) as error:
             result = f"failed: {error}"
         logger.info("announcement %s: %s", schedule.name, result)
         if (kept := self._schedules.get(schedule.schedule_id)) is not None:
-            self._schedules[schedule.schedule_id] = replace(kept, last_time=now, last_result=result)
-            await self._store.set_result(schedule.schedule_id, now, result)
+            self._schedules[schedule.schedule_id] = self._result(replace(kept, last_time=now), result)

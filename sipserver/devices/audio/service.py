@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 class Audio:
     """The audio of this room. A loudspeaker is in one session at a time."""
 
+    listens_to: Final = (DeviceWentOffline,)
+
     def __init__(self, parts: Parts) -> None:
         settings = parts.features.audio
         self.settings: Final = settings
@@ -88,6 +90,9 @@ class Audio:
             for wait in late:
                 wait.cancel()
         self.plane.close()
+
+    def device_removed(self, device_id: str) -> None:
+        """Its loudspeakers were lost with its registration; schedules stay, and say that it is missing."""
 
     def listen(self, event: DeviceEvent) -> None:
         """A device that is gone can neither hear nor say BYE."""
@@ -138,6 +143,22 @@ class Audio:
         info = await self.clips.info(clip_id)
         clip = ClipSource(await self.clips.sound(clip_id), repeats, BETWEEN_REPEATS_FRAMES)
         return self._start(keys, mode, holder, clip, info.name)
+
+    def play(
+        self,
+        keys: Sequence[ChannelKey],
+        alaw: bytes,
+        *,
+        name: str,
+        mode: AudioMode = AudioMode.AUTO,
+        holder: str = "",
+    ) -> AudioSession:
+        """Play sound that is in no library, once.
+
+        Raises:
+            AudioBusy, TooManySessions
+        """
+        return self._start(keys, mode, holder, ClipSource(alaw), name)
 
     async def remove_clip(self, clip_id: str) -> None:
         """Raises UnknownClip, ClipInUse."""

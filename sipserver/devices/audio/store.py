@@ -42,6 +42,8 @@ class Schedule:
     created_by: str = ""
     last_time: datetime | None = None
     last_result: str = ""
+    considered_time: datetime | None = None
+    """Its times up to then were played, or given up; None: not known."""
 
 
 class AudioStore(Protocol):
@@ -54,7 +56,8 @@ class AudioStore(Protocol):
     async def list_schedules(self) -> list[Schedule]: ...
     async def put_schedule(self, schedule: Schedule) -> None: ...
     async def remove_schedule(self, schedule_id: str) -> None: ...
-    async def set_result(self, schedule_id: str, started_time: datetime, result: str) -> None: ...
+    async def save_progress(self, schedule: Schedule) -> None:
+        """What came of it last, and up to when its times were considered."""
 
 
 class SqlAudioStore:
@@ -102,10 +105,16 @@ class SqlAudioStore:
         async with self._writing.begin() as connection:
             await connection.execute(delete(table).where(table.c.schedule_id == schedule_id))
 
-    async def set_result(self, schedule_id: str, started_time: datetime, result: str) -> None:
-        change = update(audio_schedules).where(audio_schedules.c.schedule_id == schedule_id)
+    async def save_progress(self, schedule: Schedule) -> None:
+        change = update(audio_schedules).where(audio_schedules.c.schedule_id == schedule.schedule_id)
         async with self._writing.begin() as connection:
-            await connection.execute(change.values(last_time=started_time, last_result=result))
+            await connection.execute(
+                change.values(
+                    last_time=schedule.last_time,
+                    last_result=schedule.last_result,
+                    considered_time=schedule.considered_time,
+                )
+            )
 
 
 class MemoryAudioStore:
@@ -139,9 +148,14 @@ class MemoryAudioStore:
     async def remove_schedule(self, schedule_id: str) -> None:
         self._schedules.pop(schedule_id, None)
 
-    async def set_result(self, schedule_id: str, started_time: datetime, result: str) -> None:
-        if (schedule := self._schedules.get(schedule_id)) is not None:
-            self._schedules[schedule_id] = replace(schedule, last_time=started_time, last_result=result)
+    async def save_progress(self, schedule: Schedule) -> None:
+        if (known := self._schedules.get(schedule.schedule_id)) is not None:
+            self._schedules[schedule.schedule_id] = replace(
+                known,
+                last_time=schedule.last_time,
+                last_result=schedule.last_result,
+                considered_time=schedule.considered_time,
+            )
 
 
 def _row(schedule: Schedule) -> dict[str, Any]:
@@ -161,6 +175,7 @@ def _row(schedule: Schedule) -> dict[str, Any]:
         "created_by": schedule.created_by,
         "last_time": schedule.last_time,
         "last_result": schedule.last_result,
+        "considered_time": schedule.considered_time,
     }
 
 
@@ -182,4 +197,5 @@ def _schedule(row: RowMapping) -> Schedule:
         created_by=row["created_by"],
         last_time=row["last_time"],
         last_result=row["last_result"],
+        considered_time=row["considered_time"],
     )

@@ -43,4 +43,9 @@ audio_schedules: Final = Table(
     Column("created_by", String(64), nullable=False, comment="user name"),
     Column("last_time", UtcTime, comment="of the newest start, µs UTC; NULL: never"),
     Column("last_result", Text, nullable=False, comment="what came of it, English"),
+    Column(
+        "considered_time",
+        UtcTime,
+        comment="its times up to then were played or given up, µs UTC; NULL: not known",
+    ),
 )

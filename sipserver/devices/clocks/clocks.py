@@ -9,10 +9,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from sipserver.devices.clocks.device_clock import (
     ERROR_S,
@@ -41,6 +46,7 @@ from sipserver.devices.events import (
 from sipserver.devices.features import Parts
 from sipserver.devices.router import CommandHandler
 from sipserver.devices.tasks import TaskOwner
+from sipserver.devices.until_written import until_written
 from sipserver.gb import gb_time, manscdp
 from sipserver.gb.errors import MalformedTime
 from sipserver.gb.ids import GbId
@@ -57,6 +63,10 @@ SAVE_EVERY_S: Final = 30.0
 AHEAD_S: Final = 5.0
 """A record that ends less ahead of us is one that is being written."""
 LOG_LIMIT: Final = 200
+LOG_WAITING_MAX: Final = 10_000
+"""Lines that wait for the database; the oldest are dropped first."""
+SETTLE_S: Final = 1.0
+FORGET_EVERY_S: Final = 3_600.0
 
 # Where a document says what time its device thinks it is.
 TIME_ELEMENTS: Final[Mapping[tuple[str, str], tuple[str, ClockSource]]] = {
@@ -81,6 +91,8 @@ class ClockView:
 class Clocks:
     """Listens along with what other parts of this room receive; built after them."""
 
+    listens_to: Final = (DeviceCameOnline, DeviceSaidTime)
+
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._settings: Final = parts.features.clocks
@@ -88,7 +100,9 @@ class Clocks:
         self._due: list[tuple[float, str]] = []
         self._queued: set[str] = set()
         self._changed: set[str] = set()
-        self._log: list[ClockLogLine] = []
+        self._log: deque[ClockLogLine] = deque(maxlen=LOG_WAITING_MAX)
+        self._save_lock = asyncio.Lock()
+        self._saving: asyncio.Task[None] | None = None
         self._store: ClockStore = (
             MemoryClockStore() if parts.database is None else SqlClockStore(parts.database)
         )
@@ -105,7 +119,7 @@ class Clocks:
             sample = ClockSample(row.offset_s, row.error_s, ClockSource(row.source), row.measured_time)
             clock.restore(sample)
             self._clocks[row.device_id] = clock
-        await self._store.forget_before(self._parts.wall() - timedelta(days=self._settings.log_days))
+        await self._forget_old()
         self._tasks.spawn(self._ask_for_ever(), "questions")
         self._tasks.spawn(self._sample_for_ever(), "sender reports")
         self._tasks.spawn(self._save_for_ever(), "saving")
@@ -113,6 +127,16 @@ class Clocks:
     async def close(self) -> None:
         await self._tasks.close()
         await self.save()
+
+    def device_removed(self, device_id: str) -> None:
+        """Its log stays until its time is over: it says when its evidence was off."""
+        self._clocks.pop(device_id, None)
+        self._changed.discard(device_id)
+        self._due = [due for due in self._due if due[1] != device_id]
+        heapq.heapify(self._due)
+        self._queued.discard(device_id)
+        forget = partial(self._store.forget_device, device_id)
+        self._tasks.spawn(until_written(forget, f"the removal of {device_id}"), f"removal of {device_id}")
 
     def listen(self, event: DeviceEvent) -> None:
         match event:
@@ -140,7 +164,9 @@ class Clocks:
 
     async def log_of(self, device_id: str, limit: int = LOG_LIMIT) -> list[ClockLogLine]:
         """Its drifts and corrections, newest first."""
-        await self.save()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                await asyncio.shield(self._save_soon())
         return await self._store.log_of(device_id, limit)
 
     async def ask(self, device_id: str) -> ClockView | None:
@@ -255,8 +281,10 @@ class Clocks:
         except DeviceError as error:
             logger.debug("%s does not tell its time: %s", device_id, error)
         finally:
-            heapq.heappush(self._due, (self._parts.clock() + self._settings.ask_interval_s, device_id))
-            self._queued.add(device_id)
+            # One that was removed meanwhile is asked no more.
+            if self._parts.presence.table.get(device_id) is not None and device_id not in self._queued:
+                heapq.heappush(self._due, (self._parts.clock() + self._settings.ask_interval_s, device_id))
+                self._queued.add(device_id)
 
     async def _sample_for_ever(self) -> None:
         while True:
@@ -273,22 +301,40 @@ class Clocks:
                 self.add(invite.key.device_id, rtcp_sample(offset_s, now))
 
     async def _save_for_ever(self) -> None:
+        forget_at = self._parts.clock() + FORGET_EVERY_S
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
-            await self.save()
+            # A save that is under way is finished even when this task is cancelled.
+            await asyncio.shield(self._save_soon())
+            if self._parts.clock() >= forget_at:
+                forget_at = self._parts.clock() + FORGET_EVERY_S
+                await self._forget_old()
+
+    async def _forget_old(self) -> None:
+        try:
+            await self._store.forget_before(self._parts.wall() - timedelta(days=self._settings.log_days))
+        except (SQLAlchemyError, OSError) as error:
+            logger.warning("old lines of the clocks could not be forgotten, will try again: %s", error)
+
+    def _save_soon(self) -> asyncio.Task[None]:
+        """The save that is under way, or a new one: those who wait share it."""
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.ensure_future(self.save())
+        return self._saving
 
     async def save(self) -> None:
         """Write what changed; what cannot be written is tried again."""
-        changed, self._changed = self._changed, set()
-        lines, self._log = self._log, []
-        if not (changed or lines):
-            return
-        try:
-            await self._store.save([row for each in changed if (row := self._row(each))], lines)
-        except Exception as error:  # the database may be away; clocks go on
-            logger.warning("cannot save the clocks of %d devices: %s", len(changed), error)
-            self._changed |= changed
-            self._log = [*lines, *self._log][-LOG_LIMIT * 50 :]
+        async with self._save_lock:
+            changed, self._changed = self._changed, set()
+            lines, self._log = self._log, deque(maxlen=LOG_WAITING_MAX)
+            if not (changed or lines):
+                return
+            try:
+                await self._store.save([row for each in changed if (row := self._row(each))], list(lines))
+            except Exception as error:  # the database may be away; clocks go on
+                logger.warning("cannot save the clocks of %d devices: %s", len(changed), error)
+                self._changed |= changed & self._clocks.keys()
+                self._log = deque((*lines, *self._log), maxlen=LOG_WAITING_MAX)
 
     def _row(self, device_id: str) -> ClockRow | None:
         view = self.get(device_id)

@@ -47,6 +47,7 @@ class ClockStore(Protocol):
     async def log_of(self, device_id: str, limit: int) -> list[ClockLogLine]:
         """Newest first."""
 
+    async def forget_device(self, device_id: str) -> None: ...
     async def forget_before(self, moment: datetime) -> None: ...
 
 
@@ -83,6 +84,11 @@ class SqlClockStore:
             rows = (await connection.execute(statement)).mappings().all()
         return [ClockLogLine(**row) for row in rows]
 
+    async def forget_device(self, device_id: str) -> None:
+        """Its clock; the log stays until its time is over."""
+        async with self._writing.begin() as connection:
+            await connection.execute(delete(device_clocks).where(device_clocks.c.device_id == device_id))
+
     async def forget_before(self, moment: datetime) -> None:
         async with self._writing.begin() as connection:
             await connection.execute(delete(clock_log).where(clock_log.c.happened_time < moment))
@@ -104,6 +110,9 @@ class MemoryClockStore:
 
     async def log_of(self, device_id: str, limit: int) -> list[ClockLogLine]:
         return [line for line in reversed(self._lines) if line.device_id == device_id][:limit]
+
+    async def forget_device(self, device_id: str) -> None:
+        self._rows.pop(device_id, None)
 
     async def forget_before(self, moment: datetime) -> None:
         self._lines = [line for line in self._lines if line.happened_time >= moment]

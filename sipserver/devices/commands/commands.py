@@ -14,7 +14,6 @@ from typing import TypeVar
 from catalog.model import ChannelKey
 from sipserver.devices.commands.gate import EditionGate
 from sipserver.devices.errors import BadAnswer, Refused
-from sipserver.devices.events import DeviceEvent
 from sipserver.devices.features import Parts
 from sipserver.devices.ptz.lock import Holder
 from sipserver.devices.ptz.ptz import Ptz
@@ -70,8 +69,8 @@ class Commands:
     async def close(self) -> None:
         """Nothing to give back; those who wait are ended by their own time."""
 
-    def listen(self, event: DeviceEvent) -> None:
-        """A device's coming and going changes nothing here."""
+    def device_removed(self, device_id: str) -> None:
+        """Nothing is kept of a device."""
 
     # ---------------------------------------------------------------- commands
 

@@ -11,13 +11,15 @@ from sipserver.devices.configuration.outcomes import ConfigReport, Confirmation,
 from sipserver.devices.configuration.sd_cards import SdCards
 from sipserver.devices.configuration.setting import ConfigSetter
 from sipserver.devices.configuration.targets import Targets
-from sipserver.devices.events import DeviceCameOnline, DeviceEvent
+from sipserver.devices.events import DeviceCameOnline, DeviceEvent, DeviceRefreshed, DeviceRestarted
 from sipserver.devices.features import Parts
 from sipserver.gb.config_blocks.block import Block
 
 
 class Configuration:
     """A key that names the device twice means the device itself, any other one its channel."""
+
+    listens_to: Final = (DeviceCameOnline, DeviceRefreshed, DeviceRestarted)
 
     def __init__(self, parts: Parts) -> None:
         targets = Targets(parts.profiles)
@@ -30,6 +32,9 @@ class Configuration:
 
     async def close(self) -> None:
         """Nothing to end: calls end with their callers."""
+
+    def device_removed(self, device_id: str) -> None:
+        self._downloads.forget(device_id)
 
     def listen(self, event: DeviceEvent) -> None:
         self._setter.listen(event)

@@ -13,7 +13,7 @@ from sipserver.devices.configuration.download import ConfigDownloads, demand_edi
 from sipserver.devices.configuration.outcomes import Confirmation, SetOutcome
 from sipserver.devices.configuration.targets import Targets
 from sipserver.devices.errors import DeviceError, NoAnswer, Refused
-from sipserver.devices.events import DeviceCameOnline, DeviceEvent, DeviceRefreshed
+from sipserver.devices.events import DeviceCameOnline, DeviceEvent, DeviceRefreshed, DeviceRestarted
 from sipserver.devices.features import Parts
 from sipserver.gb.config_blocks.block import Block
 from sipserver.gb.config_blocks.registry import name_of
@@ -36,8 +36,10 @@ class ConfigSetter:
         self._registered: dict[str, asyncio.Event] = {}
 
     def listen(self, event: DeviceEvent) -> None:
+        if not self._registered:
+            return
         match event:
-            case DeviceCameOnline(device_id) | DeviceRefreshed(device_id, _):
+            case DeviceRefreshed(device_id) | DeviceRestarted(device_id) | DeviceCameOnline(device_id):
                 if (registered := self._registered.get(device_id)) is not None:
                     registered.set()
 

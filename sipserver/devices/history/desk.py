@@ -10,15 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from catalog.model import ChannelKey
 from media.session import MediaSession
 from sipserver.devices.device_entry import DeviceEntry
-from sipserver.devices.events import DeviceEvent
+from sipserver.devices.errors import DeviceError, NoMedia, Refused
 from sipserver.devices.features import Parts
+from sipserver.devices.history.local_time import LOCAL_OFFSET_S, LocalTime
+from sipserver.devices.history.records import Records
 from sipserver.devices.history.stream import HistoryStream, Outcome
+from sipserver.devices.invite import Invite, StreamHold
 from sipserver.devices.invite_state import Input
 from sipserver.devices.profiles.facets import Facet
 from sipserver.devices.stream_request import StreamRequest
@@ -34,7 +38,6 @@ WATCH_EVERY_S: Final = 0.25
 DRAIN_MAX_S: Final = 10.0
 # The second field of the simple form of u=.
 URI_TYPES: Final = {"all": 0, "manual": 1, "alarm": 2, "time": 3}
-MAX_OFFSET_S: Final = 86_400
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +46,9 @@ class HistoryDesk:
     """Opens history streams and sees to their end. A feature of the service; others use it through
     ``Playbacks`` and ``Downloads``."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, records: Records) -> None:
         self._parts = parts
+        self._local_time = LocalTime(parts, records)
         self._settings = parts.features.history
         self._streams: set[HistoryStream] = set()
         self._tasks = TaskOwner("history")
@@ -55,12 +59,14 @@ class HistoryDesk:
 
     async def close(self) -> None:
         """End every stream: BYE is said for each."""
-        for stream in list(self._streams):
-            await self.end(stream, Outcome.LOST, "the platform is shutting down")
+        ending = (
+            self.end(stream, Outcome.LOST, "the platform is shutting down") for stream in list(self._streams)
+        )
+        await asyncio.gather(*ending, return_exceptions=True)
         await self._tasks.close()
 
-    def listen(self, event: DeviceEvent) -> None:
-        """A device that is gone loses its invites by itself."""
+    def device_removed(self, device_id: str) -> None:
+        """Its streams ended when it lost its registration."""
 
     @property
     def streams(self) -> list[HistoryStream]:
@@ -90,7 +96,7 @@ class HistoryDesk:
             UnknownChannel, UnknownDevice, DeviceOffline, NoAnswer, Refused, BadAnswer, NoMedia, WrongSsrc,
             NoKeyframe, NoCapacity, InviteEnded
         """
-        settings, offset_s = self._settings, self._time_offset_s(key.device_id)
+        settings, offset_s = self._settings, self._local_time.offset_s(key.device_id)
         request = StreamRequest(
             kind=kind,
             uri=uri or f"{key.channel_id}:{URI_TYPES.get(record_type, 0)}",
@@ -105,7 +111,7 @@ class HistoryDesk:
             silence_timeout_s=None,
             on_session=on_session,
         )
-        invite, hold = await self._parts.invites.open_exclusive(key, request, kind.lower(), tag=tag)
+        invite, hold = await self._invite(key, start, end, request, tag)
         stream = HistoryStream(
             key, start, end, invite, hold, self._parts.clock, self._stop, speed=float(speed or 1)
         )
@@ -130,6 +136,27 @@ class HistoryDesk:
                 self._streams.discard(stream)
 
     # ---------------------------------------------------------------- inside
+
+    async def _invite(
+        self, key: ChannelKey, start: datetime, end: datetime, request: StreamRequest, tag: str
+    ) -> tuple[Invite, StreamHold]:
+        """Invite the device; once more in local time where it seems to count so (Q73)."""
+        ask = self._parts.invites.open_exclusive
+        try:
+            return await ask(key, request, request.kind.lower(), tag=tag)
+        except (Refused, NoMedia) as error:
+            if not await self._local_time.is_suspected(key, start, end, error):
+                raise
+            refusal = error
+        in_local_time = replace(
+            request, start=request.start + LOCAL_OFFSET_S, stop=request.stop + LOCAL_OFFSET_S
+        )
+        try:
+            opened = await ask(key, in_local_time, request.kind.lower(), tag=tag)
+        except DeviceError:
+            raise refusal from None
+        self._local_time.proven(key, refusal)
+        return opened
 
     async def _stop(self, stream: HistoryStream) -> None:
         await self.end(stream, Outcome.STOPPED)
@@ -206,12 +233,3 @@ class HistoryDesk:
             if chosen:
                 return chosen[0] if len(chosen) == 1 else None
         return None
-
-    def _time_offset_s(self, device_id: str) -> int:
-        """What is added to t= for a device that counts in local time (Q73)."""
-        text = self._parts.profiles.value(device_id, Facet.TIME_OFFSET_S)
-        try:
-            offset_s = int(text or 0)
-        except ValueError:
-            return 0
-        return offset_s if abs(offset_s) <= MAX_OFFSET_S else 0

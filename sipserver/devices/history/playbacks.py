@@ -20,9 +20,9 @@ from sipserver.devices.errors import (
     Refused,
     UnknownPlayback,
 )
-from sipserver.devices.events import DeviceEvent
 from sipserver.devices.features import Parts
 from sipserver.devices.history.desk import HistoryDesk
+from sipserver.devices.history.habits import SEEK_NONE, Habits
 from sipserver.devices.history.scales import Scales
 from sipserver.devices.history.stream import HistoryStream, Outcome, Position
 from sipserver.devices.profiles.facets import Facet
@@ -32,10 +32,8 @@ from sipserver.gb.errors import MalformedMansrtsp
 from sipserver.gb.gb_time import BEIJING
 from sipserver.gb.mansrtsp import (
     CONTENT_TYPE,
-    MANSRTSP,
     MAX_SCALE,
     MIN_SCALE,
-    RTSP,
     Answer,
     Control,
     Controls,
@@ -43,9 +41,6 @@ from sipserver.gb.mansrtsp import (
 from sipserver.gb.sdp import SessionKind
 
 FORGOTTEN: Final = frozenset({408, 481})
-# What a device says to a start line that it does not know (Q71).
-START_LINE_REFUSALS: Final = frozenset({400, 405, 415, 488, 501, 505})
-SEEK_NONE: Final = "none"
 SEEK_CLOCK: Final = "clock"
 MAX_ENDED: Final = 1000
 TEARDOWN_TIMEOUT_S: Final = 2.0
@@ -78,7 +73,8 @@ class Playback:
         self._timeout_s = parts.features.history.control_timeout_s
         self._scales = Scales(parts.profiles, stream.key.device_id)
         self._saying = asyncio.Lock()
-        self._controls = Controls(self._known_start_line())
+        self._habits = Habits(parts.profiles, stream.key.device_id)
+        self._controls = Controls(self._habits.start_line)
         self._tasks = TaskOwner(f"playback {playback_id}")
         self._proving: asyncio.Task[None] | None = None
 
@@ -187,10 +183,6 @@ class Playback:
     def _may_reverse(self) -> bool:
         return allows(self._edition, Feature.NEGATIVE_SCALE)
 
-    def _known_start_line(self) -> str:
-        known = self._parts.profiles.value(self.stream.key.device_id, Facet.START_LINE)
-        return known if known in (RTSP, MANSRTSP) else RTSP
-
     def _retime(self, scale: float) -> None:
         """The media clock is told before the device is: its answer may come after its first pictures."""
         self.stream.session.retime(by_arrival=scale != 1.0)
@@ -202,17 +194,17 @@ class Playback:
         return controls.seek_clock(datetime.fromtimestamp(moment, BEIJING).strftime("%Y%m%dT%H%M%S"))
 
     async def _say(self, make: Callable[[Controls], Control]) -> None:
-        """Send a control; a 2011 device that refuses the start line is asked once more with its own (Q71)."""
-        status = await self._ask(make(self._controls))
-        is_old = self._edition <= Edition.V1_1 and self._controls.start_line == RTSP
-        if status in START_LINE_REFUSALS and is_old:
-            self._controls.start_line = MANSRTSP
-            status = await self._ask(make(self._controls))
-            if status < 300:
-                evidence = "RTSP/1.0 was refused, MANSRTSP/1.0 was accepted"
-                self._parts.profiles.learn(self._device_id, Facet.START_LINE, MANSRTSP, evidence)
-            else:
-                self._controls.start_line = RTSP
+        """Send a control; a device that refuses the start line is asked once more with the other (Q71)."""
+        control = make(self._controls)
+        status = await self._ask(control)
+        other = self._habits.other_start_line(control, status, self._edition)
+        if other is not None:
+            usual, self._controls.start_line = self._controls.start_line, other
+            control = make(self._controls)
+            status = await self._ask(control)
+            if status >= 300:
+                self._controls.start_line = usual
+        self._habits.note(control, status)
         if status in FORGOTTEN:
             raise InviteEnded("the device has forgotten this playback", device_id=self._device_id)
         if status >= 300:
@@ -254,10 +246,11 @@ class Playbacks:
         """Nothing to do: a playback is begun by its caller."""
 
     async def close(self) -> None:
-        await asyncio.gather(*(self.stop(playback_id) for playback_id in list(self._playbacks)))
+        stopping = (self.stop(playback_id) for playback_id in list(self._playbacks))
+        await asyncio.gather(*stopping, return_exceptions=True)
 
-    def listen(self, event: DeviceEvent) -> None:
-        """A device that is gone loses its playbacks by itself."""
+    def device_removed(self, device_id: str) -> None:
+        """Its playbacks ended when it lost its registration; how they ended lapses by number."""
 
     def all(self) -> list[Playback]:
         return list(self._playbacks.values())
@@ -318,6 +311,7 @@ class Playbacks:
         playback = self._playbacks.pop(playback_id, None)
         if playback is None:
             return
+        self._remember(playback)  # so that it is known all the time; its end is told exactly below
         try:
             if playback.stream.outcome is None:
                 await playback.teardown()

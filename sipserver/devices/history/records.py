@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Final
 
 from catalog.model import ChannelKey
-from sipserver.devices.errors import NoAnswer
+from sipserver.devices.errors import NoAnswer, Refused
 from sipserver.devices.features import Parts
-from sipserver.devices.profiles.facets import Facet
+from sipserver.devices.history.record_type import ABSENT, EVERY_TYPE, NOT_UNDERSTOOD, RecordType
 from sipserver.gb.errors import MalformedDocument
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import Document, Element
@@ -30,7 +30,6 @@ from sipserver.gb.record_collector import (
 SHORTEST_WINDOW_S: Final = 600.0
 MAX_QUERIES: Final = 200
 MAX_ITEMS: Final = 50_000
-TYPE_ABSENT: Final = "absent"
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +89,7 @@ class Records:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._settings = parts.features.history
+        self._types = RecordType(parts.profiles, parts.clock)
         self._slots = asyncio.Semaphore(self._settings.queries_at_once)
         self._turns: dict[str, tuple[asyncio.Lock, list[None]]] = {}
 
@@ -152,13 +152,43 @@ class Records:
         search.queries += 1
         what = search.what
         async with self._slots:
-            collected = await self._collect(what, start, end)
+            if search.queries == 1 and what.record_type == EVERY_TYPE:
+                collected = await self._collect_first(what, start, end)
+            else:
+                collected = await self._collect(what, start, end)
         if not collected.was_answered and search.queries == 1:
             raise self._silent(what.key)
         logger.debug("recordings of %s: %d of %d lines", what.key, len(collected.items), collected.sum_num)
         return collected
 
-    async def _collect(self, what: RecordSearch, start: datetime, end: datetime) -> CollectedRecords:
+    async def _collect_first(self, what: RecordSearch, start: datetime, end: datetime) -> CollectedRecords:
+        """Of all types; once the other way when the usual one brings nothing (Q37)."""
+        device_id, types = what.key.device_id, self._types
+        usual, other = types.usual(device_id), types.other(device_id)
+        first = None
+        try:
+            first = await self._collect(what, start, end, usual)
+            failure = "brought nothing"
+        except Refused as error:
+            if other is None or error.status not in NOT_UNDERSTOOD:
+                raise
+            failure = f"was answered {error.status}"
+        if first is not None and (first.items or other is None or not first.was_answered):
+            types.note(device_id, usual, first)
+            return first
+        types.brought_nothing(device_id)  # until the other way does
+        try:
+            second = await self._collect(what, start, end, other)
+        except (Refused, NoAnswer):
+            if first is None:
+                raise
+            return first
+        types.note(device_id, other or usual, second, types.failed(usual, failure))
+        return second if first is None or second.items else first
+
+    async def _collect(
+        self, what: RecordSearch, start: datetime, end: datetime, way: str | None = None
+    ) -> CollectedRecords:
         parts, settings = self._parts, self._settings
         device_id = what.key.device_id
         collector = RecordCollector(
@@ -180,7 +210,7 @@ class Records:
         with parts.queries.expect(device_id, "RecordInfo", sn, receive):
             await parts.signalling.send_document(
                 device_id,
-                self._document(what, sn, start, end),
+                self._document(what, sn, start, end, way or self._types.usual(device_id)),
                 timeout_s=parts.settings.query_timeout_s,
                 target_id=what.key.channel_id if what.storage is Storage.FRONT_END else None,
             )
@@ -194,9 +224,8 @@ class Records:
                 arrived.clear()
         return result
 
-    def _document(self, what: RecordSearch, sn: str, start: datetime, end: datetime) -> Element:
-        learned = self._parts.profiles.value(what.key.device_id, Facet.RECORD_TYPE)
-        is_absent = learned == TYPE_ABSENT and what.record_type == "all"
+    def _document(self, what: RecordSearch, sn: str, start: datetime, end: datetime, way: str) -> Element:
+        is_absent = way == ABSENT and what.record_type == EVERY_TYPE
         indistinct = {Storage.ANY: None, Storage.BOTH: True}.get(what.storage, False)
         return RecordQuery(
             sn=sn,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,7 +15,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from catalog.keyset import Page
 from catalog.model import ChannelKey
 from sipserver.devices.device_entry import DeviceEntry
-from sipserver.devices.events import DeviceEvent
 from sipserver.devices.features import Parts
 from sipserver.devices.positions.model import (
     PositionEvent,
@@ -28,6 +29,7 @@ from sipserver.devices.positions.video_uploads import VideoUploads
 from sipserver.devices.subscriptions.kinds import Kind
 from sipserver.devices.subscriptions.subscriptions import Subscriptions
 from sipserver.devices.tasks import TaskOwner
+from sipserver.devices.until_written import until_written
 from sipserver.gb.errors import MalformedDocument
 from sipserver.gb.manscdp import Document
 from sipserver.gb.messages.mobile_position import MobilePositionNotify, Position
@@ -37,6 +39,8 @@ from sipserver.transport.driver import IncomingRequest
 from sipserver.transport.sampled_log import SampledLog
 
 FLUSH_S: Final = 1.0
+SETTLE_S: Final = 1.0
+"""How long a reader of a track waits for what came just before."""
 PRUNE_S: Final = 3600.0
 MAX_CAMERAS: Final = 20_000
 """Cameras whose direction is remembered."""
@@ -61,6 +65,7 @@ class Positions:
         self._directions: dict[ChannelKey, PtzPositionReported] = {}
         self._uploads = VideoUploads(parts, self._settings.video_upload_hold_s)
         self._saving = asyncio.Lock()
+        self._save_task: asyncio.Task[None] | None = None
         self._tasks = TaskOwner("positions")
         self._sampled_log = SampledLog(logger)
         parts.router.commands["Notify", "MobilePosition"] = self._mobile_position
@@ -77,9 +82,6 @@ class Positions:
         await self._tasks.close()
         await self._uploads.close()
         await self.save()
-
-    def listen(self, event: DeviceEvent) -> None:
-        """What a device reported stays true when it goes offline: it is where it was last."""
 
     # ---------------------------------------------------------------- questions
 
@@ -99,12 +101,13 @@ class Positions:
         """Where a camera looks, as it last notified since our start."""
         return self._directions.get(key)
 
-    def forget(self, device_id: str) -> None:
-        """An operator removed the device; its tracks stay until their time is over."""
+    def device_removed(self, device_id: str) -> None:
+        """Its tracks stay until their time is over."""
         self._objects.forget(device_id)
         for key in [key for key in self._directions if key.device_id == device_id]:
             del self._directions[key]
-        self._tasks.spawn(self._store.forget(device_id), f"removal of {device_id}")
+        forget = partial(self._store.forget, device_id)
+        self._tasks.spawn(until_written(forget, f"the removal of {device_id}"), f"removal of {device_id}")
 
     async def track(
         self,
@@ -119,8 +122,16 @@ class Positions:
         Raises:
             BadCursor
         """
-        await self.save()
+        with suppress(TimeoutError):  # a database that is away: what is there already
+            async with asyncio.timeout(SETTLE_S):
+                await asyncio.shield(self._save_soon())
         return await self._store.track(key, start, end, cursor, limit)
+
+    def _save_soon(self) -> asyncio.Task[None]:
+        """The save that is under way, or a new one: those who wait share it."""
+        if self._save_task is None or self._save_task.done():
+            self._save_task = asyncio.ensure_future(self.save())
+        return self._save_task
 
     async def save(self) -> None:
         """Write what came since the last time; what cannot be written is tried again."""

@@ -20,7 +20,7 @@ class Facet(StrEnum):
     SCALES_REFUSED = "scales_refused"  # likewise
     SEEK = "seek"  # npt (seconds from the start), clock, or none
     TIME_OFFSET_S = "time_offset_s"  # added to t= because the device counts in local time (Q73)
-    SUBSTREAM = "substream"  # streamnumber, streamprofile, streamMode, stream, stream-word or none
+    SUBSTREAM = "substream"  # streamnumber, streamprofile, streamMode, stream, stream-word; several; or none
     CATALOG_QUIET_S = "catalog_quiet_s"  # silence after which a catalogue is taken as ended
     RECORD_TYPE = "record_type"  # Type of RecordInfo queries: all or absent
     KEYFRAME = "keyframe"  # IFameCmd, IFrameCmd or both
@@ -35,6 +35,7 @@ class Facet(StrEnum):
 
 
 _NUMBERS: Final = r"-?[0-9]{1,3}(?:\.[0-9]{1,4})?(?:,-?[0-9]{1,3}(?:\.[0-9]{1,4})?){0,31}"
+_SUBSTREAM: Final = "(?:streamnumber|streamprofile|streamMode|stream-word|stream)"
 
 # What an operator may pin and a file may bring: whole match.
 FORMS: Final[Mapping[Facet, str]] = {
@@ -45,7 +46,7 @@ FORMS: Final[Mapping[Facet, str]] = {
     Facet.SCALES_REFUSED: _NUMBERS,
     Facet.SEEK: "npt|clock|none",
     Facet.TIME_OFFSET_S: r"-?[0-9]{1,5}(?:\.[0-9]{1,3})?",
-    Facet.SUBSTREAM: "streamnumber|streamprofile|streamMode|stream|stream-word|none",
+    Facet.SUBSTREAM: rf"none|{_SUBSTREAM}(?:,{_SUBSTREAM}){{0,4}}",
     Facet.CATALOG_QUIET_S: r"[0-9]{1,3}(?:\.[0-9]{1,3})?",
     Facet.RECORD_TYPE: "all|absent",
     Facet.KEYFRAME: "IFameCmd|IFrameCmd|both",

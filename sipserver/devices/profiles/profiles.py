@@ -58,6 +58,7 @@ class Profiles:
         self._store = store or MemoryProfileStore()
         self._kind_of: dict[str, DeviceKind] = {}
         self._kinds: dict[DeviceKind, DeviceKind] = {}
+        self._members: Counter[DeviceKind] = Counter()
         self._of_kind: dict[DeviceKind, dict[Facet, Learned]] = {}
         self._of_device: dict[str, dict[Facet, Learned]] = {}
         self._deviating: dict[DeviceKind, set[str]] = {}
@@ -121,7 +122,9 @@ class Profiles:
                 if not learned.is_pinned:
                     self._set_device(device_id, facet, None)
             self._deviating.get(before, set()).discard(device_id)
+            self._leave_kind(device_id)
         self._kind_of[device_id] = kind = self._kinds.setdefault(kind, kind)
+        self._members[kind] += 1
         self._note_deviating(device_id)
         for facet, learned in list(self._of_device.get(device_id, _NOTHING).items()):
             self._compare_with_kind(device_id, kind, facet, learned)
@@ -130,9 +133,13 @@ class Profiles:
         """An operator removed the device."""
         for facet in list(self._of_device.get(device_id, _NOTHING)):
             self._set_device(device_id, facet, None)
-        self._kind_of.pop(device_id, None)
+        self._leave_kind(device_id)
 
     # ---------------------------------------------------------------- looking
+
+    def kind_of(self, device_id: str) -> DeviceKind | None:
+        """What the device said that it is, once it did."""
+        return self._kind_of.get(device_id)
 
     def of_device(self, device_id: str) -> DeviceProfile:
         found = ((facet, self._effective(device_id, facet)) for facet in Facet)
@@ -222,6 +229,17 @@ class Profiles:
             await asyncio.shield(self.save())
 
     # ---------------------------------------------------------------- inside
+
+    def _leave_kind(self, device_id: str) -> None:
+        """A kind without devices needs no memory: one that names itself anew each time fills none."""
+        kind = self._kind_of.pop(device_id, None)
+        if kind is None:
+            return
+        self._members[kind] -= 1
+        if self._members[kind] <= 0:
+            del self._members[kind]
+            self._kinds.pop(kind, None)
+            self._deviating.pop(kind, None)
 
     def _effective(self, device_id: str, facet: Facet) -> Effective | None:
         own = self._of_device.get(device_id, _NOTHING).get(facet)

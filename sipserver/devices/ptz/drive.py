@@ -88,6 +88,11 @@ class Drive:
             self._told_move = None
         return self._want()
 
+    def owe_stop(self) -> None:
+        """A former run told it to move, and was killed before it said stop."""
+        self._told_move = self._told_focus = None
+        self.is_stop_owed = True
+
     def wake(self) -> None:
         """The device can be reached again: what it is owed is sent now."""
         self._failures = 0
@@ -190,7 +195,7 @@ class Drive:
         else:
             if is_taken:
                 self._failures = 0
-                self.is_stop_lost = False
+                self.is_stop_lost = self.is_stop_owed = False
                 self._remember(part, part)
             else:
                 self._lose(part)

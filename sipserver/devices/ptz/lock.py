@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
@@ -98,6 +98,11 @@ class Locks(Generic[Key]):
         for key in keys:
             del self._locks[key]
         return keys
+
+    def forget(self, is_gone: Callable[[Key], bool]) -> None:
+        """Cameras that are no more."""
+        for key in [key for key in self._locks if is_gone(key)]:
+            del self._locks[key]
 
     def _prune(self, now: float) -> None:
         if len(self._locks) >= self._prune_at:

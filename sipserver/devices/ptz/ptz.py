@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from catalog.model import ChannelKey
@@ -17,13 +18,16 @@ from sipserver.devices.events import (
     DeviceEvent,
     DeviceMoved,
     DeviceRefreshed,
+    DeviceRestarted,
     DeviceWentOffline,
 )
 from sipserver.devices.features import Parts
 from sipserver.devices.ptz.drive import Drive, Part
 from sipserver.devices.ptz.lock import Holder, Lock, Locks
 from sipserver.devices.ptz.motion import STILL, Motion, StopReason
+from sipserver.devices.ptz.store import MemoryMotionStore, MotionStore, SqlMotionStore
 from sipserver.devices.tasks import TaskOwner
+from sipserver.devices.written_behind import WrittenBehind
 from sipserver.gb.editions import Edition
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.device_control import DeviceControl, PtzCommand
@@ -81,10 +85,20 @@ class Ptz:
     """Holds, stops and instructs the heads of all channels.
 
     The stop of a movement is ours: it is sent when its time is over, its holder is gone or replaced, the
-    platform stops, or the device comes back after it was lost. ``listeners`` hear of each end.
+    platform stops, or the device comes back after it was lost. What moves is written down beside the
+    movement, so that a platform that was killed says stop when it is back. ``listeners`` hear of each end.
     """
 
-    def __init__(self, parts: Parts, gate: EditionGate) -> None:
+    listens_to: Final = (
+        DeviceCameOnline,
+        DeviceRefreshed,
+        DeviceRestarted,
+        DeviceConfirmed,
+        DeviceMoved,
+        DeviceWentOffline,
+    )
+
+    def __init__(self, parts: Parts, gate: EditionGate, store: MotionStore | None = None) -> None:
         self._parts = parts
         self._gate = gate
         self.settings: Final = parts.features.ptz
@@ -93,20 +107,42 @@ class Ptz:
         self._drives: dict[ChannelKey, Drive] = {}
         self._runs: dict[ChannelKey, asyncio.Task[None]] = {}
         self._tasks = TaskOwner("ptz")
+        if store is None:
+            store = MemoryMotionStore() if parts.database is None else SqlMotionStore(parts.database)
+        self._store: Final[MotionStore] = store
+        self._motions: Final[WrittenBehind[ChannelKey, datetime]] = WrittenBehind(
+            "movements", store.save, DRIVES_MAX
+        )
+        self._is_closing = False
         self.listeners: Final[list[Callable[[PtzEvent], None]]] = []
 
     # ---------------------------------------------------------------- life
 
     async def open(self) -> None:
-        """Nothing runs until somebody moves a camera."""
+        """Stop what a former run left moving: now, or when its device is there."""
+        left = await self._store.load()
+        self._motions.open(left)
+        for key in left:
+            self._drive(key, is_left=True)
+        if left:
+            logger.warning("%d cameras were moving when the platform was killed; they are stopped", len(left))
 
     async def close(self) -> None:
-        """Stop everything that moves; what cannot be reached is left."""
+        """Stop everything that moves; what cannot be reached now is stopped after the next start."""
+        self._is_closing = True
         for drive in self._drives.values():
             drive.close()
         if self._runs:
             await asyncio.wait(self._runs.values(), timeout=SETTLE_S)
         await self._tasks.close()
+        await self._motions.close()
+
+    def device_removed(self, device_id: str) -> None:
+        """Nobody can stop its cameras any more."""
+        for key in [key for key in self._drives if key.device_id == device_id]:
+            self._runs[key].cancel()
+            self._motions.drop([key])
+        self._locks.forget(lambda key: key.device_id == device_id)
 
     def listen(self, event: DeviceEvent) -> None:
         if not self._drives:
@@ -120,6 +156,7 @@ class Ptz:
                 DeviceCameOnline(device_id=device_id)
                 | DeviceConfirmed(device_id=device_id)
                 | DeviceRefreshed(device_id=device_id)
+                | DeviceRestarted(device_id=device_id)
                 | DeviceMoved(device_id=device_id)
             ):
                 for drive in self._drives_of(device_id):
@@ -149,7 +186,10 @@ class Ptz:
         self._take(key, holder, hold_s)
         if key not in self._drives and not motion.is_motion:
             return None
-        return self._drive(key).hold(holder, motion, min(hold_s, self.settings.move_max_s))
+        drive = self._drive(key)
+        if motion.is_motion and key not in self._motions:
+            self._motions.put(key, self._parts.wall())
+        return drive.hold(holder, motion, min(hold_s, self.settings.move_max_s))
 
     async def stop(self, key: ChannelKey, holder: Holder) -> None:
         """Stop movement, cruise and scan; returns when the device took it.
@@ -276,7 +316,7 @@ class Ptz:
             drive.stop(StopReason.TAKEN_OVER)
         self._tell(ControlLost(key, before.holder.holder_id, holder.name))
 
-    def _drive(self, key: ChannelKey) -> Drive:
+    def _drive(self, key: ChannelKey, *, is_left: bool = False) -> Drive:
         drive = self._drives.get(key)
         if drive is not None:
             return drive
@@ -290,6 +330,8 @@ class Ptz:
             await self._send(key, command, timeout_s)
 
         drive = Drive(str(key), send, self.settings, self._clock, self._motion_ended(key))
+        if is_left:
+            drive.owe_stop()
         run = self._tasks.spawn(self._run(key, drive), str(key))
         if run is None:
             raise NoCapacity("the platform is stopping", device_id=key.device_id)
@@ -299,6 +341,9 @@ class Ptz:
     async def _run(self, key: ChannelKey, drive: Drive) -> None:
         try:
             await drive.run()
+            # One that a shutdown could not reach keeps its row: it is stopped after the next start.
+            if not (self._is_closing and drive.is_stop_lost):
+                self._motions.drop([key])
         finally:
             self._parts.stats.ptz_stops_lost += drive.is_stop_lost
             del self._drives[key], self._runs[key]

@@ -18,6 +18,8 @@ from sipserver.devices.tasks import TaskOwner
 
 SAMPLE_S: Final = 0.1
 CALM_S: Final = 2.0
+LATE_IN_A_ROW: Final = 3
+"""One late turn is somebody's long step; several in a row are more work than there is time for."""
 BUSY_SHARE: Final = 0.2
 """Of the paced rate; that many registrations a second take about a tenth of a core."""
 
@@ -45,6 +47,7 @@ class Overload:
         self._saving_for_s = saving_for_s
         self._queue_fraction = queue_fraction
         self._behind_until = -math.inf
+        self._late_turns = 0
         self._slot_at = -math.inf
         self._put_off = 0
         self._second = -math.inf
@@ -61,6 +64,8 @@ class Overload:
 
     def sample(self, late_s: float, now: float) -> None:
         """Judge: ``late_s`` is by how much the event loop came too late to this."""
+        is_late = late_s > self._settings.overload_loop_delay_s
+        self._late_turns = self._late_turns + 1 if is_late else 0
         reason = self._reason(late_s)
         if reason:
             self._behind_until = now + CALM_S
@@ -103,7 +108,7 @@ class Overload:
 
     def _reason(self, late_s: float) -> str:
         settings = self._settings
-        if late_s > settings.overload_loop_delay_s:
+        if self._late_turns >= LATE_IN_A_ROW:
             return f"the event loop is {late_s:.2f} s late"
         if (saving_s := self._saving_for_s()) > settings.overload_database_s:
             return f"the database has been busy for {saving_s:.1f} s"

@@ -34,6 +34,7 @@ class Redirects:
         ]
         # Device to the place of the server it was sent to last, and when; the longest ago first.
         self._sent: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._once: dict[str, ServerAddress] = {}
 
     @property
     def is_on(self) -> bool:
@@ -41,10 +42,24 @@ class Redirects:
 
     def takes(self, device_id: str) -> bool:
         """Whether this device is to be sent away."""
-        return bool(self._targets) and device_id not in self._kept
+        return device_id in self._once or (bool(self._targets) and device_id not in self._kept)
+
+    def send_once(self, device_id: str, target: ServerAddress) -> None:
+        """Send a device elsewhere at its next registration, and only then; for the conformance run."""
+        self._once[device_id] = target
+
+    def keep(self, device_id: str) -> None:
+        """Forget ``send_once``, when the device did not come."""
+        self._once.pop(device_id, None)
+
+    def forget(self, device_id: str) -> None:
+        self._once.pop(device_id, None)
+        self._sent.pop(device_id, None)
 
     def target_for(self, device_id: str, now: float) -> ServerAddress:
         """Where to send a device; to be asked only when ``takes`` says so."""
+        if (once := self._once.pop(device_id, None)) is not None:
+            return once
         place, at = self._sent.pop(device_id, (-1, -math.inf))
         place = place + 1 if now - at < self._return_s else 0
         ranked = sorted(self._targets, key=lambda each: _score(device_id, *each), reverse=True)

@@ -10,9 +10,11 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from catalog.columns import DATABASE_AWAY
 from catalog.errors import CatalogError
 from catalog.from_notify import change_from_event
 from catalog.notified import CatalogChange, CatalogChanged
+from sipserver.devices.errors import UnknownDevice
 from sipserver.devices.ports import DeviceCatalog
 from sipserver.devices.presence import Presence
 from sipserver.devices.stats import DeviceStats
@@ -28,6 +30,8 @@ MAX_AT_ONCE: Final = 10_000
 """Changes after which a transaction takes no further notification."""
 SLICE: Final = 100
 """Items that are read before SIP and the pages get their turn."""
+RETRY_MIN_S: Final = 1.0
+RETRY_MAX_S: Final = 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -96,8 +100,9 @@ class CatalogEvents:
 
     async def _apply(self, device_id: str, changes: list[CatalogChange]) -> None:
         try:
-            await self._presence.ensure_stored(device_id)
-            changed = await self._catalog.apply_events(device_id, changes)
+            changed = await self._store(device_id, changes)
+        except UnknownDevice:
+            return  # it was removed meanwhile
         except (CatalogError, SQLAlchemyError, OSError) as error:
             self._stats.catalog_changes["failed"] += len(changes)
             logger.error("%d catalogue changes of %s are not stored: %s", len(changes), device_id, error)
@@ -110,3 +115,15 @@ class CatalogEvents:
             self._queries.ask(device_id, f"{changed.unknown[0]} is notified and not in the catalogue")
         for listener in self.listeners:
             listener(device_id, changed)
+
+    async def _store(self, device_id: str, changes: list[CatalogChange]) -> CatalogChanged:
+        """Again and again while the database is away; what comes meanwhile waits in its order."""
+        pause_s = RETRY_MIN_S
+        while True:
+            try:
+                await self._presence.ensure_stored(device_id)
+                return await self._catalog.apply_events(device_id, changes)
+            except DATABASE_AWAY as error:
+                logger.warning("%d catalogue changes of %s wait: %s", len(changes), device_id, error)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, RETRY_MAX_S)

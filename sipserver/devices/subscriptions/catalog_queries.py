@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from sipserver.devices.errors import DeviceError
+from sipserver.devices.errors import DeviceError, UnknownDevice
 from sipserver.devices.tasks import TaskOwner
 
 logger = logging.getLogger(__name__)
@@ -56,5 +56,9 @@ class CatalogQueries:
         self._asked_at[device_id] = self._clock()
         try:
             await self._sync(device_id)
-        except (DeviceError, SQLAlchemyError, OSError) as error:
+        except UnknownDevice:
+            self.forget(device_id)  # it was removed
+        except DeviceError as error:
             logger.info("catalogue of %s: %s", device_id, error)
+        except (SQLAlchemyError, OSError) as error:
+            self.ask(device_id, f"it could not be stored: {error}")

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Final
 
@@ -20,6 +21,7 @@ from sipserver.devices.events import (
     DeviceConfirmed,
     DeviceEvent,
     DeviceRefreshed,
+    DeviceRestarted,
     DeviceWentOffline,
 )
 from sipserver.devices.features import Parts
@@ -45,6 +47,7 @@ from sipserver.devices.subscriptions.store import (
 )
 from sipserver.devices.subscriptions.subscription import Subscription, SubscriptionView
 from sipserver.devices.tasks import TaskOwner
+from sipserver.devices.until_written import until_written
 from sipserver.gb.editions import Edition, from_header
 from sipserver.gb.subscription import SOON_REASONS, Action, Input, State, SubscriptionState
 from sipserver.sip.dialog import Dialog
@@ -57,6 +60,14 @@ logger = logging.getLogger(__name__)
 
 class Subscriptions:
     """The table of subscriptions, and the loop that drives it."""
+
+    listens_to: Final = (
+        DeviceCameOnline,
+        DeviceRefreshed,
+        DeviceRestarted,
+        DeviceConfirmed,
+        DeviceWentOffline,
+    )
 
     def __init__(self, parts: Parts, sync_catalog: Callable[[str], Awaitable[object]]) -> None:
         self._settings = parts.features.subscriptions
@@ -106,12 +117,10 @@ class Subscriptions:
 
     def listen(self, event: DeviceEvent) -> None:
         match event:
-            case DeviceCameOnline(device_id):
-                self._came(device_id, is_restarted=True)
-            case DeviceRefreshed(device_id, is_restarted):
-                self._came(device_id, is_restarted=is_restarted)
-            case DeviceConfirmed(device_id):
+            case DeviceRefreshed(device_id) | DeviceConfirmed(device_id):
                 self._came(device_id, is_restarted=False)
+            case DeviceCameOnline(device_id) | DeviceRestarted(device_id):
+                self._came(device_id, is_restarted=True)
             case DeviceWentOffline(device_id, _):
                 self._queries.forget(device_id)
                 for subscription in self._of(device_id):
@@ -196,15 +205,17 @@ class Subscriptions:
         self._machine.apply(subscription, Input.UNWANTED)
         await self._settle_down(subscription)
 
-    def forget(self, device_id: str) -> None:
-        """An operator removed the device: what was wanted of it goes with it."""
+    def device_removed(self, device_id: str) -> None:
+        """What was wanted of it goes with it."""
         keys = []
         for subscription in self._of(device_id):
             keys.append(subscription.key)
+            subscription.is_mute = False  # its catalogue is asked for no more
             self._machine.apply(subscription, Input.UNWANTED)
         self._devices.pop(device_id, None)
         self._queries.forget(device_id)
-        self._tasks.spawn(self._remove(keys), f"removal of {device_id}")
+        forget = partial(self._remove, keys)
+        self._tasks.spawn(until_written(forget, f"the removal of {device_id}"), f"removal of {device_id}")
 
     def views(self, device_id: str | None = None) -> list[SubscriptionView]:
         """The wanted subscriptions of one device, or of all, in the order of their keys."""
@@ -273,7 +284,7 @@ class Subscriptions:
         known.pop(key, None)
         if not known:
             self._devices.pop(key.device_id, None)
-        if self._is_automatic(key):
+        if self._is_automatic(key) and self._presence.table.get(key.device_id) is not None:
             self._add(subscription.wanted)  # the note that it is not wanted here
 
     # ---------------------------------------------------------------- inside
@@ -288,6 +299,8 @@ class Subscriptions:
 
     def _came(self, device_id: str, *, is_restarted: bool) -> None:
         """The device can be reached; what it forgot with its restart is asked for again (Q45, GB-C096)."""
+        if device_id not in self._devices and not self._settings.automatic:
+            return  # nearly every registration of nearly every device
         for kind in self._settings.automatic_kinds:
             key = SubscriptionKey(device_id, kind, device_id)
             if key not in self._devices.get(device_id, {}) and self._suits(device_id, kind):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from sipserver.devices.errors import NoCapacity
-from sipserver.devices.events import DeviceEvent
 from sipserver.devices.presence import Presence
 from sipserver.devices.tracing.ladder import LadderStep, TracedSession, as_text, ladder, sessions
 from sipserver.devices.tracing.settings import TraceSettings
@@ -18,7 +17,7 @@ from sipserver.sip.flow import Flow
 from sipserver.transport.addresses import is_wildcard
 from sipserver.transport.driver import SipTransport
 from sipserver.transport.pcap import PcapWriter, file_head
-from sipserver.transport.trace import WATCHES_MAX, SipTrace, TracedPacket, marks_of
+from sipserver.transport.trace import WATCHES_MAX, SipTrace, TracedBurst, TracedPacket, marks_of, packets_of
 from sipserver.transport.trace_files import TraceFiles
 
 STEPS_MAX: Final = 5000
@@ -65,8 +64,9 @@ class Trace:
             self._rings.sinks.clear()
             await self._files.close()
 
-    def listen(self, event: DeviceEvent) -> None:
-        """Presence changes nothing here."""
+    def device_removed(self, device_id: str) -> None:
+        """What it said lapses with the ring."""
+        self.unwatch(device_id)
 
     # ---------------------------------------------------------------- watching
 
@@ -126,21 +126,25 @@ class Trace:
     # ---------------------------------------------------------------- inside
 
     async def _select(self, device_id: str | None, call_id: str | None, limit: int) -> list[TracedPacket]:
-        packets = self._packets(device_id)
+        bursts = self._bursts(device_id)
         entry = self._presence.table.get(device_id) if device_id is not None else None
         remote = entry.remote if entry is not None else None
-        return await asyncio.to_thread(_selected, packets, device_id, remote, call_id, limit)
 
-    def _packets(self, device_id: str | None) -> list[TracedPacket]:
+        def select() -> list[TracedPacket]:
+            return _selected(packets_of(bursts), device_id, remote, call_id, limit)
+
+        return await asyncio.to_thread(select)
+
+    def _bursts(self, device_id: str | None) -> list[TracedBurst]:
         """Of a watched device what happened before the watch, too."""
-        everything = self._rings.ring.packets()
+        everything = self._rings.ring.bursts()
         ring = self._rings.watched.get(device_id) if device_id is not None else None
         if ring is None:
             return everything
-        own = ring.packets()
+        own = ring.bursts()
         if not own:
             return everything
-        return [packet for packet in everything if packet.time_s < own[0].time_s] + own
+        return [burst for burst in everything if burst.time_s < own[0].time_s] + own
 
     def _capture(self, packets: list[TracedPacket]) -> bytes:
         shown = (

@@ -13,8 +13,6 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from catalog.model import ChannelKey
 from sipserver.devices.configuration.configuration import Configuration
 from sipserver.devices.configuration.download import demand_edition
@@ -23,6 +21,7 @@ from sipserver.devices.device_entry import DeviceEntry
 from sipserver.devices.errors import DeviceError, NotAPicture, TransfersBusy, UnknownTransfer
 from sipserver.devices.features import Parts
 from sipserver.devices.tasks import TaskOwner
+from sipserver.devices.until_written import until_written
 from sipserver.devices.uploads.jpeg import NotJpeg, measure_jpeg
 from sipserver.devices.uploads.live_burst import LiveBurst, Verdict
 from sipserver.devices.uploads.model import BurstState, SnapshotBurst, SnapshotPicture
@@ -86,6 +85,11 @@ class Snapshots:
 
     async def close(self) -> None:
         await self._tasks.close()
+
+    def device_removed(self, device_id: str) -> None:
+        for live in list(self._by_session.values()):
+            if live.burst.device_id == device_id and not live.burst.state.is_end:
+                live.end(Verdict(BurstState.FAILED, "the device was removed"), self._parts.wall())
 
     @property
     def running(self) -> int:
@@ -264,7 +268,9 @@ class Snapshots:
                 if verdict is not None and not live.burst.state.is_end:
                     live.end(verdict, self._parts.wall())
                 saved = live.burst.state
-                await self._save(live.burst)
+                await until_written(
+                    lambda: self._store.save_burst(live.burst), f"burst {live.burst.session_id}"
+                )
         finally:
             del self._by_session[live.burst.session_id]
             del self._by_token[live.burst.token]
@@ -285,12 +291,6 @@ class Snapshots:
                 await live.changed.wait()
         except TimeoutError:
             pass
-
-    async def _save(self, burst: SnapshotBurst) -> None:
-        try:
-            await self._store.save_burst(burst)
-        except (SQLAlchemyError, OSError) as error:
-            logger.error("the burst %s could not be kept: %s", burst.session_id, error)
 
     def _finished(self, entry: DeviceEntry, _incoming: IncomingRequest, document: Document) -> None:
         """Matched by SessionID (GB-C069), and only by the device that was asked."""

@@ -17,9 +17,10 @@ from catalog.model import ChannelKey
 from sipserver.devices.configuration.asking import ask_result
 from sipserver.devices.device_entry import DeviceEntry
 from sipserver.devices.errors import DeviceError, NotInEdition, Refused, TransfersBusy, UnknownTransfer
-from sipserver.devices.events import DeviceCameOnline, DeviceEvent, DeviceRefreshed
+from sipserver.devices.events import DeviceCameOnline, DeviceEvent, DeviceRestarted
 from sipserver.devices.features import Parts
 from sipserver.devices.tasks import TaskOwner
+from sipserver.devices.until_written import until_written
 from sipserver.devices.uploads.model import Firmware, Upgrade, UpgradeState
 from sipserver.devices.uploads.place import DOWNLOAD_PREFIX, Place
 from sipserver.devices.uploads.settings import UploadSettings
@@ -83,10 +84,14 @@ class Upgrades:
     def listen(self, event: DeviceEvent) -> None:
         """A registration after the download: the new firmware has started."""
         match event:
-            case DeviceCameOnline(device_id) | DeviceRefreshed(device_id, True):
+            case DeviceCameOnline(device_id) | DeviceRestarted(device_id):
                 upgrade = self._of(device_id)
                 if upgrade is not None and upgrade.state in _BEFORE_RESTART:
                     self._update(upgrade, state=UpgradeState.RESTARTED)
+
+    def device_removed(self, device_id: str) -> None:
+        if (upgrade := self._of(device_id)) is not None:
+            self._end(upgrade.session_id, UpgradeState.FAILED, "the device was removed")
 
     # ---------------------------------------------------------------- firmware
 
@@ -287,7 +292,9 @@ class Upgrades:
                     self._end(session_id, UpgradeState.TIMED_OUT, stood)
                 changed.clear()
                 saved = self._running[session_id].state
-                await self._save(self._running[session_id])
+                await until_written(
+                    lambda: self._store.save_upgrade(self._running[session_id]), f"upgrade {session_id}"
+                )
         finally:
             ended = self._running.pop(session_id)
             del self._changed[session_id]
@@ -298,12 +305,6 @@ class Upgrades:
             ended.detail,
             extra={"device_id": ended.device_id},
         )
-
-    async def _save(self, upgrade: Upgrade) -> None:
-        try:
-            await self._store.save_upgrade(upgrade)
-        except (SQLAlchemyError, OSError) as error:
-            logger.error("the upgrade %s could not be kept: %s", upgrade.session_id, error)
 
     def _result(self, entry: DeviceEntry, _incoming: IncomingRequest, document: Document) -> None:
         """Matched by SessionID (GB-C069), and only by the device that was told."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sipserver.devices.configuration.configuration import Configuration
-from sipserver.devices.events import DeviceEvent
+from sipserver.devices.events import DeviceCameOnline, DeviceEvent, DeviceRestarted
 from sipserver.devices.features import Parts
 from sipserver.devices.tasks import TaskOwner
 from sipserver.devices.uploads.memory_store import MemoryUploadStore
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 class Uploads:
     """Connects the two parts to their store and keeps the disk clean."""
+
+    listens_to: Final = (DeviceCameOnline, DeviceRestarted)
 
     def __init__(self, parts: Parts, configuration: Configuration, query_info: QueryInfo) -> None:
         self.settings: Final = parts.features.uploads
@@ -54,6 +56,11 @@ class Uploads:
         await self._tasks.close()
         await self.snapshots.close()
         await self.upgrades.close()
+
+    def device_removed(self, device_id: str) -> None:
+        """What it brought stays until its time is over; nothing more is waited for."""
+        self.snapshots.device_removed(device_id)
+        self.upgrades.device_removed(device_id)
 
     def listen(self, event: DeviceEvent) -> None:
         self.upgrades.listen(event)

@@ -88,7 +88,7 @@ class Bench:
         )
         await self.service.open()
         if not self.asks_devices:
-            self.service.presence.listeners.remove(self.service.catalog_sync.listen)
+            self.service.presence.unsubscribe(self.service.catalog_sync.listen)
         return self
 
     async def close(self) -> None:
@@ -159,7 +159,7 @@ def offline(bench: Bench, device_id: str = DEVICE_ID) -> asyncio.Future[str]:
         if isinstance(event, DeviceWentOffline) and event.device_id == device_id and not reason.done():
             reason.set_result(event.reason.value)
 
-    bench.service.presence.listeners.append(listen)
+    bench.service.presence.subscribe(listen)
     return reason
 
 

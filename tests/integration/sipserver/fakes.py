@@ -19,7 +19,9 @@ from catalog.model import (
 )
 from catalog.notified import STATUS_OF, CatalogChange, CatalogChanged, ChangeKind
 from media import errors as media_errors
-from media.session import MediaTransport
+from media.session import MediaTransport, StreamInfo
+
+PICTURE = StreamInfo("H264", 640, 360, None, "")
 
 
 class FakeCatalog:
@@ -153,7 +155,7 @@ class FakeSession:
         self.expected = ssrc
 
     def picture(self) -> None:
-        self.info = {"codec": "h264"}
+        self.info = PICTURE
         self._keyframe.set()
 
     async def wait_first_keyframe(self, timeout_s: float) -> Any:

@@ -27,7 +27,7 @@ class Message:
     @classmethod
     def parse(cls, raw: bytes, source: tuple[str, int] | None = None) -> Message:
         head, _, body = raw.partition(b"\r\n\r\n")
-        start, *lines = head.decode().split("\r\n")
+        start, *lines = head.decode(errors="replace").split("\r\n")
         headers = [
             (name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)
         ]

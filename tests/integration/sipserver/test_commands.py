@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from catalog.model import ChannelKey
 from sipserver.devices.commands.commands import Outcome
+from sipserver.devices.commands.gate import EditionGate
 from sipserver.devices.errors import BadAnswer, ControlHeld, NoAnswer, NotInEdition, Refused
 from sipserver.devices.features import FeatureSettings
 from sipserver.devices.profiles.facets import Facet
 from sipserver.devices.ptz.lock import Holder
 from sipserver.devices.ptz.motion import Motion, StopReason
+from sipserver.devices.ptz.ptz import Ptz
 from sipserver.devices.ptz.settings import PtzSettings
+from sipserver.devices.ptz.store import MemoryMotionStore, MotionChanges
 from sipserver.gb.camera_commands import HomePosition, PtzPrecise
 from sipserver.gb.control_commands import GuardCommand, RecordCommand, TeleBoot
 from sipserver.gb.errors import MalformedPtz
@@ -30,6 +34,7 @@ OPERATOR = Holder("operator", "operator", 50)
 SUPERIOR = Holder("superior:3400", "superior 3400", 60)
 LEFT = Motion(Move(pan=-0x80))
 STOP_FRAME, LEFT_FRAME, RIGHT_FRAME = "A50F0100000000B5", "A50F010280000037", "A50F010180000036"
+FOCUS_STOP_FRAME = "A50F0140000000F5"
 
 
 @pytest.fixture
@@ -237,6 +242,60 @@ async def test_a_device_that_comes_back_gets_the_stop_it_is_owed(bench: Bench) -
     await until(lambda: frames(device) == [LEFT_FRAME, STOP_FRAME])
     await until(lambda: bench.service.ptz.moving == 0)
     await device.close()
+
+
+async def test_a_camera_that_a_killed_run_left_moving_is_stopped(bench: Bench) -> None:
+    """GB-C088: as soon as it is there; what this run cannot reach either is left to the next."""
+    store = MemoryMotionStore()
+    await store.save({KEY: datetime.now(UTC)})
+    gate = EditionGate(bench.service._signalling, bench.service.profiles)
+    unreached = Ptz(bench.service._parts, gate, store)
+    await unreached.open()
+    await until(lambda: unreached.state(KEY).is_stop_owed)
+    await unreached.close()
+    assert KEY in await store.load()
+
+    ptz = Ptz(bench.service._parts, gate, store)
+    bench.service.presence.subscribe(ptz.listen, ptz.listens_to)
+    await ptz.open()
+    async with await registered(bench) as device:
+        await until(lambda: frames(device) == [STOP_FRAME, FOCUS_STOP_FRAME])
+        await until(lambda: ptz.moving == 0)
+        await ptz.close()
+    assert await store.load() == {}
+
+
+async def test_what_moves_is_written_down_beside_the_movement(bench: Bench) -> None:
+    """A database that does not answer delays neither the movement nor its stop."""
+
+    class SlowStore(MemoryMotionStore):
+        answers = asyncio.Event()
+
+        async def save(self, changes: MotionChanges) -> None:
+            await self.answers.wait()
+            await super().save(changes)
+
+    store = SlowStore()
+    gate = EditionGate(bench.service._signalling, bench.service.profiles)
+    ptz = Ptz(bench.service._parts, gate, store)
+    await ptz.open()
+    async with await registered(bench) as device:
+        await ptz.move(KEY, OPERATOR, LEFT, hold_s=30.0)
+        await ptz.stop(KEY, OPERATOR)
+        assert frames(device) == [LEFT_FRAME, STOP_FRAME]
+        await ptz.move(KEY, OPERATOR, LEFT, hold_s=30.0)
+        store.answers.set()
+        await _written(store)
+        ptz.release(KEY, OPERATOR.holder_id)
+        await until(lambda: ptz.moving == 0)
+        await ptz.close()
+    assert await store.load() == {}
+
+
+async def _written(store: MemoryMotionStore) -> None:
+    async with asyncio.timeout(5.0):
+        while KEY not in await store.load():  # noqa: ASYNC110 - nobody could set an event
+            await asyncio.sleep(0.01)
 
 
 async def test_a_stop_that_is_not_answered_is_sent_again(make_bench: MakeBench) -> None:

@@ -361,6 +361,7 @@ async def test_which_storage_is_asked_stands_in_to(
 
 async def test_searches_of_one_device_take_turns(make_bench: MakeBench) -> None:
     bench, device = await recorder(make_bench)
+    bench.service.profiles.learn(DEVICE_ID, Facet.RECORD_TYPE, "all", "by this test")
     async with device:
         search = RecordSearch(KEY, START, END)
         both = [asyncio.ensure_future(bench.service.records.search(search)) for _ in range(2)]
@@ -373,3 +374,26 @@ async def test_searches_of_one_device_take_turns(make_bench: MakeBench) -> None:
             )
             await device.message(answer.encode())
         assert all(found.complete for found in await asyncio.gather(*both))
+
+
+async def test_an_empty_answer_is_asked_for_once_without_type_and_then_not_for_a_while(
+    make_bench: MakeBench,
+) -> None:
+    """Q37: a device of which nothing is known, whose disk is empty."""
+    bench, device = await recorder(make_bench)
+    async with device:
+        types = []
+        for queries in (2, 1):
+            search = asyncio.ensure_future(bench.service.records.search(RecordSearch(KEY, START, END)))
+            for _ in range(queries):
+                query = await device.query("RecordInfo")
+                types.append(b"<Type>all</Type>" in query.body)
+                answer = (
+                    f"<Response><CmdType>RecordInfo</CmdType><SN>{query.xml('SN')}</SN>"
+                    f"<DeviceID>{CHANNEL_ID}</DeviceID><Name>x</Name><SumNum>0</SumNum></Response>"
+                )
+                await device.message(answer.encode())
+            found = await search
+            assert (found.items, found.complete) == ((), True)
+        assert types == [True, False, True]
+        assert bench.service.profiles.value(DEVICE_ID, Facet.RECORD_TYPE) is None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -34,6 +35,7 @@ from sipserver.devices.invite_state import State
 from sipserver.devices.stream_hold import StreamHold
 from sipserver.sip.flow import Transport
 from tests.integration.sipserver.conftest import DEVICE_ID, Bench, MakeBench, until
+from tests.integration.sipserver.fakes import PICTURE
 from tests.integration.sipserver.scripted_device import Message, ScriptedDevice
 
 CHANNEL_ID = "34020000001320000012"
@@ -109,13 +111,14 @@ async def test_the_invite_the_answer_the_ack_and_the_bye(make_bench: MakeBench) 
         assert "tag=" in ack.get("To")
         assert session.expected == session.ssrc
         assert held.session is session  # type: ignore[comparison-overlap]
-        assert held.info == {"codec": "h264"}  # type: ignore[comparison-overlap]
+        assert held.info == PICTURE
         await held.release()
         bye = await device.request("BYE")
         assert bye.get("CSeq") == "2 BYE"
         assert bye.get("To") == ack.get("To")
         await session.closed.wait()
         await until(lambda: bench.service.invites.snapshot() == [])
+        await bench.service.close()
         assert await bench.dialogs.load() == []
 
 
@@ -474,25 +477,26 @@ async def test_dialogs_of_a_former_run_are_ended_at_our_start(make_bench: MakeBe
     bench, device = await camera(make_bench)
     async with device:
         await bench.service.presence.save()
-        await bench.dialogs.add(
-            OpenDialog(
-                call_id="former",
-                device_id=DEVICE_ID,
-                channel_id=CHANNEL_ID,
-                target=f"sip:{CHANNEL_ID}@127.0.0.1",
-                local=f"<sip:{bench.settings.id}@3402000000>;tag=old",
-                remote=f"<sip:{CHANNEL_ID}@3402000000>;tag=dev",
-                cseq=1,
-                ssrc="0200000001",
-                opened_time=datetime.now(UTC),
-            )
+        former = OpenDialog(
+            call_id="former",
+            device_id=DEVICE_ID,
+            channel_id=CHANNEL_ID,
+            target=f"sip:{CHANNEL_ID}@127.0.0.1",
+            local=f"<sip:{bench.settings.id}@3402000000>;tag=old",
+            remote=f"<sip:{CHANNEL_ID}@3402000000>;tag=dev",
+            cseq=1,
+            ssrc="0200000001",
+            opened_time=datetime.now(UTC),
         )
+        ancient = replace(former, call_id="ancient", opened_time=datetime.now(UTC) - timedelta(days=31))
+        await bench.dialogs.save({"former": former, "ancient": ancient})
         second = await make_bench(catalog=bench.catalog, dialogs=bench.dialogs, asks_devices=False)
         device.server = second.address()
         bye = await device.request("BYE", 10)
         assert bye.get("Call-ID") == "former"
         assert int(bye.get("CSeq").split()[0]) > 1
         await until(lambda: second.service.stale_dialogs == 0)
+        await second.service.close()
         assert await bench.dialogs.load() == []
 
 

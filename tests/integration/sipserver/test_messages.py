@@ -42,7 +42,7 @@ async def test_a_keepalive_of_an_unregistered_device_is_refused_so_that_it_regis
 async def test_a_keepalive_from_a_new_port_moves_the_device(bench: Bench) -> None:
     """GB-C021: NAT gave it another port."""
     events: list[object] = []
-    bench.service.presence.listeners.append(events.append)
+    bench.service.presence.subscribe(events.append)
     async with bench.device() as device:
         await device.register()
         old = device.hostport

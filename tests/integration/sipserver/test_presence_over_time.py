@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
+
+from sipserver.devices.device_entry import Registration
 from sipserver.devices.presence_state import State
 from tests.integration.sipserver.conftest import DEVICE_ID, Bench, MakeBench, offline, until
 
@@ -113,3 +117,30 @@ async def test_a_device_that_changes_hosts_too_often_raises_an_event(make_bench:
 async def make_bench_with(make_bench: MakeBench, before: Bench, **settings: object) -> Bench:
     """A second platform on the catalogue of the first."""
     return await make_bench(catalog=before.catalog, dialogs=before.dialogs, **settings)
+
+
+async def test_an_idle_device_has_neither_task_nor_timer(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With every feature on: fifty thousand devices may not wake up the loop one by one."""
+    bench = await make_bench(asks_devices=False)
+    presence = bench.service.presence
+    tasks, timers = asyncio.all_tasks(), 0
+    loop = asyncio.get_running_loop()
+    call_at = loop.call_at
+
+    def count(*arguments: Any, **more: Any) -> asyncio.TimerHandle:
+        nonlocal timers
+        timers += 1
+        return call_at(*arguments, **more)
+
+    monkeypatch.setattr(loop, "call_at", count)
+    for number in range(300):
+        device_id = f"3402000000132{number:07d}"
+        flow = bench.transport.flow_to(("192.0.2.9", 1024 + number))
+        for _ in range(2):
+            entry = presence.registered(Registration(device_id, flow, 3600.0, "call", user_agent="IPC"))
+        presence.keepalive(entry, flow, bench.clock())
+    assert sum(entry.is_online for entry in presence.table) == 300
+    assert asyncio.all_tasks() == tasks
+    assert timers == 0

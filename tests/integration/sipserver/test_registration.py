@@ -171,7 +171,7 @@ async def test_the_date_can_be_switched_off_for_one_device(make_bench: MakeBench
 async def test_the_platforms_own_id_is_refused_with_an_event(bench: Bench) -> None:
     """GB-C044."""
     events: list[object] = []
-    bench.service.presence.listeners.append(events.append)
+    bench.service.presence.subscribe(events.append)
     async with bench.device(bench.settings.id) as device:
         answer = await device.register_once()
         assert (answer.status, answer.get("X-GB-Ver")) == (403, "3.0")

@@ -10,6 +10,7 @@ import pytest
 
 from catalog.model import Device
 from sipserver.devices.features import FeatureSettings
+from sipserver.devices.registration.overload import LATE_IN_A_ROW
 from sipserver.devices.registration.settings import RegistrationSettings
 from sipserver.simulator.device import SimulatedDevice
 from sipserver.simulator.settings import SimulatedDeviceSettings
@@ -134,6 +135,11 @@ async def test_a_device_that_its_new_server_refuses_comes_home_and_is_served_whe
     assert target.service.stats.registrations_refused["blocked id"] >= 1
 
 
+def fall_behind(bench: Bench) -> None:
+    for _ in range(LATE_IN_A_ROW):
+        bench.service.overload.sample(1.0, bench.clock())
+
+
 async def test_while_the_platform_is_behind_new_devices_are_put_off_and_known_ones_served(
     make_bench: MakeBench,
 ) -> None:
@@ -141,7 +147,7 @@ async def test_while_the_platform_is_behind_new_devices_are_put_off_and_known_on
     async with bench.device() as known, bench.device("34020000001180000006") as other:
         assert (await known.register()).status == 200
         challenge = await other.register_once()
-        bench.service.overload.sample(1.0, bench.clock())
+        fall_behind(bench)
         answer = await other.register_once()
         assert (answer.status, answer.get("Retry-After")) == (503, "7")
         assert answer.get("X-GB-Ver") == "3.0"
@@ -155,7 +161,7 @@ async def test_a_simulated_device_waits_as_long_as_it_is_told(
     make_bench: MakeBench, fleet: list[SimulatedDevice]
 ) -> None:
     bench = await make_bench(features=registration(retry_after_min_s=1))
-    bench.service.overload.sample(1.0, bench.clock())
+    fall_behind(bench)
     device = await started(bench, fleet)
     await until(lambda: bench.service.stats.registrations_put_off == 1)
     assert not device.is_registered

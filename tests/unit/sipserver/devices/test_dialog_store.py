@@ -39,13 +39,11 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def test_what_was_added_is_loaded_until_it_is_removed(store: DialogStore) -> None:
-    await store.add(DIALOG)
-    await store.add(replace(DIALOG, call_id="second"))
-    await store.add(replace(DIALOG, cseq=3))
+    await store.save({"a@b": DIALOG, "second": replace(DIALOG, call_id="second")})
+    await store.save({"a@b": replace(DIALOG, cseq=3)})
     assert sorted(await store.load(), key=lambda each: each.call_id) == [
         replace(DIALOG, cseq=3),
         replace(DIALOG, call_id="second"),
     ]
-    await store.remove("a@b")
-    await store.remove("never there")
+    await store.save({"a@b": None, "never there": None})
     assert [each.call_id for each in await store.load()] == ["second"]

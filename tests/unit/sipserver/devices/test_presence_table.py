@@ -13,6 +13,7 @@ from sipserver.devices.events import (
     DeviceFlapping,
     DeviceMoved,
     DeviceRefreshed,
+    DeviceRestarted,
     DeviceWentOffline,
     ProbeWanted,
 )
@@ -157,12 +158,12 @@ def test_first_refresh_and_return_are_told_apart() -> None:
         return list(table.events())
 
     assert events(0.0) == [DeviceCameOnline(ID)]
-    assert events(1.0) == [DeviceRefreshed(ID, False)]
-    assert events(2.0, call_id="rebooted") == [DeviceRefreshed(ID, True)]
+    assert events(1.0) == [DeviceRefreshed(ID)]
+    assert events(2.0, call_id="rebooted") == [DeviceRestarted(ID)]
     moved = flow_at("198.51.100.20", 5070)
     assert events(3.0, "rebooted", moved) == [
         DeviceMoved(ID, "198.51.100.20:5060", "198.51.100.20:5070"),
-        DeviceRefreshed(ID, True),
+        DeviceRestarted(ID),
     ]
     table.unregistered(ID, 4.0)
     assert table.events() == [DeviceWentOffline(ID, OfflineReason.UNREGISTERED)]
@@ -249,7 +250,7 @@ def test_the_first_registration_after_our_restart_is_no_sign_of_a_reboot() -> No
     table = PresenceTable(PresenceLimits())
     table.load(loaded(), 0.0)
     table.registered(Registration(ID, FLOW, 3600, "whatever"), 1.0)
-    assert table.events() == [DeviceRefreshed(ID, False)]
+    assert table.events() == [DeviceRefreshed(ID)]
 
 
 def test_keepalives_are_saved_now_and_then_and_changes_at_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -82,3 +83,27 @@ async def test_what_waits_is_bounded_and_losses_are_counted(
         journal.raised(alarm(number))
     journal.repeated("new", START)
     assert (len(journal), stats.alarms_lost) == (3, 3)
+
+
+async def test_a_reader_does_not_wait_for_a_database_that_is_away(
+    journal: AlarmJournal, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers share one attempt; what came is still stored when it succeeds."""
+    monkeypatch.setattr(journal_module, "SETTLE_S", 0.01)
+    answers = asyncio.Event()
+    saves = 0
+
+    async def save(batch: AlarmBatch) -> None:
+        nonlocal saves
+        saves += 1
+        await answers.wait()
+
+    monkeypatch.setattr(store, "save", save)
+    journal.raised(alarm(1))
+    await asyncio.gather(*(journal.settle() for _ in range(20)))
+    assert (saves, len(journal)) == (1, 0)
+    answers.set()
+    await journal.settle()
+    journal.raised(alarm(2))
+    await journal.settle()
+    assert (saves, len(journal)) == (2, 0)

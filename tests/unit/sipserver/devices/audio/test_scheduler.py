@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ import pytest
 from catalog.model import ChannelKey
 from sipserver.devices.audio.errors import TooManySessions, UnknownClip, UnknownSchedule
 from sipserver.devices.audio.plan import AudioMode
-from sipserver.devices.audio.scheduler import Scheduler
+from sipserver.devices.audio.scheduler import PLAYING, Scheduler
 from sipserver.devices.audio.service import Audio
 from sipserver.devices.audio.settings import AudioSettings
 from sipserver.devices.audio.store import MemoryAudioStore, Schedule
@@ -130,11 +131,52 @@ async def test_restart_around_the_time_plays_it_once(
     kept = await before.scheduler.add(schedule())
     await before.scheduler.close()
     if was_played:
-        await store.set_result(kept.schedule_id, NOON, "played")
+        await store.save_progress(replace(kept, last_time=NOON, last_result="played", considered_time=NOON))
     now = NOON + timedelta(seconds=back_after_s)
     after = Desk(store, now)
     await after.scheduler.open()
     assert after.scheduler.run_due(now) == started
+    await after.scheduler.close()
+
+
+async def test_what_was_due_while_the_platform_was_down_says_so(store: MemoryAudioStore) -> None:
+    """It is not played late, and not passed over in silence."""
+    before = Desk(store)
+    await before.scheduler.add(schedule())
+    await before.scheduler.add(schedule(name="new", timetable=Timetable((time(10),))))
+    await before.scheduler.close()
+    after = Desk(store, NOON + timedelta(days=2, minutes=2))
+    await after.scheduler.open()
+    assert after.scheduler.run_due(after.now) == 0
+    await after.settle()
+    new, noon = sorted(await store.list_schedules(), key=lambda each: each.name)
+    assert noon.last_result == (
+        "missed 3 times from 2024-05-01 12:00:00 to 2024-05-03 12:00:00: the platform was not running"
+    )
+    assert noon.last_time is None
+    assert new.last_result.startswith("missed 2 times from 2024-05-02 10:00:00")
+    await after.scheduler.close()
+    again = Desk(store, after.now + timedelta(minutes=5))
+    await again.scheduler.open()
+    await again.settle()
+    assert sorted(each.last_result for each in await store.list_schedules()) == sorted(
+        (noon.last_result, new.last_result)
+    )
+    await again.scheduler.close()
+
+
+async def test_one_that_was_played_when_the_platform_died_says_so(store: MemoryAudioStore) -> None:
+    before = Desk(store)
+    kept = await before.scheduler.add(schedule())
+    playing = replace(kept, last_time=NOON, last_result=PLAYING, considered_time=NOON)
+    await store.save_progress(playing)
+    after = Desk(store, NOON + timedelta(seconds=10))
+    await after.scheduler.open()
+    assert after.scheduler.run_due(after.now) == 0
+    await after.settle()
+    (stored,) = await store.list_schedules()
+    assert stored.last_result == "ended with the platform, while it was played"
+    await before.scheduler.close()
     await after.scheduler.close()
 
 

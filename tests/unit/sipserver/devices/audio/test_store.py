@@ -59,9 +59,10 @@ async def test_schedule_comes_back_as_it_was_kept(store: AudioStore) -> None:
     assert await store.list_schedules() == [SCHEDULE]
     changed = replace(SCHEDULE, is_enabled=False, timetable=Timetable((time(0),)))
     await store.put_schedule(changed)
-    await store.set_result(SCHEDULE.schedule_id, NOW, "played")
-    assert await store.list_schedules() == [replace(changed, last_time=NOW, last_result="played")]
+    await store.save_progress(replace(SCHEDULE, last_time=NOW, last_result="played", considered_time=NOW))
+    played = replace(changed, last_time=NOW, last_result="played", considered_time=NOW)
+    assert await store.list_schedules() == [played]
     await store.remove_schedule(SCHEDULE.schedule_id)
     await store.remove_schedule(SCHEDULE.schedule_id)
-    await store.set_result(SCHEDULE.schedule_id, NOW, "nothing to keep")
+    await store.save_progress(replace(SCHEDULE, last_time=NOW, last_result="nothing to keep"))
     assert await store.list_schedules() == []

@@ -9,6 +9,7 @@ import pytest
 from sipserver.devices.registration import redirect
 from sipserver.devices.registration.redirect import Redirects
 from sipserver.devices.registration.settings import RegistrationSettings
+from sipserver.gb.registration_client import ServerAddress
 
 A, B, C = (f"3402000000200000000{n}@198.51.100.{n}:5060" for n in (2, 3, 4))
 
@@ -69,3 +70,15 @@ def test_targets_that_are_none_stop_the_start() -> None:
             RegistrationSettings(redirect_targets={text: 1})
     with pytest.raises(ValueError, match="retry_after"):
         RegistrationSettings(retry_after_min_s=10, retry_after_max_s=5)
+
+
+def test_one_device_can_be_sent_elsewhere_once() -> None:
+    chosen, target = redirects({}), ServerAddress.parse(A)
+    device_id, other = ids(2)
+    chosen.send_once(device_id, target)
+    assert (chosen.takes(device_id), chosen.takes(other), chosen.is_on) == (True, False, False)
+    assert chosen.target_for(device_id, 0.0) == target
+    assert not chosen.takes(device_id)
+    chosen.send_once(device_id, target)
+    chosen.keep(device_id)
+    assert not chosen.takes(device_id)

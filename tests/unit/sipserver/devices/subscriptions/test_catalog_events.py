@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from catalog.errors import UnknownDevice
 from catalog.notified import CatalogChange, CatalogChanged, ChangeKind
@@ -126,6 +127,25 @@ async def test_changes_that_cannot_be_stored_are_made_up_for(bench: Bench, error
     bench.notify(A, OFF)
     await _turns()
     assert bench.catalogue.transactions == [(A, [ChangeKind.OFF])]
+
+
+async def test_changes_wait_for_a_database_that_is_away(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In their order, and nothing has to be asked for again."""
+    monkeypatch.setattr(module, "RETRY_MIN_S", 0.001)
+    bench.catalogue.gate.set()
+    bench.catalogue.error = OperationalError("BEGIN", {}, Exception("database is locked"))
+    bench.notify(A, ON)
+    bench.notify(B, OFF)
+    await asyncio.sleep(0.02)
+    assert bench.catalogue.transactions == []
+    bench.catalogue.error = None
+    async with asyncio.timeout(5):
+        while len(bench.catalogue.transactions) < 2:  # noqa: ASYNC110 - nobody could set an event
+            await asyncio.sleep(0.001)
+    assert bench.catalogue.transactions == [(A, [ChangeKind.ON]), (B, [ChangeKind.OFF])]
+    assert bench.queries.asked == []
 
 
 async def test_queries_pause_and_do_not_pile_up() -> None:
