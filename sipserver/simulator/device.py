@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from sipserver.simulator.firmware import Firmware, SdCards
 from sipserver.simulator.history.history import History
 from sipserver.simulator.invites import Invites
 from sipserver.simulator.mobility import Mobility
+from sipserver.simulator.odd_catalog import ANSWER_FAULTS, ITEM_FAULTS, Items
 from sipserver.simulator.pacer import Pacer
 from sipserver.simulator.registration import Registration
 from sipserver.simulator.settings import SimulatedDeviceSettings
@@ -50,13 +52,15 @@ class SimulatedDevice:
     """
 
     def __init__(self, settings: SimulatedDeviceSettings, pacer: Pacer | None = None) -> None:
+        self._behaviour = behaviour_of(settings.faults)
+        if self._behaviour.substream_form:
+            settings = replace(settings, substream_form=self._behaviour.substream_form)
         self.settings = settings
         self.stats = DeviceStats()
         self.channels = {
             channel_id: Channel(settings, number, channel_id)
             for number, channel_id in enumerate(settings.all_channel_ids)
         }
-        self._behaviour = behaviour_of(settings.faults)
         self._shared_pacer = pacer
         self._answers: asyncio.Queue[Element] = asyncio.Queue(_ANSWERS_MAX)
         self._tasks: list[asyncio.Task[None]] = []
@@ -94,7 +98,7 @@ class SimulatedDevice:
         settings = self.settings
         host = settings.local_host or await local_host_towards(settings.server_host, settings.server_port)
         self._pacer = self._shared_pacer or Pacer()
-        self._signalling = Signalling(settings, host)
+        self._signalling = Signalling(settings, host, self._behaviour)
         await self._signalling.open()
         self._registration = Registration(settings, self._behaviour, self._signalling, self.stats)
         self._invites = Invites(
@@ -250,8 +254,14 @@ class SimulatedDevice:
             self._say(answer)
 
     def _answer_query(self, document: Document) -> list[Element]:
-        items = {channel_id: channel.item for channel_id, channel in self.channels.items()}
-        return answer_query(document, self.settings, items, datetime.now(UTC))
+        fault = self._behaviour.catalog_fault
+        items: Items = {channel_id: channel.item for channel_id, channel in self.channels.items()}
+        if fault in ITEM_FAULTS:
+            items = ITEM_FAULTS[fault](items, self.settings)
+        answers = answer_query(document, self.settings, items, datetime.now(UTC))
+        if fault in ANSWER_FAULTS and document.cmd_type == "Catalog":
+            answers = ANSWER_FAULTS[fault](answers)
+        return answers
 
     def _say(self, document: Element) -> None:
         if self._answers.full():

@@ -46,6 +46,8 @@ class Behaviour:
     """The answer is no SDP."""
     tcp_answer: str = "tcp"
     """To an offer over TCP: ``tcp``, ``udp`` (RTP/AVP), ``refused`` (488), ``silent`` (no connection)."""
+    ignores_substream: bool = False
+    """The main picture is sent, whichever stream was asked for."""
     udp_blocked: bool = False
     """Nothing that is sent over UDP arrives."""
     states_setup: bool = True
@@ -106,6 +108,8 @@ class Behaviour:
     ignores_record_query: bool = False
     record_needs_type: bool = False
     """RecordInfo without Type finds nothing."""
+    record_refuses_type: bool = False
+    """RecordInfo with Type finds nothing."""
     record_cap: int = 0
     """Most lines in an answer to RecordInfo; 0: all."""
     loses_record_fragment: bool = False
@@ -165,6 +169,42 @@ class Behaviour:
     """Code with which an upgrade fails; 0: it succeeds."""
     upgrade_silent: bool = False
     """The result of an upgrade is never told."""
+    changes_port: bool = False
+    """Once registered, everything comes from another port."""
+    waits_for_refusal: bool = False
+    """Unanswered keepalives do not make it register again, only a refusal does."""
+    needs_sha256: bool = False
+    """Other challenges are not answered."""
+    sends_junk: bool = False
+    """Between keepalives come packets that are no SIP."""
+    content_type: str = ""
+    """Of its documents, instead of ours."""
+    lost_above_bytes: int = 0
+    """Documents that are longer never arrive over UDP; 0: all do."""
+    document_fault: str = ""
+    """One of ``odd_documents.DOCUMENT_FAULTS``."""
+    catalog_fault: str = ""
+    """One of ``odd_catalog.ITEM_FAULTS`` or ``ANSWER_FAULTS``."""
+    bye_status: int = 200
+    strict_offer: bool = False
+    """An INVITE whose lines are out of order, or whose y= has not ten digits, is not answered."""
+    streams_before_ack: bool = False
+    keeps_sending: bool = False
+    """BYE is answered, and media goes on."""
+    substream_form: str = ""
+    """The line that asks for the smaller picture, one of ``gb.substream.FORMS``; empty: see settings."""
+    pack_fault: str = ""
+    """One of ``odd_packs.PACK_FAULTS``."""
+    tcp_prefix_bytes: int = 0
+    """Bytes before the first packet of a connection."""
+    tcp_garbage: bool = False
+    """Bytes between packets of a connection that belong to none."""
+    reports_needed_s: float = 0.0
+    """A stream stops when no RTCP report came for so long; 0: it never does."""
+
+    @property
+    def spoils_packets(self) -> bool:
+        return bool(self.packet_fault or self.interleaved or self.tcp_prefix_bytes or self.tcp_garbage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +230,10 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "tcp-refused": Fault("an offer over TCP is refused with 488", {"tcp_answer": "refused"}),
     "tcp-blocked": Fault("TCP is agreed, and no connection comes", {"tcp_answer": "silent"}),
     "udp-blocked": Fault("a firewall between us lets no UDP through", {"udp_blocked": True}),
+    "ignores-substream": Fault(
+        "the main picture comes for the sub-stream, in whatever form it is asked for (Q62, Q63)",
+        {"ignores_substream": True},
+    ),
     "no-setup": Fault("the answer over TCP has no a=setup (Q60)", {"states_setup": False}),
     "no-y": Fault("the answer has no y= (Q58)", {"states_ssrc": False}),
     "own-y": Fault("the answer has a y= of its own (Q55)", {"own_ssrc": True}),
@@ -289,6 +333,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "home-name": Fault("another name in an answer (Q39)", {"home_answer_name": "HomePosition"}),
     "no-record-answer": Fault("RecordInfo is taken and not answered", {"ignores_record_query": True}),
     "record-needs-type": Fault("RecordInfo without Type finds nothing (Q37)", {"record_needs_type": True}),
+    "record-refuses-type": Fault(
+        "RecordInfo with Type finds nothing (Q37 turned round)", {"record_refuses_type": True}
+    ),
     "record-cap": Fault("RecordInfo is cut off without a word (Q38)", {"record_cap": 500}, "record_cap"),
     "record-loss": Fault("a part of a RecordInfo answer is lost (Q30)", {"loses_record_fragment": True}),
     "record-shuffle": Fault("parts of an answer out of order and twice", {"shuffles_records": True}),
@@ -332,7 +379,79 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "no-upload-notice": Fault("the end of a burst is not told", {"upload_notice": False}),
     "upgrade-fails": Fault("an upgrade fails, with this code", {"upgrade_failure": 2}, "upgrade_failure"),
     "upgrade-silent": Fault("the result of an upgrade is never told", {"upgrade_silent": True}),
+    "new-port": Fault("another port after registration, as behind a NAT (Q2)", {"changes_port": True}),
+    "large-lost": Fault(
+        "documents longer than this are lost over UDP (Q10)", {"lost_above_bytes": 1_300}, "lost_above_bytes"
+    ),
+    "waits-for-refusal": Fault(
+        "it registers again when a keepalive is refused, not when it is ignored (Q11)",
+        {"waits_for_refusal": True},
+    ),
+    "sha-256": Fault("only a SHA-256 challenge is answered (Q14)", {"needs_sha256": True}),
+    "bye-481": Fault("BYE is answered with 481 (Q18)", {"bye_status": 481}),
+    "junk": Fault("packets of zeros and line ends between keepalives (Q20)", {"sends_junk": True}),
+    "xml-type": Fault("documents are of type application/Xml (Q24)", {"content_type": "application/Xml"}),
+    "raw-markup": Fault("raw & and < in names (Q25)", {"document_fault": "raw-markup"}),
+    "mislabelled": Fault("documents say GB2312 and are UTF-8 (Q26)", {"document_fault": "mislabelled"}),
+    "head-attributes": Fault(
+        "CmdType and SN are attributes of the root (Q27)", {"document_fault": "attributes"}
+    ),
+    "catalog-loss": Fault("the last part of a catalogue is lost (Q30)", {"catalog_fault": "lost-fragment"}),
+    "small-sum": Fault("SumNum of a catalogue is too small (Q31)", {"catalog_fault": "small-sum"}),
+    "vendor-words": Fault("Parental 65535 and Status ONLINE (Q32)", {"catalog_fault": "vendor-words"}),
+    "parent-platform": Fault("ParentID is the platform's id (Q33)", {"catalog_fault": "parent-platform"}),
+    "several-parents": Fault("ParentID holds several ids (Q34)", {"catalog_fault": "several-parents"}),
+    "civil-code": Fault("CivilCode is empty, null, too long, a name (Q35)", {"catalog_fault": "civil-code"}),
+    "organisation-parent": Fault(
+        "a virtual organisation below its business group by ParentID (Q36)", {"catalog_fault": "organisation"}
+    ),
+    "alarm-status-case": Fault("AlarmStatus, not Alarmstatus (Q53)", {"document_fault": "alarm-status"}),
+    "strict-sdp": Fault(
+        "an INVITE with lines out of order or another y= is not answered (Q54)", {"strict_offer": True}
+    ),
+    "early-media": Fault("media comes right after 200, before ACK (Q59)", {"streams_before_ack": True}),
+    "sub-profile": Fault("the sub-stream needs a=streamprofile (Q62)", {"substream_form": "streamprofile"}),
+    "sub-mode": Fault("the sub-stream needs a=streamMode (Q63)", {"substream_form": "streamMode"}),
+    "keeps-sending": Fault("media goes on after BYE (Q81)", {"keeps_sending": True}),
+    "pack-stuffing": Fault("stuffing in pack headers counts pictures (Q82)", {"pack_fault": "stuffing"}),
+    "map-crc": Fault("the CRC of the stream map is turned round (Q83)", {"pack_fault": "map-crc"}),
+    "private-packets": Fault("private data between the pictures (Q84)", {"pack_fault": "private"}),
+    "empty-packs": Fault("packs with nothing in them (Q85)", {"pack_fault": "empty"}),
+    "separate-pes": Fault(
+        "parameter sets and slices in packets of their own, the first with a time (Q86)",
+        {"pack_fault": "separate"},
+    ),
+    "map-flips": Fault("the stream map names H.264 and H.265 in turn (Q87)", {"pack_fault": "map-flips"}),
+    "aac-as-g711": Fault("AAC, announced as G.711 (Q88)", {"picture_fault": "aac"}),
+    "map-length": Fault(
+        "wrong lengths in the stream map, and a unit of unknown kind (Q89)", {"pack_fault": "map-length"}
+    ),
+    "pes-length-0": Fault("pictures of length 0 (Q91)", {"pack_fault": "no-length"}),
+    "no-markers": Fault("the marker is never set (Q92)", {"packet_fault": "no-marker"}),
+    "raw-h264": Fault("no program stream under payload type 96 (Q94)", {"pack_fault": "elementary"}),
+    "transport-stream": Fault(
+        "a transport stream under payload type 96 (Q94)", {"packet_fault": "transport-stream"}
+    ),
+    "prefix-256": Fault("256 bytes before the first packet over TCP (Q97)", {"tcp_prefix_bytes": 256}),
+    "tcp-garbage": Fault("garbage between packets over TCP (Q98)", {"tcp_garbage": True}),
+    "needs-reports": Fault(
+        "a stream stops when no RTCP report comes (Q100)", {"reports_needed_s": 30.0}, "reports_needed_s"
+    ),
+    "bare-sound": Fault("sound without a pack header (Q101)", {"pack_fault": "bare-sound"}),
+    "swapped-packets": Fault("packets come in another order (Q103)", {"packet_fault": "swapped"}),
 }
+
+
+def named(texts: Iterable[str]) -> tuple[str, ...]:
+    """The faults in texts that may each name several, with commas between them."""
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+
+
+def listing() -> str:
+    """Every fault on a line of its own: its name, its measure when it takes one, and what it imitates."""
+    forms = {name: f"{name}=N" if fault.measure else name for name, fault in FAULTS.items()}
+    width = max(map(len, forms.values()))
+    return "\n".join(f"{forms[name]:<{width}}  {fault.imitates}" for name, fault in FAULTS.items())
 
 
 def behaviour_of(names: Iterable[str]) -> Behaviour:
@@ -343,7 +462,7 @@ def behaviour_of(names: Iterable[str]) -> Behaviour:
     """
     behaviour = Behaviour()
     for text in names:
-        name, separator, measure = text.partition("=")
+        name, separator, measure = text.strip().partition("=")
         fault = FAULTS.get(name)
         if fault is None:
             raise UnknownFault(f"no fault is named {name!r}; known are {', '.join(FAULTS)}")

@@ -11,13 +11,15 @@ from sipserver.gb import sdp
 from sipserver.gb.errors import MalformedSdp
 from sipserver.gb.media_format import MediaFormat
 from sipserver.gb.sdp import SessionDescription, SessionKind
-from sipserver.simulator.channel import Channel
+from sipserver.simulator.channel import Channel, Lens
 from sipserver.simulator.faults import Behaviour
 from sipserver.simulator.history.source import HistorySource
 from sipserver.simulator.live import LiveSource
+from sipserver.simulator.loops import PictureSettings
 from sipserver.simulator.media_socket import MediaSocket
 from sipserver.simulator.pacer import Pacer
-from sipserver.simulator.peculiar import peculiar, ssrc_of
+from sipserver.simulator.peculiar import is_in_order, peculiar, ssrc_of
+from sipserver.simulator.reports import reports_missed
 from sipserver.simulator.sender import LoopSource, RtpSender
 from sipserver.simulator.settings import SimulatedDeviceSettings
 from sipserver.simulator.signalling import Signalling
@@ -121,6 +123,8 @@ class Invites:
             self._refuse(incoming, 488)
             return
         kind = self.kinds.get(offer.kind)
+        if self._behaviour.strict_offer and not is_in_order(incoming.request.body):
+            return
         if offer.ssrc is None or (kind is None and offer.kind != SessionKind.PLAY):
             self._refuse(incoming, 488)
             return
@@ -138,10 +142,10 @@ class Invites:
             served.task = asyncio.create_task(self._stream(served))
 
     def receive_bye(self, incoming: IncomingRequest) -> None:
-        """Always 200, whether the dialog is known or not (6.3 of the protocol notes)."""
-        self._signalling.transport.respond(incoming, 200)
+        """200, whether the dialog is known or not (6.3 of the protocol notes), unless it does otherwise."""
+        self._signalling.transport.respond(incoming, self._behaviour.bye_status)
         for served in self.open:
-            if served.dialog.matches(incoming.request):
+            if served.dialog.matches(incoming.request) and not self._behaviour.keeps_sending:
                 self._drop(served)
 
     def cancel(self, key: ServerKey) -> None:
@@ -210,7 +214,7 @@ class Invites:
             channel.channel_id,
             self._signalling.local_host,
             media.port,
-            media_format=_format_of(channel),
+            media_format=_format_of(self._lens_of(channel, offer).pictures),
             file_size=kind.file_size(offer) if (kind := self.kinds.get(offer.kind)) is not None else None,
         )
         transport = self._signalling.transport
@@ -232,6 +236,14 @@ class Invites:
             media=media,
             offer=offer,
         )
+        if behaviour.streams_before_ack:
+            self.receive_ack(incoming.key)
+
+    def _lens_of(self, channel: Channel, offer: SessionDescription) -> Lens:
+        """Recordings are of the main stream."""
+        if offer.kind != SessionKind.PLAY or self._behaviour.ignores_substream:
+            return channel.main
+        return channel.asked_for(offer)
 
     def _refuse(self, incoming: IncomingRequest, status: int) -> None:
         self._stats.invites_refused += 1
@@ -249,8 +261,11 @@ class Invites:
             kind = self.kinds.get(served.offer.kind)
             source: LoopSource | LiveSource | None = None
             if kind is None:
-                source = await served.channel.open_source(
-                    served.media.transport, behaviour.with_map, behaviour.picture_fault
+                source = await self._lens_of(served.channel, served.offer).open_source(
+                    served.media.transport,
+                    behaviour.with_map,
+                    behaviour.picture_fault,
+                    behaviour.pack_fault,
                 )
                 served.source = source
             connected = await served.media.connect(
@@ -258,8 +273,14 @@ class Invites:
                 settings.media_connect_interval_s,
                 self._count_failed_connect,
             )
-            if behaviour.packet_fault or behaviour.interleaved:
-                spoilt = SpoiltSocket(connected, behaviour.packet_fault, interleaved=behaviour.interleaved)
+            if behaviour.spoils_packets:
+                spoilt = SpoiltSocket(
+                    connected,
+                    behaviour.packet_fault,
+                    interleaved=behaviour.interleaved,
+                    prefix_bytes=behaviour.tcp_prefix_bytes,
+                    garbage=behaviour.tcp_garbage,
+                )
                 connected = spoilt.as_socket()
         except (OSError, TimeoutError) as error:
             logger.info("%s: no way for media: %s", served.channel.channel_id, error)
@@ -277,6 +298,9 @@ class Invites:
         served.sender.on_broken = lambda: self._say_goodbye(served)
         # A phase by channel spreads a fleet over the frame interval.
         self._pacer.add(served.sender, delay_s=served.ssrc % 40 / 1000)
+        if self._behaviour.reports_needed_s:
+            await reports_missed(served.sender.local_address, self._behaviour.reports_needed_s)
+            served.sender.close()
 
     def _count_failed_connect(self) -> None:
         self._stats.media_connects_failed += 1
@@ -302,8 +326,7 @@ class Invites:
             logger.info("%s: BYE failed: %s", served.channel.channel_id, error)
 
 
-def _format_of(channel: Channel) -> MediaFormat:
-    pictures = channel.pictures
+def _format_of(pictures: PictureSettings) -> MediaFormat:
     audio = ("1", "8", "1") if pictures.with_audio else ("", "", "")
     return MediaFormat(
         _VIDEO_CODES[pictures.codec],

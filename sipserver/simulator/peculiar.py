@@ -1,5 +1,6 @@
 """Answers to an INVITE as some devices write them."""
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -9,6 +10,16 @@ from sipserver.simulator.faults import Behaviour
 
 # What a gateway of another domain puts into y= (Q55).
 _OWN_PREFIX: Final = "0703"
+# The lines of an offer in the order of the standard, and a y= of ten digits (Q54).
+_ORDERED_OFFER: Final = re.compile(
+    rb"v=0\r\no=[^\r]+\r\ns=[^\r]+\r\n(?:u=[^\r]+\r\n)?c=IN IP[46] [^\r]+\r\n(?:b=[^\r]+\r\n)?t=\d+ \d+\r\n"
+    rb"m=[^\r]+\r\n(?:a=[^\r]+\r\n)+y=\d{10}\r\n(?:f=[^\r]*\r\n)?"
+)
+
+
+def is_in_order(offer: bytes) -> bool:
+    """Whether a parser that wants every line in its place reads this."""
+    return _ORDERED_OFFER.fullmatch(offer) is not None
 
 
 def peculiar(answer: SessionDescription, behaviour: Behaviour) -> SessionDescription:

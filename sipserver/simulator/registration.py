@@ -83,6 +83,7 @@ class Registration:
                 self._refused(f"{response.status} {response.reason}")
             else:
                 self._stats.registrations += 1
+                self._signalling.change_port()
                 self.registered.set()
                 if not await self._stay(client.next_at):
                     self.registered.clear()
@@ -135,6 +136,11 @@ class Registration:
 
     def _answer(self, request: SipRequest, response: SipResponse) -> SipRequest:
         """The challenge answered, over the uri that this device puts into it."""
+        if self._behaviour.needs_sha256:
+            challenges = [each for each in response.headers.get_all("WWW-Authenticate") if "SHA-256" in each]
+            response.headers.remove("WWW-Authenticate")
+            for challenge in challenges:
+                response.headers.add("WWW-Authenticate", challenge)
         uri = self._behaviour.digest_uri or request.uri
         answered = self._digest.answer(
             SipRequest(request.method, uri, request.headers, request.body), response
@@ -166,7 +172,7 @@ class Registration:
                 return False
             else:
                 missed = 0
-            if missed >= self._settings.keepalive_misses:
+            if missed >= self._settings.keepalive_misses and not self._behaviour.waits_for_refusal:
                 logger.info("%s: %d keepalives without an answer", self._settings.device_id, missed)
                 return False
         return True
@@ -175,6 +181,8 @@ class Registration:
         """The status that a keepalive is answered with; ``None`` without an answer."""
         document = Keepalive(self._signalling.next_sn(), GbId(self._settings.device_id)).to_xml()
         self._stats.keepalives_sent += 1
+        if self._behaviour.sends_junk:
+            self._signalling.send_junk()
         try:
             response = await self._signalling.send_message(
                 None if self._behaviour.empty_keepalives else document

@@ -44,9 +44,11 @@ class PictureSource(Protocol):
 class LoopSource:
     """Plays a pre-encoded loop, from a key frame on."""
 
-    def __init__(self, loop: EncodedLoop, transport: MediaTransport, with_map: bool = True) -> None:
+    def __init__(
+        self, loop: EncodedLoop, transport: MediaTransport, with_map: bool = True, pack_fault: str = ""
+    ) -> None:
         self._fps = loop.settings.fps
-        self._pictures: Sequence[WirePicture] = packed_loop(loop, transport, with_map)
+        self._pictures: Sequence[WirePicture] = packed_loop(loop, transport, with_map, pack_fault)
         self._keyframes = [index for index, picture in enumerate(self._pictures) if picture.keyframe]
         self._next = 0
 

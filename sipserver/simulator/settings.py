@@ -7,6 +7,7 @@ from annotated_types import Ge, Le
 
 from sipserver.gb.editions import Edition
 from sipserver.gb.sdp import Setup
+from sipserver.gb.substream import NONE, STREAM_NUMBER
 from sipserver.simulator.history.recordings import RecordedSpan
 from sipserver.simulator.loops import PictureSettings
 from sipserver.sip.flow import Transport
@@ -62,6 +63,9 @@ class SimulatedDeviceSettings:
     """Lines in one message of an answer to RecordInfo."""
 
     pictures: PictureSettings = field(default_factory=PictureSettings)
+    substream_form: str = STREAM_NUMBER
+    """The form of the line that asks for the smaller picture, one of ``gb.substream.FORMS``; ``none``: it has
+    no second picture."""
     live_clock: bool = False
     """Draw and encode while streaming, with the time of day in the picture, instead of a pre-encoded loop."""
     media_connect_attempts: Annotated[int, Ge(1)] = 3
@@ -92,6 +96,18 @@ class SimulatedDeviceSettings:
             return replace(self.pictures, index=index, name=f"CAMERA {index + 1:02d}")
         variant = index % LOOP_VARIANTS
         return replace(self.pictures, index=variant, name=f"CAMERA {variant + 1:02d}")
+
+    def sub_pictures_of(self, number: int) -> PictureSettings | None:
+        """The same in the sub-stream: half as wide and half as high, at a quarter of the rate."""
+        main = self.pictures_of(number)
+        if self.substream_form == NONE:
+            return None
+        return replace(
+            main,
+            width=max(main.width // 2, 64),
+            height=max(main.height // 2, 64),
+            bitrate_kbps=max(main.bitrate_kbps // 4, 64),
+        )
 
 
 def channel_ids_of(device_id: str, count: int) -> tuple[str, ...]:

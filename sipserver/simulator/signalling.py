@@ -10,26 +10,34 @@ from sipserver.gb import manscdp
 from sipserver.gb.editions import VERSION_HEADER
 from sipserver.gb.manscdp import Element
 from sipserver.gb.registration_client import ServerAddress
+from sipserver.simulator.faults import Behaviour
+from sipserver.simulator.odd_documents import DOCUMENT_FAULTS
 from sipserver.simulator.settings import SimulatedDeviceSettings
 from sipserver.sip.flow import Flow, Transport, format_host
 from sipserver.sip.headers import Headers
 from sipserver.sip.message import SipRequest, SipResponse
 from sipserver.transport.driver import SipTransport
-from sipserver.transport.errors import FlowClosed
+from sipserver.transport.errors import FlowClosed, NoAnswer
 from sipserver.transport.settings import ListenAddress, SipTransportSettings
 
 _RECEIVE_BUFFER_BYTES = 262_144
+_JUNK = (bytes(4), b"\r\n\r\n", b"\r\n", b"\xff\xff\xff\xff", b"keep alive")
 
 
 class Signalling:
     """Builds and sends the requests of one device."""
 
-    def __init__(self, settings: SimulatedDeviceSettings, local_host: str) -> None:
+    def __init__(
+        self, settings: SimulatedDeviceSettings, local_host: str, behaviour: Behaviour | None = None
+    ) -> None:
         self._settings = settings
+        self._behaviour = behaviour or Behaviour()
         self.local_host = local_host
         listens: tuple[ListenAddress, ...] = ()
         if settings.transport is Transport.UDP:
             listens = (ListenAddress(Transport.UDP, local_host, settings.local_port),)
+            if self._behaviour.changes_port:
+                listens += (ListenAddress(Transport.UDP, local_host, _free_port(local_host)),)
         self.transport = SipTransport(
             SipTransportSettings(listens=listens, udp_receive_buffer_bytes=_RECEIVE_BUFFER_BYTES)
         )
@@ -72,6 +80,19 @@ class Signalling:
             if self._flow is not None:
                 self.transport.close_flow(self._flow, "registering elsewhere")
             self._flow = await self.transport.connect(self._settings.transport, remote)
+
+    def change_port(self) -> None:
+        """From now on over UDP everything comes from the other of our two ports (Q2)."""
+        if self._behaviour.changes_port and self._settings.transport is Transport.UDP:
+            other = self.transport.addresses[-1]
+            self._flow = self.transport.flow_to(self.flow.remote, local=(other.host, other.port))
+
+    def send_junk(self) -> None:
+        """Packets that some devices send to keep a way open (Q20)."""
+        family = socket.AF_INET6 if ":" in self.local_host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as spare:
+            for junk in _JUNK:
+                spare.sendto(junk, self.flow.remote)
 
     @property
     def contact(self) -> str:
@@ -127,10 +148,20 @@ class Signalling:
         )
         body = b""
         if document is not None:
-            headers.add("Content-Type", manscdp.CONTENT_TYPE)
-            body = manscdp.serialize_document(document, self._settings.charset)
+            headers.add("Content-Type", self._behaviour.content_type or manscdp.CONTENT_TYPE)
+            body = self._written(document)
         request = SipRequest("MESSAGE", self._server_uri(), headers, body)
         return await self.request(request)
+
+    def _written(self, document: Element) -> bytes:
+        behaviour = self._behaviour
+        body = manscdp.serialize_document(document, self._settings.charset)
+        if behaviour.document_fault:
+            body = DOCUMENT_FAULTS[behaviour.document_fault](body)
+        is_datagram = self._settings.transport is Transport.UDP
+        if is_datagram and 0 < behaviour.lost_above_bytes < len(body):
+            raise NoAnswer(f"{len(body)} bytes are lost on the way")
+        return body
 
     async def request(self, request: SipRequest) -> SipResponse:
         return await self.transport.request(request, self.flow, timeout_s=self._settings.answer_timeout_s)
@@ -140,6 +171,12 @@ class Signalling:
 
     def _call_id(self) -> str:
         return f"{self.transport.token()}@{self.local_host}"
+
+
+def _free_port(host: str) -> int:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
 
 
 async def local_host_towards(host: str, port: int) -> str:

@@ -15,13 +15,18 @@ _AMPLITUDE: Final = 2_500
 @lru_cache(maxsize=64)
 def beeps(seconds: int, index: int) -> bytes:
     """``seconds`` of sound: one beep a second, its pitch by camera. Ends where it begins."""
+    return encode_alaw(beeping(seconds, index))
+
+
+def beeping(seconds: int, index: int) -> NDArray[np.int16]:
+    """The same before it is encoded."""
     time_s = np.arange(seconds * SAMPLE_RATE) / SAMPLE_RATE
     second = time_s % 1.0
     pitch = 400 + 40 * (index % 12)
     # A rounded beep has no click at its ends.
     shape = np.where(second < _BEEP_S, np.sin(np.pi * second / _BEEP_S), 0.0)
     tone = _AMPLITUDE * shape * np.sin(math.tau * pitch * second)
-    return encode_alaw(tone.astype(np.int16))
+    return tone.astype(np.int16)
 
 
 def encode_alaw(samples: NDArray[np.int16]) -> bytes:

@@ -12,12 +12,16 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final, cast
 
+from sipserver.simulator.aac import SAMPLES_OF_A_FRAME, adts_frames
 from sipserver.simulator.encoder import EncodedPicture
 from sipserver.simulator.loops import EncodedLoop, PictureSettings, cached_loop
+from sipserver.simulator.sound import SAMPLE_RATE
 
 _RTP_HEAD: Final = 12
 _SCRAMBLING: Final = bytes(byte ^ 0xA5 for byte in range(256))
 _PENDING_MAX: Final = 4 * 1024 * 1024
+_TS_PACKET: Final = 188
+_GARBAGE_EVERY: Final = 100
 
 
 def _without_keyframes(loop: EncodedLoop) -> EncodedLoop:
@@ -49,7 +53,19 @@ def _one_keyframe(loop: EncodedLoop) -> EncodedLoop:
     return replace(loop, pictures=[*turned, first], sound=loop.sound[: len(turned) + 1])
 
 
+def _with_aac(loop: EncodedLoop) -> EncodedLoop:
+    """Sound in AAC with ADTS heads; the stream map still says G.711."""
+    frames = adts_frames(loop.settings.loop_s, loop.settings.index)
+    at = [number * SAMPLES_OF_A_FRAME * loop.settings.fps // SAMPLE_RATE for number in range(len(frames))]
+    sound = [
+        b"".join(frame for frame, due in zip(frames, at, strict=True) if due == number)
+        for number in range(len(loop.sound))
+    ]
+    return replace(loop, sound=sound)
+
+
 PICTURE_FAULTS: Final[Mapping[str, Callable[[EncodedLoop], EncodedLoop]]] = {
+    "aac": _with_aac,
     "no-keyframe": _without_keyframes,
     "encrypted": _scrambled,
     "silent": _silent,
@@ -90,6 +106,26 @@ def _without_time(packet: bytes, _: random.Random) -> list[bytes]:
     return [packet[:4] + bytes(4) + packet[8:]]
 
 
+def _without_marker(packet: bytes, _: random.Random) -> list[bytes]:
+    return [packet[:1] + bytes([packet[1] & 0x7F]) + packet[2:]]
+
+
+def _transport_stream(packet: bytes, _: random.Random) -> list[bytes]:
+    filled = (len(packet) - _RTP_HEAD) // _TS_PACKET or 1
+    return [packet[:_RTP_HEAD] + (b"\x47" + bytes(_TS_PACKET - 1)) * max(filled, 2)]
+
+
+class _Swapped:
+    """Each second packet comes before the one that it follows."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def __call__(self, packet: bytes, _: random.Random) -> list[bytes]:
+        held, self._held = self._held, b"" if self._held else packet
+        return [packet, held] if held else []
+
+
 def _as_it_is(packet: bytes, _: random.Random) -> list[bytes]:
     return [packet]
 
@@ -100,24 +136,42 @@ PACKET_FAULTS: Final[Mapping[str, Callable[[bytes, random.Random], list[bytes]]]
     "lossy": _lossy,
     "doubled": _doubled,
     "marker": _with_marker,
+    "no-marker": _without_marker,
     "no-timestamp": _without_time,
+    "transport-stream": _transport_stream,
+}
+# Those that look at more than one packet; each stream has its own.
+FAULTS_WITH_MEMORY: Final[Mapping[str, Callable[[], Callable[[bytes, random.Random], list[bytes]]]]] = {
+    "swapped": _Swapped,
 }
 
 
 class SpoiltSocket:
     """Stands in for a connected socket; takes everything and passes on what is left of it.
 
-    Over TCP packets are found by their length prefix, and may be written in the way of RTSP (Q96).
+    Over TCP packets are found by their length prefix, and may be written in the way of RTSP (Q96), behind a
+    head of ``prefix_bytes`` (Q97), with garbage between them (Q98).
     """
 
-    def __init__(self, inner: socket.socket, fault: str, *, interleaved: bool = False) -> None:
+    def __init__(
+        self,
+        inner: socket.socket,
+        fault: str,
+        *,
+        interleaved: bool = False,
+        prefix_bytes: int = 0,
+        garbage: bool = False,
+    ) -> None:
         self._inner = inner
-        self._spoil = PACKET_FAULTS.get(fault, _as_it_is)
+        remembering = FAULTS_WITH_MEMORY.get(fault)
+        self._spoil = PACKET_FAULTS.get(fault, _as_it_is) if remembering is None else remembering()
+        self._garbage = garbage
+        self._packets = 0
         self._dice = random.Random(1)  # the same losses in every run
         self._is_stream = inner.type == socket.SOCK_STREAM
         self._interleaved = interleaved
         self._taken = bytearray()
-        self._pending = bytearray()
+        self._pending = bytearray(prefix_bytes)
 
     def as_socket(self) -> socket.socket:
         """For a sender, which uses only the methods below."""
@@ -147,6 +201,9 @@ class SpoiltSocket:
             end = 2 + int.from_bytes(self._taken[:2])
             for packet in self._spoil(bytes(self._taken[2:end]), self._dice):
                 self._pending += self._prefix(len(packet)) + packet
+                self._packets += 1
+                if self._garbage and not self._packets % _GARBAGE_EVERY:
+                    self._pending += self._dice.randbytes(300)
             del self._taken[:end]
         self._write()
         return len(data)

@@ -15,9 +15,10 @@ import numpy as np
 
 from media.nal import VideoCodec
 from media.ps import AudioCodec, PsMuxer
-from media.ps_format import encode_scr, encode_timestamp
+from media.ps_format import PACK_START, encode_scr, encode_timestamp
 from media.rtp import MAX_UDP_PAYLOAD, PS_PAYLOAD_TYPE, RTP_HEADER_BYTES
 from sipserver.simulator.loops import EncodedLoop
+from sipserver.simulator.odd_packs import PACK_FAULTS, PackFault
 
 MAX_PICTURE_PACKETS: Final = 4_096
 
@@ -26,6 +27,7 @@ _SCR_BYTES: Final = 6
 _PTS_BYTES: Final = 5
 _PTS_IN_PES: Final = 9
 _VIDEO_PES: Final = b"\x00\x00\x01\xe0"
+_AUDIO_PES: Final = b"\x00\x00\x01\xc0"
 
 
 class MediaTransport(StrEnum):
@@ -62,21 +64,30 @@ class WirePacker:
 
     Args:
         with_map: ``False`` leaves the program stream map out, as some devices do (Q90).
+        fault: one of ``odd_packs.PACK_FAULTS``; empty: none.
     """
 
     def __init__(
-        self, codec: VideoCodec, with_audio: bool, transport: MediaTransport, with_map: bool = True
+        self,
+        codec: VideoCodec,
+        with_audio: bool,
+        transport: MediaTransport,
+        with_map: bool = True,
+        fault: str = "",
     ) -> None:
         self._muxer = PsMuxer(codec, AudioCodec.G711A if with_audio else None, with_map=with_map)
         self._transport = transport
+        self._change: PackFault | None = PACK_FAULTS[fault]() if fault else None
 
     def pack(self, annexb: bytes, keyframe: bool, audio: bytes = b"") -> WirePicture:
         """Packetise one access unit and the sound that begins with it."""
         pack = self._muxer.mux_video(annexb, 0, keyframe=keyframe, audio=audio)
+        stamped = [_VIDEO_PES, _AUDIO_PES] if audio else [_VIDEO_PES]
+        if self._change is not None:
+            pack = self._change(pack)
+            stamped = stamped if pack.startswith(PACK_START) else []
         starts = range(0, len(pack), MAX_UDP_PAYLOAD)
-        stamps = [pack.index(_VIDEO_PES) + _PTS_IN_PES]
-        if audio:
-            stamps.append(len(pack) - len(audio) - _PTS_BYTES)
+        stamps = [pack.index(start) + _PTS_IN_PES for start in stamped]
         return WirePicture(
             data=b"".join(self._packet(pack, start, start == starts[-1]) for start in starts),
             packets=len(starts),
@@ -132,6 +143,8 @@ class WireBuffer:
         self._sequences[:count] = self._counting[:count] + sequence & 0xFFFF
         self._timestamps[:count] = timestamp & 0xFFFFFFFF
         self._ssrcs[:count] = ssrc
+        if not picture.stamps:  # no program stream
+            return self._view[:size]
         scr = self._transport.prefix_bytes + RTP_HEADER_BYTES + _SCR_AT
         data[scr : scr + _SCR_BYTES] = encode_scr(pts_90k)
         stamp = encode_timestamp(0b0010, pts_90k)
@@ -152,13 +165,15 @@ class WireBuffer:
         self._ssrcs = np.ndarray((packets,), ">u4", self._data, prefix + 8, (stride,))
 
 
-_packed: dict[tuple[int, MediaTransport, bool], tuple[EncodedLoop, Sequence[WirePicture]]] = {}
+_packed: dict[tuple[int, MediaTransport, bool, str], tuple[EncodedLoop, Sequence[WirePicture]]] = {}
 
 
-def packed_loop(loop: EncodedLoop, transport: MediaTransport, with_map: bool = True) -> Sequence[WirePicture]:
+def packed_loop(
+    loop: EncodedLoop, transport: MediaTransport, with_map: bool = True, fault: str = ""
+) -> Sequence[WirePicture]:
     """A loop ready for a transport, packetised once for all cameras that send it."""
-    key = (id(loop), transport, with_map)
+    key = (id(loop), transport, with_map, fault)
     if key not in _packed:  # the loop is kept with its pictures, so that its id stays its own
-        packer = WirePacker(loop.settings.codec, loop.settings.with_audio, transport, with_map)
+        packer = WirePacker(loop.settings.codec, loop.settings.with_audio, transport, with_map, fault)
         _packed[key] = (loop, packer.pack_loop(loop))
     return _packed[key][1]

@@ -75,8 +75,10 @@ class History:
         return [fragment.to_xml() for fragment in fragments]
 
     def _items(self, query: RecordQuery) -> list[RecordItem]:
-        channel = self._parts.channels.get(query.device_id)
-        if channel is None or (self._parts.behaviour.record_needs_type and not query.record_type):
+        channel, behaviour = self._parts.channels.get(query.device_id), self._parts.behaviour
+        if channel is None or (behaviour.record_needs_type and not query.record_type):
+            return []
+        if behaviour.record_refuses_type and query.record_type:
             return []
         location = self._parts.settings.device_id if query.indistinct else ""
         found = []

@@ -1,7 +1,8 @@
 """Recorded pictures, made when they are asked for: drawn with the time in them, encoded group by group.
 
 A group is encoded in a thread while the one before it is sent. Groups follow one another forwards or
-backwards, and after a change of position from the group that holds it; the pictures within a group always go forwards.
+backwards, and after a change of position from the group that holds it; the pictures within a group always go
+forwards.
 """
 
 import logging
