@@ -89,6 +89,10 @@ class AlarmClips:
         self._watched: dict[ChannelKey, float] = {}
         self._waiting: dict[str, AlarmFile] = {}
         self._cutting: dict[str, asyncio.Task[None]] = {}
+        self._made: dict[str, AlarmFile] = {}
+        """Ready or failed, and not noted yet; each of them is among those that wait."""
+        self._saving = asyncio.Lock()
+        """Rows are written in order: a clip that waits never after the same clip that is ready."""
         self._cuts = asyncio.Semaphore(CUTTING_AT_ONCE)
         self._leftovers: dict[ChannelKey, list[Piece]] = {}
         self._loops: list[asyncio.Task[None]] = []
@@ -138,8 +142,12 @@ class AlarmClips:
             raise ClipsBusy(f"{WAITING_MAX} clips wait already")
         clip = shared or self._new(alarm_id, key, FileKind.CLIP, start, end)
         self._waiting[clip.file_id] = clip
-        await self._files.save(clip)
         self._turn_wanted.set()
+        try:
+            await self._save_waiting(clip.file_id)
+        except (SQLAlchemyError, OSError) as error:
+            # It is made all the same; its row is written when it is.
+            log.warning("the clip of alarm %s at %s is not noted yet: %s", alarm_id, key, error)
         return clip.file_id
 
     async def keep_picture(self, alarm_id: str, key: ChannelKey) -> str:
@@ -161,8 +169,13 @@ class AlarmClips:
             size_bytes=len(picture),
             keep_until=await self._kept_until(key, now),
         )
-        await asyncio.to_thread(_write, path_of(self._root, file.kind, file.file_id), picture)
-        await self._files.save(file)
+        path = path_of(self._root, file.kind, file.file_id)
+        await asyncio.to_thread(_write, path, picture)
+        try:
+            await self._files.save(file)
+        except BaseException:
+            path.unlink(missing_ok=True)  # no file without a row
+            raise
         self._tell(file)
         return file.file_id
 
@@ -214,15 +227,26 @@ class AlarmClips:
         await self._buffers.keep(self._wanted_buffers())
         await self._buffers.drop(self._needed_since)
         await self._drop_leftovers()
+        await self._note_made()
         now = self._clock.wall()
         for clip in list(self._waiting.values()):
-            if clip.file_id not in self._cutting and now >= clip.end_time:
+            if clip.file_id not in self._cutting and clip.file_id not in self._made and now >= clip.end_time:
                 pieces = await self._pieces(clip)
                 is_whole = max((piece.end_time for piece in pieces), default=clip.start_time) >= clip.end_time
                 if is_whole or now >= clip.end_time + timedelta(seconds=GRACE_S):
                     self._cutting[clip.file_id] = asyncio.create_task(
                         self._make(clip, pieces), name=f"clip {clip.file_id}"
                     )
+
+    async def _note_made(self) -> None:
+        for done in list(self._made.values()):
+            try:
+                await self._save(done)
+            except (SQLAlchemyError, OSError):
+                return
+            del self._made[done.file_id]
+            self._waiting.pop(done.file_id, None)
+            self._tell(done)
 
     async def _drop_leftovers(self) -> None:
         """Delete what a former run left, as soon as no clip waits for it."""
@@ -292,9 +316,11 @@ class AlarmClips:
         finally:
             self._cutting.pop(clip.file_id, None)
         try:
-            await self._files.save(done)
+            await self._save(done)
         except (SQLAlchemyError, OSError) as error:
+            # What was made is not made again: its row is written in one of the next turns.
             log.error("the clip of alarm %s could not be noted, will try again: %s", clip.alarm_id, error)
+            self._made[clip.file_id] = done
             return
         self._waiting.pop(clip.file_id, None)
         self._tell(done)
@@ -329,13 +355,23 @@ class AlarmClips:
 
     # ------------------------------------------------------------------ inside
 
+    async def _save_waiting(self, file_id: str) -> None:
+        """As it is now: while the database kept us waiting it may have been made."""
+        async with self._saving:
+            if (clip := self._waiting.get(file_id)) is not None and file_id not in self._made:
+                await self._files.save(clip)
+
+    async def _save(self, file: AlarmFile) -> None:
+        async with self._saving:
+            await self._files.save(file)
+
     def _prolonged(
         self, key: ChannelKey, start: datetime, end: datetime, longest: timedelta
     ) -> AlarmFile | None:
         """A clip of the channel that waits and can take this stretch in."""
         for clip in self._waiting.values():
             is_near = clip.key == key and start <= clip.end_time and clip.start_time <= end
-            if is_near and clip.file_id not in self._cutting:
+            if is_near and clip.file_id not in self._cutting and clip.file_id not in self._made:
                 first, last = min(clip.start_time, start), max(clip.end_time, end)
                 if last - first <= longest:
                     return replace(clip, start_time=first, end_time=last)

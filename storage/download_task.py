@@ -101,6 +101,8 @@ class DownloadTask:
         self._writer: PartWriter | None = None
         self._stream: DownloadStream | None = None
         self._received_before = 0
+        self._unsaved: list[DownloadPart] = []
+        self._is_noted = True
         self._cancelling = asyncio.Event()
         self._device_back = asyncio.Event()
 
@@ -296,6 +298,7 @@ class DownloadTask:
             detail = f"{download.covered_s:.0f} of {download.duration_s:.0f} s came: {detail}"
         self.download = replace(download, finished_time=self._parts.clock.wall())
         await self._note(state, detail)
+        await self._save_at_last()
         log.info("download %s of %s is %s: %s", download.download_id, download.key, state.value, detail)
 
     async def _note(self, state: DownloadState, detail: str) -> None:
@@ -303,11 +306,25 @@ class DownloadTask:
         await self._save([])
 
     async def _save(self, parts: list[DownloadPart]) -> None:
-        """A database that does not answer must not end a download; the next start makes its rows good."""
+        """A database that is away must not end a download: its rows are written with the next note."""
+        self._unsaved += parts
+        saving = list(self._unsaved)
         try:
-            await self._parts.store.save(self.download, parts)
+            await self._parts.store.save(self.download, saving)
         except (SQLAlchemyError, OSError) as error:
+            self._is_noted = False
             log.error("download %s could not be noted: %s", self.download.download_id, error)
+        else:
+            self._is_noted = True
+            self._unsaved = self._unsaved[len(saving) :]
+
+    async def _save_at_last(self) -> None:
+        """The end of a download is not lost; at a shutdown the next start makes its rows good."""
+        pause_s = RETRY_MIN_S
+        while not self._is_noted:
+            await self._parts.clock.sleep(pause_s)
+            pause_s = min(pause_s * 2, RETRY_MAX_S)
+            await self._save([])
 
 
 def directory_of(root: Path, download_id: str) -> Path:

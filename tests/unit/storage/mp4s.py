@@ -1,5 +1,6 @@
 """Real recorded files in the form of our recorder: fragmented MP4, H.264, FLAC, a key frame each second."""
 
+import tempfile
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ FPS = 10
 @cache
 def recorded(seconds: int, width: int = 160, with_audio: bool = True) -> bytes:
     """The bytes of a file of so many seconds; the picture's brightness counts the seconds."""
-    path = Path(f"/dev/shm/tongshi-test-{seconds}-{width}-{with_audio}.mp4")
+    path = Path(tempfile.mkstemp(suffix=".mp4")[1])
     options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
     with av.open(str(path), "w", format="mp4", options=options) as out:
         video = out.add_stream("libx264", rate=FPS)
