@@ -10,7 +10,9 @@ back: devices that kept running go on with the registration they had, devices th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -48,6 +50,22 @@ class _Open:
     is_judged: bool = False
 
 
+class _SiteLosses:
+    """The lost devices of one site by their last sign of life; a site may have as many as there are."""
+
+    def __init__(self, lost: Iterable[_Open]) -> None:
+        self._lost = sorted(lost, key=lambda each: each.loss.heard_at)
+        self._heard = [each.loss.heard_at for each in self._lost]
+
+    def together(self, heard_at: float, near_s: float) -> tuple[int, float, datetime | None]:
+        """How many were lost about then, within which time, and when the first of them fell silent."""
+        first = bisect_left(self._heard, heard_at - near_s)
+        last = bisect_right(self._heard, heard_at + near_s)
+        if first == last:
+            return 0, 0.0, None
+        return last - first, self._heard[last - 1] - self._heard[first], self._lost[first].outage.began_time
+
+
 class OutageBook:
     """The open outages, and what happened since it was last asked.
 
@@ -63,6 +81,10 @@ class OutageBook:
         self._lost: dict[str, _Open] = {}
         self._troubles: dict[tuple[str, str, Cause], Outage] = {}
         self._sites: dict[str, SiteOutage] = {}
+        # By the site that a device was last seen at: made when a loss is judged, void when a device comes or
+        # goes; and how many are out that were lost with their whole site.
+        self._losses: dict[str, _SiteLosses] = {}
+        self._out_with_site: Counter[str] = Counter()
         self._refused: dict[str, tuple[str, int]] = {}
         self._due: list[tuple[float, str]] = []
         self._outages: dict[str, Outage] = {}
@@ -96,11 +118,11 @@ class OutageBook:
         before = self._site_of.get(device_id)
         if before != site:
             if before is not None:
-                self._members[before].discard(device_id)
+                self._leave_site(device_id, before)
             self._site_of[device_id] = site
             self._members.setdefault(site, set()).add(device_id)
         self._refused.pop(device_id, None)
-        lost = self._lost.pop(device_id, None)
+        lost = self._take_lost(device_id, before)
         if lost is None:
             return
         outage = lost.outage
@@ -123,6 +145,7 @@ class OutageBook:
             next(self._ids), loss.device_id, "", loss.site, began, None, Cause.UNKNOWN, loss.reason
         )
         self._lost[loss.device_id] = _Open(outage, loss)
+        self._losses.pop(self._site_of.get(loss.device_id, ""), None)
         self._change(outage)
         heapq.heappush(self._due, (now + self._settings.together_s, loss.device_id))
 
@@ -165,27 +188,36 @@ class OutageBook:
         """The device was removed: nothing of it is out any more."""
         site = self._site_of.pop(device_id, None)
         if site is not None:
-            self._members[site].discard(device_id)
-        lost = self._lost.pop(device_id, None)
+            self._leave_site(device_id, site)
+        self._refused.pop(device_id, None)
+        lost = self._take_lost(device_id, site)
         if lost is not None:
             self._change(replace(lost.outage, ended_time=wall))
+            self._site_returns(lost.outage.site, wall)
         for key in [key for key in self._troubles if key[0] == device_id]:
             self._change(replace(self._troubles.pop(key), ended_time=wall))
 
     # ---------------------------------------------------------------- judgement
 
-    def handle_timer(self, now: float) -> None:
-        """Judge the losses whose time has come."""
+    def handle_timer(self, now: float, limit: int | None = None) -> bool:
+        """Judge the losses whose time has come, ``limit`` of them; True when more are due."""
+        judged = 0
         while self._due and self._due[0][0] <= now:
+            if judged == limit:
+                return True
+            judged += 1
             _, device_id = heapq.heappop(self._due)
             lost = self._lost.get(device_id)
             if lost is not None and not lost.is_judged:
                 self._judge(lost)
+        return False
 
     def _judge(self, lost: _Open) -> None:
         lost.is_judged = True
         cause, evidence, is_site_wide = self._cause(lost.loss)
+        self._count_with_site(lost, self._site_of.get(lost.loss.device_id), -1)
         lost.outage = replace(lost.outage, cause=cause, evidence=evidence, is_site_wide=is_site_wide)
+        self._count_with_site(lost, self._site_of.get(lost.loss.device_id), 1)
         self._change(lost.outage)
 
     def _cause(self, loss: Loss) -> tuple[Cause, str, bool]:
@@ -196,44 +228,54 @@ class OutageBook:
             return Cause.CREDENTIAL, f"{times} REGISTERs from {host} with a wrong password", False
         if loss.was_streaming:
             return Cause.SIP, f"{loss.reason}, while media was still coming", False
-        members = self._members.get(loss.site, set())
-        together = self._lost_together(loss, members)
-        if self._is_whole_site(len(together), len(members)):
-            evidence = self._lose_site(loss, together, len(members))
+        members = len(self._members.get(loss.site, ()))
+        together, spread_s, began = self._losses_of(loss.site).together(
+            loss.heard_at, self._settings.together_s
+        )
+        if began is not None and self._is_whole_site(together, members):
+            evidence = (
+                f"{together} of {members} devices of {loss.site} fell silent within {spread_s:.0f} s:"
+                " power, or the uplink of the site"
+            )
+            self._lose_site(loss.site, began, together, members, evidence)
             return Cause.POWER, evidence, True
-        others = len(members) - len(together)
+        others = members - together
         where = f"{others} other devices of {loss.site} are heard" if others > 0 else f"alone at {loss.site}"
         return Cause.NETWORK, f"{loss.reason}; {where}", False
 
-    def _lost_together(self, loss: Loss, members: set[str]) -> list[_Open]:
-        near = self._settings.together_s
-        return [
-            lost
-            for device_id in members
-            if (lost := self._lost.get(device_id)) is not None
-            and not lost.loss.has_left
-            and abs(lost.loss.heard_at - loss.heard_at) <= near
-        ]
+    def _losses_of(self, site: str) -> _SiteLosses:
+        losses = self._losses.get(site)
+        if losses is None:
+            found = (self._lost.get(device_id) for device_id in self._members.get(site, ()))
+            lost = (each for each in found if each is not None and not each.loss.has_left)
+            losses = self._losses[site] = _SiteLosses(lost)
+        return losses
+
+    def _take_lost(self, device_id: str, site: str | None) -> _Open | None:
+        """Out of the lost ones; ``site`` is where it was last seen."""
+        lost = self._lost.pop(device_id, None)
+        if lost is not None and site is not None:
+            self._losses.pop(site, None)
+            self._count_with_site(lost, site, -1)
+        return lost
+
+    def _count_with_site(self, lost: _Open, site: str | None, step: int) -> None:
+        if lost.outage.is_site_wide and site is not None:
+            self._out_with_site[site] += step
+            if not self._out_with_site[site]:
+                del self._out_with_site[site]
 
     def _is_whole_site(self, lost: int, members: int) -> bool:
         settings = self._settings
         return lost >= settings.site_devices_min and lost >= settings.site_lost_ratio * members
 
-    def _lose_site(self, loss: Loss, together: list[_Open], members: int) -> str:
-        heard = [each.loss.heard_at for each in together]
-        spread_s = max(heard) - min(heard)
-        evidence = (
-            f"{len(together)} of {members} devices of {loss.site} fell silent within {spread_s:.0f} s:"
-            " power, or the uplink of the site"
-        )
-        known = self._sites.get(loss.site)
-        if known is None or known.devices_lost < len(together):
-            began = min(each.outage.began_time for each in together)
+    def _lose_site(self, name: str, began: datetime, lost: int, members: int, evidence: str) -> None:
+        known = self._sites.get(name)
+        if known is None or known.devices_lost < lost:
             began = began if known is None else min(began, known.began_time)
-            site = SiteOutage(loss.site, began, None, Cause.POWER, len(together), members, evidence)
-            self._sites[loss.site] = site
+            site = SiteOutage(name, began, None, Cause.POWER, lost, members, evidence)
+            self._sites[name] = site
             self._site_changes.append(site)
-        return evidence
 
     def _recall_site(self, name: str) -> None:
         site = self._sites.get(name)
@@ -247,14 +289,16 @@ class OutageBook:
         site = self._sites.get(name)
         if site is None:
             return
-        still = sum(
-            1
-            for device_id in self._members.get(name, ())
-            if (lost := self._lost.get(device_id)) is not None and lost.outage.is_site_wide
-        )
-        if still * 2 < site.devices_lost:
+        if self._out_with_site[name] * 2 < site.devices_lost:
             del self._sites[name]
             self._site_changes.append(replace(site, ended_time=wall))
+
+    def _leave_site(self, device_id: str, site: str) -> None:
+        """Mobile devices go through many networks: one that nobody is left in is forgotten."""
+        members = self._members[site]
+        members.discard(device_id)
+        if not members:
+            del self._members[site]
 
     def _change(self, outage: Outage) -> None:
         self._outages[outage.outage_id] = outage

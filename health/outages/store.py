@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Select, and_, delete, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from catalog.columns import for_writing, from_us, to_us, upsert
+from catalog.columns import chunks, for_writing, from_us, to_us, upsert
 from catalog.keyset import Page, clamp_limit, decode_cursor, encode_cursor, page_of
 from health.outages.model import Cause, Outage, SiteOutage
 from health.tables import outages, site_outages
 
 SITES_LISTED = 500
+SAVED_AT_ONCE = 500
+"""Rows of one statement: making thousands would hold up the event loop."""
 
 
 class OutageStore:
@@ -33,10 +34,10 @@ class OutageStore:
     async def save(self, changed: Sequence[Outage], sites: Sequence[SiteOutage]) -> None:
         """Write the newest form of what changed, in one transaction."""
         async with self._writing.begin() as connection:
-            if changed:
-                await connection.execute(self._save_outages, [asdict(outage) for outage in changed])
-            if sites:
-                await connection.execute(self._save_sites, [asdict(site) for site in sites])
+            for chunk in chunks(changed, SAVED_AT_ONCE):
+                await connection.execute(self._save_outages, [_values(outage) for outage in chunk])
+            for site_chunk in chunks(sites, SAVED_AT_ONCE):
+                await connection.execute(self._save_sites, [_values(site) for site in site_chunk])
 
     async def load_open(self) -> list[Outage]:
         """What was out when we stopped."""
@@ -100,6 +101,10 @@ def _filtered(device_id: str | None, cause: Cause | None, is_open: bool | None) 
     if is_open is not None:
         statement = statement.where(table.ended_time.is_(None) if is_open else table.ended_time.is_not(None))
     return statement
+
+
+def _values(row: Outage | SiteOutage) -> dict[str, object]:
+    return {name: getattr(row, name) for name in row.__slots__}
 
 
 def _outage(row: RowMapping) -> Outage:

@@ -10,27 +10,48 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from itertools import islice
+from typing import Final, Protocol, TypeVar
 
 from health.outages.book import Loss, OutageBook
 from health.outages.model import Cause, Outage, SiteOutage
 from health.outages.settings import OutageSettings
 from health.outages.sites import UNKNOWN_SITE, Sites
 from health.outages.store import OutageStore
+from sipserver.devices import errors
 from sipserver.devices.events import (
     DeviceCameOnline,
     DeviceConfirmed,
     DeviceEvent,
+    DeviceRemoved,
     DeviceWentOffline,
     RegistrationRefused,
+    StreamFailed,
+    StreamStarted,
 )
 from sipserver.devices.presence_state import OfflineReason
 
 TURN_S: Final = 2.0
+JUDGED_PER_TURN: Final = 500  # of the event loop
+UNSAVED_MAX: Final = 100_000
+"""Outages that wait for the database; the oldest are left out first."""
 LOG_SITES: Final = "site %s is out (%s): %s"
+# What a registered device can be blamed for; not being asked, or there being no room for it, is none of it.
+NO_PICTURE: Final = (
+    errors.NoAnswer,
+    errors.Refused,
+    errors.BadAnswer,
+    errors.NoMedia,
+    errors.WrongSsrc,
+    errors.NoPackHeader,
+    errors.NoKeyframe,
+)
 LEAVING: Final = frozenset({OfflineReason.UNREGISTERED, OfflineReason.BLOCKED})
 
 logger = logging.getLogger(__name__)
+
+_Key = TypeVar("_Key")
+_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +86,17 @@ class OutageStats:
 
 
 class OutageWatch:
-    """One for the platform. ``listen`` is given every event of the devices."""
+    """One for the platform. ``listen`` is given the events of the devices."""
+
+    listens_to: Final = (
+        DeviceCameOnline,
+        DeviceConfirmed,
+        DeviceWentOffline,
+        DeviceRemoved,
+        RegistrationRefused,
+        StreamStarted,
+        StreamFailed,
+    )
 
     def __init__(
         self,
@@ -78,13 +109,18 @@ class OutageWatch:
     ) -> None:
         self.stats: Final = OutageStats()
         self.book: Final = OutageBook(settings, secrets.token_hex(6))
+        self.site_listeners: Final[list[Callable[[SiteOutage], None]]] = []
+        """Called when a site is lost, judged anew, or back."""
         self._settings = settings
         self._sites = Sites(settings)
         self._source = source
         self.store: Final = store
         self._clock = clock
         self._wall = wall
-        self._unsaved: tuple[list[Outage], list[SiteOutage]] = ([], [])
+        self._unsaved: dict[str, Outage] = {}
+        self._unsaved_sites: dict[tuple[str, datetime], SiteOutage] = {}
+        self._save_lock = asyncio.Lock()
+        self._saving: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     # ---------------------------------------------------------------- life
@@ -98,7 +134,7 @@ class OutageWatch:
         for outage in await self.store.load_open():
             if outage.channel_id or outage.device_id in there:
                 # What a channel lacked, or a device that came back meanwhile, is seen anew.
-                self._unsaved[0].append(replace(outage, ended_time=wall))
+                self._unsaved[outage.outage_id] = replace(outage, ended_time=wall)
                 continue
             heard_at = now - (wall - outage.began_time).total_seconds()
             self.book.resume(outage, Loss(outage.device_id, outage.site, outage.evidence, heard_at, ""))
@@ -111,6 +147,8 @@ class OutageWatch:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._saving is not None:
+            await asyncio.wait({self._saving})
         await self.save()
 
     # ---------------------------------------------------------------- news
@@ -121,17 +159,17 @@ class OutageWatch:
                 self._came(device_id)
             case DeviceWentOffline(device_id, reason):
                 self._lost(device_id, reason)
+            case DeviceRemoved(device_id):
+                self.book.forget(device_id, self._wall())
             case RegistrationRefused(device_id, host):
                 self.book.refused(device_id, host)
+            case StreamStarted(device_id, channel_id):
+                self.book.well(device_id, channel_id, Cause.MEDIA, self._wall())
+            case StreamFailed(device_id, channel_id, error) if isinstance(error, NO_PICTURE):
+                evidence = f"{type(error).__name__}: {error}"
+                self.book.trouble(device_id, channel_id, Cause.MEDIA, evidence, self._wall())
             case _:
                 pass
-
-    def media_failed(self, device_id: str, channel_id: str, evidence: str) -> None:
-        """A registered device gave no picture."""
-        self.book.trouble(device_id, channel_id, Cause.MEDIA, evidence, self._wall())
-
-    def media_came(self, device_id: str, channel_id: str) -> None:
-        self.book.well(device_id, channel_id, Cause.MEDIA, self._wall())
 
     def storage_failed(self, device_id: str, channel_id: str, evidence: str) -> None:
         """A device reported a fault of its own disk or card."""
@@ -175,10 +213,14 @@ class OutageWatch:
                 logger.exception("a turn of the outage watch failed; the next one tries again")
 
     async def turn(self) -> None:
-        """Judge what is due, look for silent signalling, save."""
-        self.book.handle_timer(self._clock())
+        """Judge what is due, look for silent signalling, save; a slow database delays no judgement."""
+        now = self._clock()
+        while self.book.handle_timer(now, JUDGED_PER_TURN):  # noqa: ASYNC110 - the loop's turn, no event
+            await asyncio.sleep(0)  # a whole network may have been lost
         self._look_for_silent_signalling()
-        await self.save()
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self.save(), name="outages are saved")
+        await asyncio.wait({self._saving}, timeout=TURN_S)
 
     def _look_for_silent_signalling(self) -> None:
         """Media counts as a sign of life, so such a device stays online; but it cannot be asked anything."""
@@ -196,20 +238,26 @@ class OutageWatch:
 
     async def save(self) -> None:
         """Write what changed; what cannot be written is tried again."""
-        changed, sites = self.book.changes()
-        for site in sites:
-            self._tell(site)
-        outages, site_rows = [*self._unsaved[0], *changed], [*self._unsaved[1], *sites]
-        self._unsaved = ([], [])
-        if not (outages or site_rows):
-            return
-        try:
-            newest = {outage.outage_id: outage for outage in outages}
-            await self.store.save(list(newest.values()), site_rows)
-        except Exception as error:  # the database may be away; the watch goes on
-            self.stats.save_failures += 1
-            self._unsaved = (outages, site_rows)
-            logger.warning("cannot save %d outages: %s", len(outages), error)
+        async with self._save_lock:
+            changed, sites = self.book.changes()
+            for site in sites:
+                self._tell(site)
+                for listener in self.site_listeners:
+                    listener(site)
+            outages = _newest({**self._unsaved, **{outage.outage_id: outage for outage in changed}})
+            site_rows = _newest(
+                {**self._unsaved_sites, **{(site.site, site.began_time): site for site in sites}}
+            )
+            self._unsaved, self._unsaved_sites = outages, site_rows
+            if not (outages or site_rows):
+                return
+            try:
+                await self.store.save(list(outages.values()), list(site_rows.values()))
+            except Exception as error:  # the database may be away; the watch goes on
+                self.stats.save_failures += 1
+                logger.warning("cannot save %d outages: %s", len(outages), error)
+            else:
+                self._unsaved, self._unsaved_sites = {}, {}
 
     def _tell(self, site: SiteOutage) -> None:
         if site.ended_time is None:
@@ -217,3 +265,8 @@ class OutageWatch:
             logger.warning(LOG_SITES, site.site, site.cause.value, site.evidence)
         else:
             logger.info("site %s is back, %d devices were out", site.site, site.devices_lost)
+
+
+def _newest(rows: dict[_Key, _Row]) -> dict[_Key, _Row]:
+    excess = len(rows) - UNSAVED_MAX
+    return rows if excess <= 0 else dict(islice(rows.items(), excess, None))

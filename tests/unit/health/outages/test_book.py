@@ -194,3 +194,13 @@ def test_whatever_happens_each_device_has_at_most_one_open_outage(steps: list[tu
                 town.book.forget(device_id, town.wall)
         open_devices = [outage.device_id for outage in town.book.open_outages()]
         assert len(open_devices) == len(set(open_devices))
+
+
+def test_a_network_that_nobody_is_left_in_is_forgotten() -> None:
+    """Mobile devices go through many; removed devices through none."""
+    town = Town(devices=1)
+    for number in range(50):
+        town.online("mobile", site=f"10.0.{number}.0/24")
+    assert set(town.book._members) == {SITE, "10.0.49.0/24"}
+    town.book.forget("mobile", town.wall)
+    assert set(town.book._members) == {SITE}
