@@ -20,9 +20,9 @@ from sipserver.devices.profiles.settings import ProfileSettings
 from sipserver.devices.ptz.settings import PtzSettings
 from sipserver.devices.registration.settings import RegistrationSettings
 from sipserver.devices.settings import DeviceSettings
+from sipserver.devices.subscriptions.settings import SubscriptionSettings
 from sipserver.devices.tracing.settings import TraceSettings
 from sipserver.devices.uploads.settings import UploadSettings
-from sipserver.devices.subscriptions.settings import SubscriptionSettings
 from storage.settings import StorageSettings
 
 SHORT_PASSWORD: Final = 8
