@@ -23,12 +23,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from access.clock import WallClock, from_us, to_us, wall_clock
+from access.errors import AuditBehind
 from access.stats import AccessStats
 from access.tables import audit_entries
 
 FIRST_PREVIOUS_HASH: Final = "0" * 64
 SYSTEM: Final = "system"
 VERIFY_CHUNK: Final = 1000
+TURN_WAIT_S: Final = 10.0
 MAX_DETAIL_BYTES: Final = 8192
 APPEND_TRIES: Final = 64
 HEAD_LOGGED_EVERY: Final = 1000
@@ -115,17 +117,31 @@ class AuditLog:
         Args:
             action: an ``access.roles.Action`` or a verb like ``log_in``.
             detail: small JSON values; never a password or a token.
+
+        Raises:
+            AuditBehind: the database is away, and others have waited for longer.
         """
         text = json.dumps(dict(detail or {}), sort_keys=True, ensure_ascii=False, default=str)
         if len(text.encode()) > MAX_DETAIL_BYTES:
             text = json.dumps({"cut": len(text.encode())})
         fields = (actor[:64], source[:64], str(action)[:64], target[:255], outcome.value, text)
-        async with self._turn:
+        await self._wait_for_turn()
+        try:
             entry = await self._append(fields)
+        finally:
+            self._turn.release()
         self.stats.audit_entries += 1
         if entry.sequence % HEAD_LOGGED_EVERY == 0:
             _log.info("audit log has %d entries, head %s", entry.sequence, entry.hash)
         return entry
+
+    async def _wait_for_turn(self) -> None:
+        """Entries are written one after the other; while the database is away, not all wait for all."""
+        try:
+            async with asyncio.timeout(TURN_WAIT_S):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise AuditBehind(f"the audit log did not come to this within {TURN_WAIT_S:g} s") from None
 
     async def head(self) -> tuple[int, str]:
         """Number and hash of the newest entry; (0, zeros) when there is none."""

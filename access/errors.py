@@ -17,6 +17,7 @@
     ├── LastAdmin              the change would leave nobody who may manage users
     ├── MalformedUsername
     ├── UnsuitablePassword
+    ├── AuditBehind            an entry of the audit log did not get its turn: the database is away
     └── SecretUnreadable       a key file or a sealed value cannot be used
 """
 
@@ -27,6 +28,10 @@ from datetime import datetime
 
 class AccessError(Exception):
     """Root of what access refuses."""
+
+
+class AuditBehind(AccessError):
+    """The audit log waits for the database, and others wait before this entry."""
 
 
 class LogInRefused(AccessError):

@@ -45,6 +45,7 @@ from health.outages.watch import OutageWatch
 from media.errors import ListenFailed as MediaListenFailed
 from media.session import MediaPlane
 from sipserver.devices.alarms.linkage import Ports as LinkedRooms
+from sipserver.devices.alarms.model import AlarmNews
 from sipserver.devices.dialog_store import SqlDialogStore
 from sipserver.devices.events import DeviceCameOnline, DeviceConfirmed, DeviceEvent
 from sipserver.devices.service import DeviceService
@@ -57,9 +58,12 @@ from storage.downloads import Downloads
 from storage.service import StorageService
 
 # Devices are told BYE and may be slow to answer; files are closed and their rows written.
+# Method and type of what a camera reports about its own disk (gb28181.md 11.1).
+STORAGE_ALARMS: Final = frozenset({(2, 3), (6, 1), (6, 2)})
 DEVICES_CLOSE_S: Final = 12.0
 STORAGE_CLOSE_S: Final = 20.0
 SEAL_CONTEXT: Final = "device password"
+CAME_BACK: Final = (DeviceCameOnline, DeviceConfirmed)
 
 _log = logging.getLogger(__name__)
 
@@ -161,16 +165,14 @@ class Platform:
             clock=self.transport.clock,
         )
         # Before the others: they end the streams of a device that is lost.
-        self.devices.presence.listeners.append(self.outages.listen)
+        self.devices.presence.subscribe(self.outages.listen, self.outages.listens_to)
         await steps.take(Step("devices", self.devices.open, self.devices.close, DEVICES_CLOSE_S))
         await steps.take(Step("outages", self._open_outages, self.outages.close))
         self.storage = StorageService(
             settings.storage, self._engine, self.devices.invites, self.catalog, on_event=log_storage_event
         )
-        self.downloads = Downloads(
-            settings.storage, self._engine, self.devices.downloads, self.storage.disk
-        )
-        self.devices.presence.listeners.append(self._hear_device)
+        self.downloads = Downloads(settings.storage, self._engine, self.devices.downloads, self.storage.disk)
+        self.devices.presence.subscribe(self._hear_device, CAME_BACK)
         await steps.take(Step("storage", self.storage.open, self.storage.close, STORAGE_CLOSE_S))
         await steps.take(Step("downloads", self.downloads.open, self.downloads.close, STORAGE_CLOSE_S))
         self.devices.alarms.connect(LinkedRooms(self.storage.clips, self.devices.ptz), self._cameras_of)
@@ -234,12 +236,24 @@ class Platform:
         self._publish_news(context.events)
         # Before the listener, which waits for its answers to end.
         await self._steps.take(Step("event streams", close=context.events.close))
+        await self._steps.take(Step("conformance runs", close=context.conformance.close))
+
+    def _hear_alarm(self, news: AlarmNews) -> None:
+        """A camera that reports its own disk has a gap in its recordings, until somebody saw to it."""
+        alarm = news.alarm
+        if (alarm.method, alarm.alarm_type) not in STORAGE_ALARMS:
+            return
+        if not alarm.is_acknowledged:
+            self.outages.storage_failed(alarm.device_id, alarm.channel_id, f"alarm: {alarm.type_text}")
+        else:
+            self.outages.storage_works(alarm.device_id, alarm.channel_id)
 
     def _publish_news(self, hub: EventHub) -> None:
         news = News(hub)
-        self.devices.alarms.listeners.append(news.alarm)
+        self.devices.alarms.listeners.extend((news.alarm, self._hear_alarm))
         self.devices.positions.listeners.append(news.position)
-        self.devices.presence.listeners.append(news.device)
+        self.devices.presence.subscribe(news.device, news.listens_to)
+        self.outages.site_listeners.append(news.site)
         self.storage.clips.listeners.append(news.alarm_file)
 
     async def _cameras_of(self, device_id: str) -> list[str]:
@@ -249,7 +263,7 @@ class Platform:
 
     def _hear_device(self, event: DeviceEvent) -> None:
         # A recording that waits for its next attempt need not wait when its device is back.
-        if isinstance(event, DeviceCameOnline | DeviceConfirmed):
+        if isinstance(event, CAME_BACK):
             self.storage.recorder.device_came_back(event.device_id)
             self.downloads.device_came_back(event.device_id)
 

@@ -146,6 +146,8 @@ def _end(code: int) -> None:
         raise typer.Exit(code)
 
 
+from console.conform import add_command  # noqa: E402 - it adds to the command above
 from console.simulate import add_commands  # noqa: E402 - it adds to the group above
 
+add_command(app)
 add_commands(simulate_app)

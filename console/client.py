@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from console.api.conformance_models import ConformanceOrder, ConformanceRun
 from console.api.models import (
     AudioInfo,
     CatalogSync,
@@ -34,6 +35,7 @@ from console.api.models import (
     RecordingState,
     ServerInfo,
     SessionStatistics,
+    StreamChoice,
     VideoInfo,
 )
 
@@ -43,6 +45,8 @@ __all__ = [
     "Channel",
     "ChannelChange",
     "Client",
+    "ConformanceOrder",
+    "ConformanceRun",
     "Device",
     "DeviceChange",
     "LiveSession",
@@ -59,6 +63,7 @@ __all__ = [
     "RecordingState",
     "ServerInfo",
     "SessionStatistics",
+    "StreamChoice",
     "VideoInfo",
 ]
 
@@ -235,9 +240,10 @@ class Client:
 
     # -- live --------------------------------------------------------
 
-    async def open_live(self, channel_id: str) -> LiveSession:
-        """Ask for the live picture; answers when the first key frame is there."""
-        return await self._model(LiveSession, "POST", f"/channels/{quote(channel_id)}/live")
+    async def open_live(self, channel_id: str, stream: StreamChoice = "main") -> LiveSession:
+        """Ask for a live picture; answers when the first key frame is there. Its ``stream`` is what plays."""
+        wanted = {"stream": stream}
+        return await self._model(LiveSession, "POST", f"/channels/{quote(channel_id)}/live", json=wanted)
 
     async def sessions(self, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Page[SessionStatistics]:
         return await self._model(Page[SessionStatistics], "GET", "/sessions", params=_paging(cursor, limit))
@@ -280,6 +286,25 @@ class Client:
     @staticmethod
     def recording_path(segment_id: str) -> str:
         return f"{API_PREFIX}/recordings/{quote(segment_id)}.mp4"
+
+    # -- conformance -------------------------------------------------
+
+    async def start_conformance(self, device_id: str, order: ConformanceOrder) -> ConformanceRun:
+        """Begin to examine a device."""
+        path = f"/devices/{quote(device_id)}/conformance"
+        return await self._model(ConformanceRun, "POST", path, json=_changed(order))
+
+    async def conformance_run(self, device_id: str, run_id: str) -> ConformanceRun:
+        path = f"/devices/{quote(device_id)}/conformance/{quote(run_id)}"
+        return await self._model(ConformanceRun, "GET", path)
+
+    async def cancel_conformance(self, device_id: str, run_id: str) -> None:
+        await self._call("DELETE", f"/devices/{quote(device_id)}/conformance/{quote(run_id)}")
+
+    async def conformance_report(self, device_id: str, run_id: str) -> bytes:
+        """One HTML page."""
+        path = f"/devices/{quote(device_id)}/conformance/{quote(run_id)}/report.html"
+        return (await self._call("GET", path)).content
 
     # -- the platform ------------------------------------------------
 

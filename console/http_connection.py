@@ -21,7 +21,7 @@ Protocol: TypeAlias = type[asyncio.Protocol]
 
 
 def allow_longer(scope: MutableMapping[str, Any], seconds: float) -> None:
-    """Let the rest of this request take so long, counted from now. Without our listener nothing is counted."""
+    """Let the rest of this request take so long from now on. Without our listener nothing is counted."""
     extension = scope.get("extensions", {}).get(DEADLINE)
     if extension is not None:
         extension["extend"](seconds)

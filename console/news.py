@@ -5,10 +5,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from console.api.alarm_views import alarm_view, file_view
+from console.api.outages import site_view
 from console.event_hub import EventHub, EventKind
+from health.outages.model import SiteOutage
 from sipserver.devices.alarms.model import AlarmNews
 from sipserver.devices.events import (
     DeviceCameOnline,
+    DeviceClockCorrected,
+    DeviceClockDrifted,
     DeviceEvent,
     DeviceFlapping,
     DeviceMoved,
@@ -27,6 +31,16 @@ Publish = Callable[[EventKind, str, Mapping[str, Any]], None]
 
 class News:
     """Listens to the rooms and publishes; its methods are hung into the rooms' lists of listeners."""
+
+    listens_to: Final = (
+        DeviceCameOnline,
+        DeviceWentOffline,
+        DeviceMoved,
+        DeviceFlapping,
+        DeviceClockDrifted,
+        DeviceClockCorrected,
+    )
+    """What ``device`` publishes."""
 
     def __init__(self, hub: EventHub) -> None:
         self._publish: Final[Publish] = hub.publish
@@ -49,8 +63,18 @@ class News:
                 self._presence("device-moved", device_id, before=before, after=after)
             case DeviceFlapping(device_id, changes):
                 self._presence("device-flapping", device_id, changes=changes)
+            case DeviceClockDrifted(device_id, offset_s):
+                self._presence("clock-drifted", device_id, offset_s=offset_s)
+            case DeviceClockCorrected(device_id, offset_s):
+                self._presence("clock-corrected", device_id, offset_s=offset_s)
             case _:
                 pass
+
+    def site(self, site: SiteOutage) -> None:
+        """A whole site was lost, is judged anew, or is back: one line for a switch that died."""
+        data = site_view(site).model_dump(mode="json")
+        name = "site-lost" if site.ended_time is None else "site-back"
+        self._publish(EventKind.PRESENCE, name, data)
 
     def position(self, event: PositionEvent) -> None:
         match event:

@@ -8,6 +8,7 @@ from console.api.ports import StreamFigures
 from console.rooms import figures_of
 from media.session import MediaSession
 from sipserver.devices.history.playbacks import Playback, Playbacks
+from sipserver.devices.stream_request import LiveStream
 
 
 class PlaybackHold:
@@ -18,6 +19,10 @@ class PlaybackHold:
         self._playbacks = playbacks
         # Kept: the viewers must be cut off even when the stream has given its session back already.
         self._session: MediaSession = playback.stream.session
+
+    @property
+    def stream(self) -> LiveStream:
+        return self.playback.stream.invite.request.stream
 
     @property
     def lost(self) -> asyncio.Event:

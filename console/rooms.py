@@ -10,8 +10,10 @@ from console.api.ports import CatalogSyncOutcome, Hold, Presence, StreamFigures
 from media.session import MediaPlane, MediaSession, SessionStats
 from sipserver.devices.errors import InviteEnded
 from sipserver.devices.invite import StreamHold
+from sipserver.devices.invites import InviteState
 from sipserver.devices.presence import DevicePresence
 from sipserver.devices.service import DeviceService
+from sipserver.devices.stream_request import LiveStream
 
 
 class RoomHold:
@@ -22,6 +24,10 @@ class RoomHold:
         self._devices = devices
         # Kept: the viewers must be cut off even when the invite has given its session back already.
         self._session: MediaSession = hold.session
+
+    @property
+    def stream(self) -> LiveStream:
+        return self._hold.stream
 
     @property
     def lost(self) -> asyncio.Event:
@@ -44,9 +50,9 @@ class RoomHold:
 
     async def release(self, *, at_once: bool = False) -> None:
         await self._hold.release()
-        view = self._devices.invites.get(self._hold.key)
+        view = self._devices.invites.get(self._hold.key, self.stream)
         if at_once and view is not None and not view.holders:
-            self._devices.invites.stop(self._hold.key)
+            self._devices.invites.stop(self._hold.key, self.stream)
 
 
 class RoomStreams:
@@ -59,8 +65,10 @@ class RoomStreams:
         self._media = media
         self._clock = clock
 
-    async def hold(self, key: ChannelKey, purpose: str, tag: str) -> Hold:
-        held = await self._devices.invites.hold(key, purpose, tag=tag)
+    async def hold(
+        self, key: ChannelKey, purpose: str, tag: str, stream: LiveStream = LiveStream.MAIN
+    ) -> Hold:
+        held = await self._devices.invites.hold(key, purpose, tag=tag, stream=stream)
         try:
             return RoomHold(held, self._devices)
         except InviteEnded:
@@ -70,17 +78,20 @@ class RoomStreams:
     def figures(self) -> Mapping[ChannelKey, StreamFigures]:
         found: dict[ChannelKey, StreamFigures] = {}
         for invite in self._devices.invites.snapshot():
-            session = self._media.sessions.get(invite.session_id or "")
-            if session is not None and invite.state.is_established:
-                found[invite.key] = figures_of(session)
+            if invite.key in found and invite.stream is LiveStream.SUB:
+                continue
+            if (figures := self._figures(invite)) is not None:
+                found[invite.key] = figures
         return found
 
     def figures_of(self, key: ChannelKey) -> StreamFigures | None:
-        invite = self._devices.invites.get(key)
-        session = self._media.sessions.get(invite.session_id or "") if invite is not None else None
-        if invite is None or session is None or not invite.state.is_established:
-            return None
-        return figures_of(session)
+        invites = (self._devices.invites.get(key, stream) for stream in LiveStream)
+        found = (self._figures(invite) for invite in invites if invite is not None)
+        return next((figures for figures in found if figures is not None), None)
+
+    def _figures(self, invite: InviteState) -> StreamFigures | None:
+        session = self._media.sessions.get(invite.session_id or "")
+        return figures_of(session) if session is not None and invite.state.is_established else None
 
     async def sync_catalog(self, device_id: str) -> CatalogSyncOutcome:
         result = await self._devices.sync_catalog(device_id)

@@ -13,7 +13,7 @@ from console.errors import StartFailed
 from console.logging import set_up_logging
 from media.nal import VideoCodec
 from sipserver.simulator.errors import SimulatorError
-from sipserver.simulator.faults import FAULTS, behaviour_of
+from sipserver.simulator.faults import behaviour_of, listing, named
 from sipserver.simulator.settings import SimulatedDeviceSettings, camera_settings, nvr_settings
 from sipserver.sip.flow import Transport
 from sipserver.transport.errors import TransportError
@@ -47,7 +47,10 @@ Codec = Annotated[CodecName, typer.Option(help="Of the picture.")]
 Count = Annotated[int, typer.Option(min=1, max=2000, help="So many devices, with ids that count up.")]
 Channels = Annotated[int, typer.Option(min=1, max=999, help="Channels of each NVR.")]
 Fault = Annotated[
-    list[str] | None, typer.Option(help="What goes wrong on purpose, repeatable: " + ", ".join(FAULTS))
+    list[str] | None,
+    typer.Option(
+        help="What goes wrong on purpose, as in wrong-ssrc,no-psm,late-stream=4; `simulate faults` lists all."
+    ),
 ]
 Keepalive = Annotated[float, typer.Option(min=1, max=3600, help="Seconds between keepalives.")]
 Bitrate = Annotated[int, typer.Option(min=64, max=50_000, help="Of the picture, kbit/s.")]
@@ -58,6 +61,7 @@ Clock = Annotated[bool, typer.Option(help="Draw the time of day into the picture
 def add_commands(group: typer.Typer) -> None:
     group.command("camera")(camera)
     group.command("nvr")(nvr)
+    group.command("faults")(faults)
 
 
 def camera(
@@ -76,7 +80,7 @@ def camera(
     clock: Clock = False,
 ) -> None:
     """One or many cameras, until Ctrl-C."""
-    host, port = _address(server)
+    host, port = server_address(server)
     fleet = [camera_settings(index, server_id, host, port, password) for index in range(count)]
     fleet = [
         _dressed(each, index, domain, device_id, transport, codec, fault, keepalive, bitrate, width, clock)
@@ -102,13 +106,18 @@ def nvr(
     clock: Clock = False,
 ) -> None:
     """One or many NVRs, until Ctrl-C."""
-    host, port = _address(server)
+    host, port = server_address(server)
     fleet = [nvr_settings(index, channels, server_id, host, port, password) for index in range(count)]
     fleet = [
         _dressed(each, index, domain, device_id, transport, codec, fault, keepalive, bitrate, width, clock)
         for index, each in enumerate(fleet)
     ]
     _run(fleet)
+
+
+def faults() -> None:
+    """List what can go wrong on purpose; Qn is a row of the quirk catalogue, N a number of yours."""
+    typer.echo(listing())
 
 
 def _dressed(
@@ -140,7 +149,7 @@ def _dressed(
         pictures=pictures,
         live_clock=clock,
         keepalive_interval_s=keepalive_s,
-        faults=tuple(fault or ()),
+        faults=named(fault or ()),
     )
 
 
@@ -171,7 +180,7 @@ async def _run_until_stopped(fleet: list[SimulatedDeviceSettings]) -> int:
     return process.EXIT_OK
 
 
-def _address(text: str) -> tuple[str, int]:
+def server_address(text: str) -> tuple[str, int]:
     host, separator, port = text.rpartition(":")
     if not separator:
         return text, 5060

@@ -17,6 +17,7 @@ from console.api import (
     channels,
     clocks,
     configuration,
+    conformance,
     control,
     device_records,
     devices,
@@ -59,13 +60,15 @@ Tongshi (通视) is a GB/T 28181 video-sharing platform. This is its integration
 * A channel id that several devices use is addressed as `{device_id}~{channel_id}`.
 """
 
-ROUTERS: Final = (alarms,
+ROUTERS: Final = (
+    alarms,
     alarm_rules,
     alarm_devices,
     events,
     login,
     devices,
     diagnosis,
+    conformance,
     channels,
     live,
     recordings,
@@ -83,7 +86,11 @@ ROUTERS: Final = (alarms,
     control,
     subscriptions,
     positions,
-    outages, device_records, playbacks, downloads)
+    outages,
+    device_records,
+    playbacks,
+    downloads,
+)
 
 
 def make_application(context: ApiContext) -> FastAPI:

@@ -15,9 +15,10 @@ from console.api.limiter import LoginLimiter
 from console.api.models import Overview, Rates, ServerInfo
 from console.api.once import Once
 from console.api.ports import Recorder, Segments, Streams
+from console.conformance.runs import ConformanceRuns
 from console.event_hub import EventHub
-from sipserver.devices.service import DeviceService
 from health.outages.store import OutageStore
+from sipserver.devices.service import DeviceService
 from storage.alarm_clips import AlarmClips
 from storage.downloads import Downloads
 from storage.playback import Playback
@@ -52,6 +53,7 @@ class ApiContext:
     media_advertised_host: str = ""
     viewed: Once = field(default_factory=Once)
     events: EventHub = field(default_factory=EventHub)
+    conformance: ConformanceRuns = field(default_factory=ConformanceRuns)
 
 
 def context_of(connection: HTTPConnection) -> ApiContext:

@@ -51,7 +51,8 @@ async def stream_events(
     """Server-sent events (`text/event-stream`), one JSON object each.
 
     `alarm-raised`, `alarm-changed` (repeated, acknowledged, acted on), `alarm-file`; `device-online`,
-    `device-offline`, `device-moved`, `device-flapping`; `position`, `ptz-position`, `video-upload`.
+    `device-offline`, `device-moved`, `device-flapping`, `site-lost`, `site-back`, `clock-drifted`,
+    `clock-corrected`; `position`, `ptz-position`, `video-upload`.
     `lost` says how many were dropped because the caller did not keep up; `bye` is the last one.
     """
     wanted = _permitted(caller, kinds)

@@ -17,6 +17,7 @@ from typing import Final
 
 from catalog.model import ChannelKey
 from console.api.ports import Hold, Streams
+from sipserver.devices.stream_request import LiveStream
 
 SWEEP_EVERY_S: Final = 1.0
 RELEASE_TIMEOUT_S: Final = 5.0
@@ -117,10 +118,12 @@ class Leases:
         key: ChannelKey,
         username: str,
         open_hold: Callable[[str], Awaitable[Hold]] | None = None,
+        *,
+        stream: LiveStream = LiveStream.MAIN,
     ) -> Lease:
-        """Claim the channel's stream and wait for its first key frame.
+        """Claim a live stream of the channel and wait for its first key frame.
 
-        ``open_hold`` opens another stream than the shared live one, for the id of the lease.
+        ``open_hold`` opens another stream than a shared live one, for the id of the lease.
 
         Raises:
             LeaseRefused: the table is full.
@@ -133,7 +136,7 @@ class Leases:
         self._opening += 1
         try:
             if open_hold is None:
-                hold = await self._streams.hold(key, "live", session_id)
+                hold = await self._streams.hold(key, "live", session_id, stream)
             else:
                 hold = await open_hold(session_id)
         finally:

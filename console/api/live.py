@@ -10,11 +10,12 @@ from catalog.errors import BadCursor
 from catalog.model import Channel, ChannelKind
 from console.api.channels import ChannelId, known_channel
 from console.api.leases import Lease, UnknownLease
-from console.api.models import LiveSession, Page, SessionStatistics
+from console.api.models import LiveRequest, LiveSession, Page, SessionStatistics
 from console.api.paging import DEFAULT_LIMIT, Limit
 from console.api.problems import NOT_A_CAMERA, ApiProblem, documented
 from console.api.views import live_view, session_view
 from console.auth import Caller, may
+from sipserver.devices.stream_request import LiveStream
 
 router = APIRouter(tags=["live"])
 
@@ -30,15 +31,19 @@ async def open_live(
     request: Request,
     channel_id: ChannelId,
     caller: Annotated[Caller, Depends(may(Action.VIEW_LIVE))],
+    wanted: LiveRequest | None = None,
 ) -> LiveSession:
     """Answers when the first key frame is there, with signed addresses that play at once.
 
-    All viewers of a channel share one stream from the camera. The session is this caller's own: DELETE it
-    when done; without viewers it ends by itself after `http.lease_linger_s`.
+    All viewers share one main and one sub-stream of each camera. How a camera is asked for its sub-stream is
+    learned, so that the first time takes longer; one without it gives its main stream, and `stream` says so.
+    The session is this caller's own: DELETE it when done; without viewers it ends by itself after
+    `http.lease_linger_s`.
     """
     channel = _camera(await known_channel(caller, channel_id))
+    stream = LiveStream.MAIN if wanted is None else LiveStream(wanted.stream)
     async with caller.recorded(Action.VIEW_LIVE, str(channel.key)):
-        lease = await caller.context.leases.grant(channel.key, caller.username)
+        lease = await caller.context.leases.grant(channel.key, caller.username, stream=stream)
     return live_view(lease, request.url, caller.context.media_advertised_host)
 
 
@@ -97,12 +102,13 @@ async def snapshot(
     channel_id: ChannelId,
     caller: Annotated[Caller, Depends(may(Action.SNAPSHOT))],
     width: Annotated[int | None, Query(ge=16, le=8192, description="At most so many pixels wide.")] = None,
+    stream: Annotated[LiveStream, Query(description="Of which stream; see live.")] = LiveStream.MAIN,
 ) -> Response:
     """A JPEG of the newest key frame; opens the stream for a moment when nobody watches."""
     context = caller.context
     channel = _camera(await known_channel(caller, channel_id))
     async with caller.recorded(Action.SNAPSHOT, str(channel.key)):
-        hold = await context.streams.hold(channel.key, "snapshot", "")
+        hold = await context.streams.hold(channel.key, "snapshot", "", stream)
         try:
             jpeg = await hold.jpeg(width)
         finally:

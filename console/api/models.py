@@ -185,6 +185,10 @@ class Channel(ApiModel):
     model: str = ""
     address: str = ""
     civil_code: str = ""
+    ptz_type: int | None = Field(
+        default=None,
+        description="PTZType of the catalogue: 1 dome, 2 half dome, 3 fixed, 4 with remote control, ...",
+    )
     longitude: float | None = None
     latitude: float | None = None
     session_id: str | None = Field(default=None, description="The shared upstream session, while it streams.")
@@ -228,12 +232,29 @@ class LiveUrls(ApiModel):
     fmp4_http: str
 
 
+StreamChoice = Literal["main", "sub"]
+
+
+class LiveRequest(ApiModel):
+    """Body of POST channels/{channel_id}/live; without one the main stream is meant."""
+
+    stream: StreamChoice = Field(
+        default="main",
+        description="`sub`: a smaller picture, for walls of many and for narrow lines.",
+        examples=["sub"],
+    )
+
+
 class LiveSession(ApiModel):
     """Answer of POST channels/{channel_id}/live. DELETE of its id ends only this caller's viewers."""
 
     session_id: str
     device_id: str
     channel_id: str
+    stream: StreamChoice = Field(
+        description="What plays: `main` also where `sub` was asked for and the camera has none.",
+        examples=["main"],
+    )
     video: VideoInfo
     audio: AudioInfo | None
     mime: str = Field(
@@ -251,6 +272,7 @@ class SessionStatistics(ApiModel):
     session_id: str
     device_id: str
     channel_id: str
+    stream: StreamChoice = "main"
     username: str
     started_at: Instant
     viewers: int = Field(description="Connections that watch with this session's URLs.")

@@ -75,7 +75,7 @@ async def list_outages(
 @router.get("/outages/sites", summary="Outages of whole sites", responses=documented(401, 403))
 async def list_sites(caller: Annotated[Caller, Depends(may(Action.VIEW_HEALTH))]) -> SiteOutages:
     """One line for a switch that died, not one for each of its cameras."""
-    return SiteOutages(items=[_site(site) for site in await caller.context.outages.list_sites()])
+    return SiteOutages(items=[site_view(site) for site in await caller.context.outages.list_sites()])
 
 
 def _outage(outage: HealthOutage) -> Outage:
@@ -93,7 +93,7 @@ def _outage(outage: HealthOutage) -> Outage:
     )
 
 
-def _site(site: HealthSiteOutage) -> SiteOutage:
+def site_view(site: HealthSiteOutage) -> SiteOutage:
     return SiteOutage(
         site=site.site,
         began_at=site.began_time,

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from catalog.keyset import Page
 from catalog.model import ChannelKey, Device
+from sipserver.devices.stream_request import LiveStream
 from storage.model import Segment
 
 
@@ -61,6 +62,10 @@ class Hold(Protocol):
     """A claim on the shared upstream stream of a channel."""
 
     @property
+    def stream(self) -> LiveStream:
+        """Which it is: the main one where a sub-stream was asked for and there is none."""
+
+    @property
     def lost(self) -> asyncio.Event: ...
     def grant(self, tag: str, ttl_s: float) -> Mapping[str, str]: ...
     def revoke(self, tag: str) -> None: ...
@@ -74,7 +79,9 @@ class Hold(Protocol):
 class Streams(Protocol):
     """The live side of devices and media, as the API sees it."""
 
-    async def hold(self, key: ChannelKey, purpose: str, tag: str) -> Hold: ...
+    async def hold(
+        self, key: ChannelKey, purpose: str, tag: str, stream: LiveStream = LiveStream.MAIN
+    ) -> Hold: ...
     def figures(self) -> Mapping[ChannelKey, StreamFigures]:
         """Every channel that streams now."""
 

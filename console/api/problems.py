@@ -24,9 +24,11 @@ import media.errors
 import sipserver.devices.audio.errors as audio
 import sipserver.devices.errors as devices
 import storage.errors
+from catalog.columns import DATABASE_AWAY
 from console.api.leases import LeaseRefused, UnknownLease
 from console.api.models import Problem
 from console.api.security import BodyTooLarge
+from console.conformance.runs import RunsBusy, UnknownRun
 from console.event_hub import TooManyListeners
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -111,6 +113,12 @@ DISK_FULL: Final = Kind(
 NOT_READY: Final = Kind(
     "not-ready", 503, "The platform is starting or stopping", "Try again in a few seconds."
 )
+DATABASE_BUSY: Final = Kind(
+    "database-away",
+    503,
+    "The database does not answer",
+    "Live pictures go on. Try again in a minute; what was asked for may have been done already.",
+)
 INTERNAL: Final = Kind(
     "internal", 500, "The platform made a mistake", "The log has the details under the time of this answer."
 )
@@ -130,6 +138,7 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
     access.errors.TokenExpired: UNAUTHENTICATED,
     access.errors.TokenRefused: UNAUTHENTICATED,
     access.errors.NotAllowed: FORBIDDEN,
+    access.errors.AuditBehind: DATABASE_BUSY,
     access.errors.UnsuitablePassword: Kind("unsuitable-password", 422, "This password cannot be used"),
     catalog.errors.UnknownDevice: UNKNOWN_DEVICE,
     catalog.errors.UnknownChannel: UNKNOWN_CHANNEL,
@@ -143,6 +152,12 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         "bad-cursor", 400, "Not a cursor of ours", "Begin again without a cursor."
     ),
     BodyTooLarge: Kind("body-too-large", 413, "The body is too large"),
+    UnknownRun: Kind(
+        "unknown-run", 404, "No such conformance run", "The last ones are kept until the platform restarts."
+    ),
+    RunsBusy: Kind(
+        "run-under-way", 409, "A conformance run is under way", "Wait for its end, or break it off."
+    ),
     UnknownLease: Kind(
         "unknown-session",
         404,
@@ -364,14 +379,18 @@ HANDLED: Final[tuple[type[Exception], ...]] = (
     TooManyListeners,
     LeaseRefused,
     UnknownLease,
+    UnknownRun,
+    RunsBusy,
     BodyTooLarge,
     OSError,
+    *DATABASE_AWAY,
 )
 
 # Errors of the operating system that mean one thing to an operator wherever they come from.
 _ERRNOS: Final[Mapping[int, Kind]] = {errno.ENOSPC: DISK_FULL, errno.EDQUOT: DISK_FULL}
 
 _OF_STATUS: Final[Mapping[int, Kind]] = {
+    400: INVALID,  # the framework's word for a body that is no JSON
     401: UNAUTHENTICATED,
     403: FORBIDDEN,
     404: NOT_FOUND,
@@ -403,9 +422,12 @@ def problem_of(error: BaseException) -> Problem:
         return _problem(INVALID, "; ".join(lines[:3]) + ".", errors=lines)
     if isinstance(error, HTTPException) and type(error) not in KINDS:
         kind = _OF_STATUS.get(error.status_code) or _plain(error.status_code)
-        return _problem(kind, str(error.detail) if kind.code == "http-error" else "")
+        is_told = kind.code == "http-error" or error.status_code == HTTPStatus.BAD_REQUEST
+        return _problem(kind, str(error.detail) if is_told else "")
     if isinstance(error, OSError) and (full := _ERRNOS.get(error.errno or 0)):
         return _problem(full, "The operating system says: no space left.")
+    if isinstance(error, DATABASE_AWAY):  # its text is SQL
+        return _problem(DATABASE_BUSY, "")
     for base in type(error).__mro__:
         if (found := KINDS.get(base)) is not None:
             what = error.detail if isinstance(error, HTTPException) else str(error)
@@ -426,6 +448,8 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
 async def on_error(request: Request, error: Exception) -> JSONResponse:
     """The handler for every error class in this table, and for all others."""
     problem = problem_of(error).model_copy(update={"instance": request.url.path})
+    if problem.code == DATABASE_BUSY.code:
+        _log.warning("%s %s: %s", request.method, request.url.path, type(error).__name__)
     if problem.code == INTERNAL.code:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     headers = error.headers if isinstance(error, (ApiProblem, HTTPException)) else None

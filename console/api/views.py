@@ -52,6 +52,7 @@ def live_view(lease: Lease, request_url: URL, advertised_host: str) -> LiveSessi
         session_id=lease.session_id,
         device_id=lease.key.device_id,
         channel_id=lease.key.channel_id,
+        stream=lease.hold.stream.value,
         video=_video(figures) or VideoInfo(codec="unknown", width=0, height=0),
         audio=_audio(figures),
         mime=figures.mime,
@@ -69,6 +70,7 @@ def session_view(lease: Lease) -> SessionStatistics:
         session_id=lease.session_id,
         device_id=lease.key.device_id,
         channel_id=lease.key.channel_id,
+        stream=lease.hold.stream.value,
         username=lease.username,
         started_at=lease.started_time,
         viewers=lease.viewers,
@@ -184,6 +186,7 @@ def _channel(context: ApiContext, channel: CatalogChannel, figures: StreamFigure
         model=channel.model,
         address=channel.address,
         civil_code=channel.civil_code,
+        ptz_type=_ptz_type(channel.info.get("PTZType", "")),
         longitude=channel.longitude,
         latitude=channel.latitude,
         session_id=figures.session_id if figures else None,
@@ -192,6 +195,11 @@ def _channel(context: ApiContext, channel: CatalogChannel, figures: StreamFigure
         packet_loss_ratio=figures.packet_loss_ratio if figures else None,
         viewers=figures.viewers if figures else 0,
     )
+
+
+def _ptz_type(text: str) -> int | None:
+    """As the device wrote it, when that is a number of the standard's kind."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 2 else None
 
 
 def _video(figures: StreamFigures) -> VideoInfo | None:

@@ -1,4 +1,4 @@
-"""Every text of the pages, in Chinese and English.
+"""Every text of the pages, in Chinese and English; those of one subject are in ``texts_*.py``.
 
 ``{name}`` is filled in by the page. ``problem.<code>`` names a failure of the API by its stable code,
 ``problem.<code>.advice`` says what to do about it; a code that is not here shows the API's own words.
@@ -7,20 +7,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple
+from itertools import chain
+from typing import Final
 
-Language = Literal["zh", "en"]
-LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
+from console.pages import texts_camera, texts_device, texts_problems
+from console.pages.text import LANGUAGES, Language, Text
 
+__all__ = ["LANGUAGES", "TEXTS", "Language", "Text", "language_of", "tables"]
 
-class Text(NamedTuple):
-    """One text in all languages."""
-
-    zh: str
-    en: str
-
-
-TEXTS: Final[Mapping[str, Text]] = {
+_FRAME: Final[Mapping[str, Text]] = {
     "brand": Text("通视", "Tongshi"),
     "title": Text("通视 · 视频共享平台", "Tongshi · video sharing platform"),
     # log-in
@@ -156,77 +151,13 @@ TEXTS: Final[Mapping[str, Text]] = {
     "playback.speed": Text("倍速", "Speed"),
     "playback.summary": Text("录像 {hours}，{size}", "{hours} recorded, {size}"),
     "playback.save": Text("下载这一段", "Save this segment"),
-    # failures
-    "problem.no-answer-from-platform": Text("平台没有应答", "The platform does not answer"),
-    "problem.no-answer-from-platform.advice": Text(
-        "检查到服务器的网络。", "Check the network to the server."
-    ),
-    "problem.unauthenticated": Text("请重新登录", "Log in again"),
-    "problem.forbidden": Text("没有权限", "Not allowed"),
-    "problem.forbidden.advice": Text(
-        "请管理员授予相应角色。", "Ask an administrator for a role that includes it."
-    ),
-    "problem.wrong-password": Text("用户名或密码错误", "Wrong user name or password"),
-    "problem.wrong-password.advice": Text(
-        "连续失败会暂时锁定。", "Repeated failures lock the name for a while."
-    ),
-    "problem.locked-out": Text("失败次数过多，已暂时锁定", "Too many failures: locked for a while"),
-    "problem.locked-out.advice": Text(
-        "请稍后再试，或请管理员重设密码。", "Wait, or have an administrator set a new password."
-    ),
-    "problem.unsuitable-password": Text("这个密码不能使用", "This password cannot be used"),
-    "problem.unsuitable-password.advice": Text(
-        "至少 10 个字符，不要重复少数几个字符，也不要与用户名相近。",
-        "At least 10 characters, not a few of them repeated, not like the user name.",
-    ),
-    "problem.too-many-log-ins": Text("登录过于频繁", "Too many log-ins"),
-    "problem.log-ins-busy": Text("登录人数过多，请稍后", "Too many log-ins at once, try again soon"),
-    "problem.device-offline": Text("设备离线", "The device is offline"),
-    "problem.device-offline.advice": Text(
-        "检查设备电源、网络和注册参数。", "Check its power, its network and its registration settings."
-    ),
-    "problem.no-answer": Text("设备没有应答", "The device did not answer"),
-    "problem.no-answer.advice": Text(
-        "设备在线但不回应呼叫：检查到设备的网络（NAT、防火墙）。",
-        "It is online but does not take the call: check the way to it (NAT, firewall).",
-    ),
-    "problem.refused": Text("设备拒绝了请求", "The device refused"),
-    "problem.refused.advice": Text(
-        "常见原因：设备路数已满（486）、通道不存在（404）。",
-        "Often: too many streams (486), or no such channel (404).",
-    ),
-    "problem.no-media": Text("没有收到媒体流", "No media arrived"),
-    "problem.no-media.advice": Text(
-        "设备已同意但没有送达：检查媒体端口是否开放、平台的对外地址是否正确。",
-        "The device agreed but nothing arrived: check the media ports and the advertised address.",
-    ),
-    "problem.wrong-ssrc": Text("媒体流标识（SSRC）不符", "The media carries another SSRC"),
-    "problem.wrong-ssrc.advice": Text(
-        "可能有另一路流发到本端口：重启设备的流。",
-        "Another stream may be sent to our port: restart the device's stream.",
-    ),
-    "problem.no-keyframe": Text("没有收到关键帧", "No key frame arrived"),
-    "problem.no-keyframe.advice": Text(
-        "媒体在传输但无法起播：缩短摄像机的关键帧间隔，检查丢包。",
-        "Media flows but no picture can start: shorten the key-frame interval, check the loss.",
-    ),
-    "problem.unknown-channel": Text("通道不存在", "No such channel"),
-    "problem.unknown-channel.advice": Text("重新读取设备目录。", "Read the device's catalogue again."),
-    "problem.not-a-camera": Text("该条目不是摄像机", "This entry is not a camera"),
-    "problem.too-many-sessions": Text("同时观看的画面过多", "Too many live pictures"),
-    "problem.too-many-sessions.advice": Text("请关闭一些画面。", "Close some of them."),
-    "problem.stream-lost": Text("画面中断", "The picture broke off"),
-    "problem.stream-lost.advice": Text("正在自动重新连接。", "It is opened again by itself."),
-    "problem.disk-full": Text("录像磁盘已满", "The recording disk is full"),
-    "problem.disk-full.advice": Text(
-        "释放空间或更换更大的磁盘。", "Free some space, or move to a larger disk."
-    ),
-    "problem.segment-gone": Text("录像文件已不存在", "The recording's file is gone"),
-    "problem.not-ready": Text("平台正在启动或停止", "The platform is starting or stopping"),
-    "problem.not-ready.advice": Text("请稍后再试。", "Try again in a few seconds."),
-    "problem.internal": Text("平台内部错误", "The platform made a mistake"),
-    "problem.internal.advice": Text("详情见服务器日志。", "The server's log has the details."),
 }
+
+TEXTS: Final[Mapping[str, Text]] = dict(
+    chain(
+        _FRAME.items(), texts_camera.TEXTS.items(), texts_device.TEXTS.items(), texts_problems.TEXTS.items()
+    )
+)
 
 
 def tables() -> dict[str, dict[str, str]]:

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browsing import Visit, start
-
-FAKE = Path(__file__).parents[1] / "support" / "fake_platform.py"
-
-
-def serve_fake(kind: str) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    fake = start([str(FAKE), str(port), kind])
-    try:
-        fake.wait_for(lambda line: "listening" in line, "listening")
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        fake.stop()
+from tests.support.browsing import Visit, serve_fake
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
@@ -15,6 +16,7 @@ from threading import Thread
 from playwright.sync_api import Page
 
 ROOT = Path(__file__).parents[2]
+FAKE = Path(__file__).parent / "fake_platform.py"
 START_S = 90.0
 STOP_S = 40.0
 
@@ -75,6 +77,19 @@ def start(command: list[str], environment: Mapping[str, str] | None = None) -> R
 
     Thread(target=read, daemon=True).start()
     return running
+
+
+def serve_fake(kind: str = "small") -> Iterator[str]:
+    """The address of a fake platform while it runs."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    fake = start([str(FAKE), str(port), kind])
+    try:
+        fake.wait_for(lambda line: "listening" in line, "listening")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        fake.stop()
 
 
 @dataclass

@@ -1,10 +1,12 @@
 """The API of a platform without a platform: for developing and testing the pages.
 
-Run it to look at the pages: ``python tests/support/fake_platform.py PORT [empty|large]`` (admin / admin).
+Run it to look at the pages: ``python tests/support/fake_platform.py PORT [empty|large]``.
+Log in as admin, operator or viewer; the password is the name.
 """
 
 from __future__ import annotations
 
+import socket
 import sys
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -16,12 +18,16 @@ from fastapi.responses import JSONResponse
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from access.roles import Action
+from access.roles import ROLES, Role
 from console.client import Client
 from console.pages import mount
+from tests.support.fake_camera import add_camera_routes
+from tests.support.fake_device import add_device_routes
+from tests.support.fake_history import add_history_routes
 from tests.support.live_picture import LivePicture, recorded_file, serve_live
 
 TOKEN = "token-of-the-fake"
+TOKENS = {TOKEN: Role.ADMIN, "token-of-the-operator": Role.OPERATOR, "token-of-the-viewer": Role.VIEWER}
 NVR, CAMERA, OFFLINE = "34020000001110000001", "34020000001320000002", "34020000001320000009"
 CHANGING = "2"
 PICTURES = {"1": ("H264", 0), "2": ("H264", 1), "3": ("H264", 2), "4": ("H265", 0)}
@@ -86,6 +92,7 @@ def _channel(device_id: str, channel_id: str, name: str, online: bool) -> dict[s
         "retention_class": "ordinary",
         "kind": "camera",
         "parent_ids": [],
+        "ptz_type": 3 if channel_id.endswith("3") else 1,
     }
 
 
@@ -103,24 +110,34 @@ def make_fake(platform: FakePlatform) -> FastAPI:
     """The application, pages included."""
     app = FastAPI()
     api = "/api/v1"
+    app.state.resets = [platform.recording.clear, platform.sessions.clear]
+
+    @app.post("/fake/reset")
+    async def reset() -> None:
+        for forget in app.state.resets:
+            forget()
 
     @app.middleware("http")
     async def demand_login(request: Request, call_next: Any) -> Response:
         path = request.url.path
         token = request.cookies.get("tongshi_session") or request.headers.get("authorization", "")[7:]
-        if path.startswith(api) and path != f"{api}/login" and token != TOKEN:
+        if path.startswith(api) and path != f"{api}/login" and token not in TOKENS:
             return problem(401, "unauthenticated")
         return await call_next(request)  # type: ignore[no-any-return]
 
     @app.post(f"{api}/login")
     async def login(body: dict[str, str], response: Response) -> Any:
-        if (body["username"], body["password"]) != ("admin", "admin"):
+        name = body["username"]
+        token = next(
+            (token for token, role in TOKENS.items() if role.value == name == body["password"]), None
+        )
+        if token is None:
             return problem(401, "wrong-password")
-        response.set_cookie("tongshi_session", TOKEN, httponly=True)
+        response.set_cookie("tongshi_session", token, httponly=True)
         return {
-            "token": TOKEN,
-            "username": "admin",
-            "role": "admin",
+            "token": token,
+            "username": name,
+            "role": name,
             "expires_at": datetime.now(UTC).isoformat(),
         }
 
@@ -129,8 +146,10 @@ def make_fake(platform: FakePlatform) -> FastAPI:
         response.delete_cookie("tongshi_session")
 
     @app.get(f"{api}/me")
-    async def me() -> Any:
-        return {"username": "admin", "role": "admin", "actions": [action.value for action in Action]}
+    async def me(request: Request) -> Any:
+        token = request.cookies.get("tongshi_session") or request.headers.get("authorization", "")[7:]
+        role = TOKENS[token]
+        return {"username": role, "role": role, "actions": sorted(action.value for action in ROLES[role])}
 
     @app.get(f"{api}/server")
     async def server() -> Any:
@@ -256,6 +275,10 @@ def make_fake(platform: FakePlatform) -> FastAPI:
         headers = {"content-range": f"bytes {begin}-{stop_at}/{len(data)}", "accept-ranges": "bytes"}
         return Response(data[begin : stop_at + 1], 206, headers=headers, media_type="video/mp4")
 
+    add_camera_routes(app, api)
+    add_device_routes(app, api, platform.devices)
+    add_history_routes(app, api, PICTURES)
+
     def client_of(request: Request) -> Client:
         return Client.in_process(app, request.cookies.get("tongshi_session"), base_url=str(request.base_url))
 
@@ -268,5 +291,9 @@ if __name__ == "__main__":
 
     port, kind = int(sys.argv[1]), (sys.argv[2] if len(sys.argv) > 2 else "small")
     fake = make_fake(FakePlatform(kind))
-    fake.router.add_event_handler("startup", lambda: print(f"listening on {port}", flush=True))
-    uvicorn.run(fake, host="127.0.0.1", port=port, log_level="warning")
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        # Who connects from now on waits until the application is up.
+        print(f"listening on {port}", flush=True)
+        uvicorn.Server(uvicorn.Config(fake, log_level="warning", timeout_graceful_shutdown=1)).run(
+            sockets=[listener]
+        )

@@ -19,6 +19,7 @@ from config.schema import Settings
 from config.tables import DatabaseSettings, HttpSettings
 from console.app import Platform
 from media.settings import MediaSettings
+from sipserver.devices.registration.settings import RegistrationSettings
 from sipserver.devices.settings import DeviceSettings
 from sipserver.simulator.device import SimulatedDevice
 from sipserver.simulator.pacer import Pacer
@@ -89,6 +90,8 @@ async def small_site(directory: Path, **tables: Any) -> AsyncIterator[SmallSite]
         media=MediaSettings(host=HOST, port=0, rtp_ports="22000-23000"),
         storage=StorageSettings(path=directory / "recordings", free_floor_bytes=1_000_000),
         database=DatabaseSettings(url=f"sqlite:///{directory}/platform.db"),
+        # The machine of a test may be busy with other tests: that is no reason to put devices off.
+        registration=RegistrationSettings(overload_loop_delay_s=30.0),
         access=AccessSettings(hash_memory_kib=32, hash_rounds=1),
     )
     platform = Platform(replace(settings, **tables), {"TONGSHI_ADMIN_PASSWORD": ADMIN_PASSWORD})

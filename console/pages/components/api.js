@@ -61,6 +61,8 @@ export async function all(path, params = {}, limit = 500) {
 const id = encodeURIComponent;
 
 export const channelPath = (key) => `/channels/${id(key)}`;
+export const devicePath = (deviceId) => `/devices/${id(deviceId)}`;
+export const traceUrl = (deviceId, params) => apiPath(`${devicePath(deviceId)}/trace/download?${new URLSearchParams(params)}`);
 export const openLive = (key) => call("POST", `${channelPath(key)}/live`);
 export const closeSession = (sessionId) => call("DELETE", `/sessions/${id(sessionId)}`, { keepalive: true });
 export const session = (sessionId) => call("GET", `/sessions/${id(sessionId)}`);

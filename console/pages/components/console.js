@@ -1,8 +1,15 @@
-// The main page: header, tree, and the wall or the playback.
+// The main page: header, tree, the wall or the playback, and one panel beside them.
+import { AlarmFeed, emptyFeed } from "tongshi/alarm_feed.js";
+import Alarms from "tongshi/alarms.js";
 import * as api from "tongshi/api.js";
+import Bell from "tongshi/bell.js";
+import Device from "tongshi/device.js";
+import DevicePlayback from "tongshi/device_playback.js";
+import Diagnosis from "tongshi/diagnosis.js";
 import * as format from "tongshi/format.js";
 import Password from "tongshi/password.js";
 import Playback from "tongshi/playback.js";
+import Ptz from "tongshi/ptz.js";
 import * as stored from "tongshi/stored.js";
 import { translator } from "tongshi/translator.js";
 import Tree from "tongshi/tree.js";
@@ -11,9 +18,22 @@ import Wall from "tongshi/wall.js";
 const SIZES = [1, 4, 9];
 const COUNTS_MS = 5_000;
 const MESSAGE_MS = 6_000;
+// Panels that a reload brings back, with the action that they need. A diagnosis is not among them: it asks the camera.
+const PANELS = { ptz: "ptz.control", alarms: "alarms.view", device: "catalog.view" };
 
 export default {
-  components: { tree: Tree, wall: Wall, playback: Playback, password: Password },
+  components: {
+    tree: Tree,
+    wall: Wall,
+    playback: Playback,
+    "device-playback": DevicePlayback,
+    ptz: Ptz,
+    diagnosis: Diagnosis,
+    alarms: Alarms,
+    device: Device,
+    bell: Bell,
+    password: Password,
+  },
   template: `
     <div class="ts-page" :lang="lang === 'zh' ? 'zh-CN' : 'en'">
       <a class="ts-skip" href="#ts-main">{{ t('page.skip') }}</a>
@@ -32,18 +52,27 @@ export default {
           <div v-for="count in counts" :key="count.label" :title="count.title" :class="count.tone" :data-count="count.name">
             <dt>{{ count.label }}</dt><dd>{{ count.value }}</dd></div>
         </dl>
+        <bell v-if="feed" :feed="alarmState" :is-open="panel === 'alarms'" :t="t" @toggle="openPanel(panel === 'alarms' ? null : 'alarms')"></bell>
         <button class="ts-toggle" data-action="language" :title="t('page.language_title')" @click="switchLanguage">{{ t('page.language') }}</button>
         <button class="ts-toggle ts-user" data-action="password" :title="t('password.title')" @click="isChangingPassword = true">
           <q-icon name="person" size="18px"></q-icon>{{ me.username }}</button>
         <button class="ts-icon" data-action="logout" :title="t('page.log_out')" :aria-label="t('page.log_out')" @click="logOut"><q-icon name="logout"></q-icon></button>
       </header>
       <div class="ts-body">
-        <aside class="ts-side"><tree :t="t" :server="server" :shown="shownKeys" :may-sync="may('catalog.sync')" @choose="choose" @loaded="loaded" @message="say"></tree></aside>
+        <aside class="ts-side"><tree :t="t" :server="server" :shown="shownKeys" :device="panel === 'device' ? panelDevice : ''" :may-sync="may('catalog.sync')" @choose="choose" @device="openDevice" @loaded="loaded" @message="say"></tree></aside>
         <main id="ts-main" class="ts-main" tabindex="-1">
-          <wall v-if="view === 'wall'" :size="size" :tiles="tiles" :selected="selected" :may-record="may('recording.control')" :t="t"
-            @select="(at) => selected = at" @place="place" @playback="openPlayback" @message="say"></wall>
-          <playback v-else :channel-key="playbackKey" :date="date" :t="t" @date="setDate" @message="say"></playback>
+          <wall v-if="view === 'wall'" :size="size" :tiles="tiles" :selected="selected" :is-moving="panel === 'ptz'" :may="may" :t="t"
+            @select="(at) => selected = at" @place="place" @playback="openPlayback" @ptz="movePressed" @why="diagnose" @message="say"></wall>
+          <device-playback v-else-if="source === 'device'" :channel-key="playbackKey" :date="date" :may-download="may('device-records.download')" :t="t"
+            @date="setDate" @source="setSource" @message="say"></device-playback>
+          <playback v-else :channel-key="playbackKey" :date="date" :may-ask-device="may('device-records.view')" :t="t" @date="setDate" @source="setSource" @message="say"></playback>
         </main>
+        <aside v-if="panel" class="ts-dock" :data-panel="panel">
+          <ptz v-if="panel === 'ptz'" :channel-key="tiles[selected] || null" :may-set-home="may('device.control')" :t="t" @close="openPanel(null)" @message="say"></ptz>
+          <diagnosis v-else-if="panel === 'diagnosis'" :channel-key="diagnosisKey" :may-trace="may('trace.view')" :may-pin="may('profiles.manage')" :t="t" @close="openPanel(null)" @message="say"></diagnosis>
+          <alarms v-else-if="panel === 'alarms' && feed" :feed="feed" :state="alarmState" :language="lang" :may-handle="may('alarms.handle')" :t="t" @close="openPanel(null)" @live="showLive" @message="say"></alarms>
+          <device v-else-if="panel === 'device'" :device-id="panelDevice" :may="may" :t="t" @close="openPanel(null)" @message="say"></device>
+        </aside>
       </div>
       <password v-if="isChangingPassword" :username="me.username" :t="t" @close="isChangingPassword = false" @changed="leave"></password>
       <div class="ts-message" role="status" aria-live="polite"><span v-if="message">{{ message }}</span></div>
@@ -57,6 +86,12 @@ export default {
       view: query.get("view") === "playback" ? "playback" : "wall",
       playbackKey: query.get("channel") || null,
       date: query.get("date") || format.day(new Date()),
+      source: query.get("source") === "device" && this.me.actions.includes("device-records.view") ? "device" : "platform",
+      panel: this.me.actions.includes(PANELS[query.get("panel")]) ? query.get("panel") : null,
+      panelDevice: query.get("device") || "",
+      diagnosisKey: null,
+      feed: null,
+      alarmState: emptyFeed(),
       size: SIZES.includes(wall.size) ? wall.size : 4,
       tiles: Array.isArray(wall.tiles) ? wall.tiles.slice(0, 9) : [],
       isArranged: Boolean(wall.isArranged),
@@ -96,8 +131,10 @@ export default {
   },
   created() {
     document.title = this.t("title");
+    if (this.panel === "device" && !this.panelDevice) this.panel = null;
   },
   mounted() {
+    if (this.may("alarms.view")) this.feed = new AlarmFeed(this.alarmState, (alarm) => this.alarmRaised(alarm));
     window.addEventListener(api.UNAUTHENTICATED, this.leave);
     this.refreshCounts();
     this.timer = setInterval(() => document.hidden || this.refreshCounts(), COUNTS_MS);
@@ -105,6 +142,7 @@ export default {
   beforeUnmount() {
     window.removeEventListener(api.UNAUTHENTICATED, this.leave);
     clearInterval(this.timer);
+    this.feed?.close();
   },
   methods: {
     may(action) {
@@ -160,6 +198,35 @@ export default {
     saveWall() {
       stored.save("wall", { size: this.size, tiles: Array.from(this.tiles, (key) => key || null), isArranged: this.isArranged });
     },
+    openPanel(panel) {
+      this.panel = panel;
+      this.saveAddress();
+    },
+    openDevice(deviceId) {
+      this.panelDevice = deviceId;
+      this.openPanel("device");
+    },
+    movePressed(at) {
+      const isOpen = this.panel === "ptz" && this.selected === at;
+      this.selected = at;
+      this.openPanel(isOpen ? null : "ptz");
+    },
+    diagnose(key) {
+      this.diagnosisKey = key;
+      this.openPanel("diagnosis");
+    },
+    showLive(key) {
+      if (this.view !== "wall") this.show("wall");
+      this.choose({ key });
+    },
+    alarmRaised(alarm) {
+      const text = (this.lang === "zh" ? alarm.text_chinese : alarm.text) || this.t("alarms.unknown");
+      this.say(this.t("alarms.raised", { text }));
+    },
+    setSource(source) {
+      this.source = source;
+      this.saveAddress();
+    },
     show(view) {
       if (view === "playback" && !this.playbackKey) this.playbackKey = this.tiles[this.selected] || null;
       this.view = view;
@@ -175,7 +242,11 @@ export default {
       this.saveAddress();
     },
     saveAddress() {
-      const query = this.view === "playback" ? { view: "playback", ...(this.playbackKey && { channel: this.playbackKey }), date: this.date } : {};
+      const isPlayback = this.view === "playback";
+      const query = isPlayback ? { view: "playback", ...(this.playbackKey && { channel: this.playbackKey }), date: this.date } : {};
+      if (isPlayback && this.source === "device") query.source = "device";
+      if (this.panel in PANELS) query.panel = this.panel;
+      if (this.panel === "device") query.device = this.panelDevice;
       const text = new URLSearchParams(query).toString();
       history.replaceState(history.state, "", text ? `?${text}` : location.pathname);
     },

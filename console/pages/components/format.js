@@ -44,3 +44,10 @@ export function nextMidnight(time) {
 export function codec(name) {
   return { H264: "H.264", H265: "H.265", HEVC: "H.265", AVC: "H.264" }[String(name || "").toUpperCase()] || name || "";
 }
+
+// 1:02:03, or 2:03 below an hour.
+export function duration(seconds) {
+  const whole = Math.round(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}

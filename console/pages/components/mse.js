@@ -38,6 +38,8 @@ export class LivePlayer {
     this.socket = null;
     this.isClosed = false;
     this.isStalled = false;
+    this.isHeld = false;
+    this.pace = 1;
     this.lastDataAt = performance.now();
     this.lastProgressAt = performance.now();
     this.lastTime = 0;
@@ -55,6 +57,16 @@ export class LivePlayer {
     this.socket.binaryType = "arraybuffer";
     this.socket.onmessage = ({ data }) => this.receive(data);
     this.socket.onclose = ({ code, reason }) => this.lost(this.endReason || reason || `closed ${code}`);
+  }
+
+  // Nothing is expected to come while a playback is paused.
+  hold(isHeld) {
+    this.isHeld = isHeld;
+  }
+
+  // A playback at another speed: pictures may come so many times as fast as their time stamps say.
+  setPace(pace) {
+    this.pace = Math.min(16, Math.abs(pace) || 1);
   }
 
   close() {
@@ -175,10 +187,16 @@ export class LivePlayer {
     if (!isInLast || lag > EDGE_FAR_S) {
       video.currentTime = Math.max(ranges.start(last), end - EDGE_TARGET_S);
     } else {
-      video.playbackRate = lag > EDGE_SLOW_S ? 1.1 : lag < EDGE_NEAR_S ? 0.95 : 1;
+      video.playbackRate = this.rate(lag);
     }
     if (video.paused && !document.hidden) video.play().catch(() => {});
     this.trim(TRIM_AT_S);
+  }
+
+  rate(lag) {
+    if (lag > EDGE_SLOW_S) return Math.min(16, 1.1 * Math.max(1, this.pace));
+    if (lag < EDGE_NEAR_S) return 0.95 * Math.max(0.1, Math.min(1, this.pace));
+    return this.pace === 1 ? 1 : this.video.playbackRate;
   }
 
   trim(atS) {
@@ -192,6 +210,10 @@ export class LivePlayer {
   }
 
   watch() {
+    if (this.isHeld) {
+      this.lastDataAt = this.lastProgressAt = performance.now();
+      return;
+    }
     const silentMs = performance.now() - this.lastDataAt;
     if (silentMs > LOST_AFTER_MS) return this.lost("no data");
     // Data may come and the picture stand all the same, e.g. when a declared sound track fell silent.

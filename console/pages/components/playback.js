@@ -1,6 +1,7 @@
 // Playback of what was recorded: a day, its bar, and a picture that goes on from segment to segment.
 import * as api from "tongshi/api.js";
 import * as format from "tongshi/format.js";
+import PlaybackHead from "tongshi/playback_head.js";
 import Timeline from "tongshi/timeline.js";
 
 const REFRESH_MS = 10_000;
@@ -11,18 +12,11 @@ const isBeingWritten = (segment) => segment.complete === false;
 const hasMore = (segment, fromMs) => Date.parse(segment.end) - fromMs > ENOUGH_MS;
 
 export default {
-  components: { timeline: Timeline },
+  components: { "playback-head": PlaybackHead, timeline: Timeline },
   template: `
     <section class="ts-playback" :aria-label="t('playback.name')" :data-state="state" :data-segment="current ? current.segment_id : ''">
-      <header class="ts-playback-head">
-        <h2>{{ channel ? channel.name : t('playback.name') }}</h2>
-        <span class="ts-spacer"></span>
-        <template v-if="channelKey">
-          <button class="ts-icon" :title="t('playback.day_before')" :aria-label="t('playback.day_before')" @click="turn(-1)"><q-icon name="chevron_left"></q-icon></button>
-          <input type="date" class="ts-input" :value="date" :max="today" :aria-label="t('playback.date')" @change="$emit('date', $event.target.value || today)">
-          <button class="ts-icon" :title="t('playback.day_after')" :aria-label="t('playback.day_after')" :disabled="date >= today" @click="turn(1)"><q-icon name="chevron_right"></q-icon></button>
-        </template>
-      </header>
+      <playback-head :title="channel ? channel.name : ''" :has-channel="Boolean(channelKey)" source="platform" :may-ask-device="mayAskDevice" :date="date" :t="t"
+        @date="(date) => $emit('date', date)" @source="(source) => $emit('source', source)"></playback-head>
       <div v-if="!channelKey" class="ts-empty"><q-icon name="history" size="32px"></q-icon><p>{{ t('playback.choose') }}</p></div>
       <template v-else>
         <div class="ts-picture">
@@ -56,8 +50,8 @@ export default {
         <timeline :segments="segments" :from="from" :until="until" :head="head" :t="t" @seek="playFrom"></timeline>
       </template>
     </section>`,
-  props: { channelKey: String, date: String, t: Function },
-  emits: ["date", "message"],
+  props: { channelKey: String, date: String, mayAskDevice: Boolean, t: Function },
+  emits: ["date", "source", "message"],
   data() {
     return {
       channel: null,
@@ -155,11 +149,6 @@ export default {
       this.segments = segments;
       if (this.state === "none" && segments.length) this.state = "ready";
       if (this.state === "end") this.goOn();
-    },
-    turn(days) {
-      const day = new Date(this.from);
-      day.setDate(day.getDate() + days);
-      this.$emit("date", format.day(day));
     },
     // Play what was recorded at that time, or the first thing after it.
     playFrom(time) {

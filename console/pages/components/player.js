@@ -3,7 +3,7 @@ import { LivePlayer } from "tongshi/mse.js";
 
 export default {
   template: `<video ref="video" class="ts-video" playsinline autoplay :muted.prop="muted" tabindex="-1"></video>`,
-  props: { url: String, muted: { type: Boolean, default: true } },
+  props: { url: String, muted: { type: Boolean, default: true }, held: Boolean, pace: { type: Number, default: 1 } },
   emits: ["stream", "playing", "stalled", "lost", "undecodable"],
   mounted() {
     this.open();
@@ -14,6 +14,12 @@ export default {
   watch: {
     url() {
       this.open();
+    },
+    held(held) {
+      this.player?.hold(held);
+    },
+    pace(pace) {
+      this.player?.setPace(pace);
     },
   },
   methods: {
@@ -27,6 +33,8 @@ export default {
         onLost: (reason) => this.$emit("lost", reason),
         onUndecodable: (what) => this.$emit("undecodable", what),
       });
+      this.player.hold(this.held);
+      this.player.setPace(this.pace);
       this.player.open(this.url);
     },
   },

@@ -69,7 +69,7 @@ export default {
         </div>
         <p class="ts-panel-hint">{{ t('ptz.keys') }}</p>
         <presets :channel-key="channelKey" :is-barred="isBarred" :t="t" @message="(text) => $emit('message', text)"></presets>
-        <home v-if="maySetHome" :channel-key="channelKey" :t="t" @message="(text) => $emit('message', text)"></home>
+        <home v-if="maySetHome" :key="channelKey" :channel-key="channelKey" :t="t" @message="(text) => $emit('message', text)"></home>
       </template>
     </panel>`,
   props: { channelKey: String, maySetHome: Boolean, t: Function },

@@ -2,13 +2,14 @@
 import * as api from "tongshi/api.js";
 import * as format from "tongshi/format.js";
 import Player from "tongshi/player.js";
+import Talk from "tongshi/talk.js";
 
 const RETRY_S = [1, 2, 5, 10, 20, 30];
 const REFRESH_MS = 3_000;
 const DRAG_TYPE = "application/x-tongshi-channel";
 
 export default {
-  components: { player: Player },
+  components: { player: Player, talk: Talk },
   template: `
     <section class="ts-tile" :class="{ 'is-selected': selected, 'is-over': isOver }" tabindex="0"
         :data-channel="channelKey || ''" :data-state="state" :aria-label="name || t('tile.empty', { n: index + 1 })"
@@ -42,7 +43,8 @@ export default {
           <p class="ts-notice-title">{{ problemTitle }}</p>
           <p class="ts-notice-advice">{{ problemAdvice }}</p>
           <p v-if="problem && problem.code" class="ts-notice-code">{{ problemCode }}</p>
-          <button class="ts-button" @click.stop="retryNow">{{ retryLabel }}</button>
+          <p class="ts-links"><button class="ts-button" data-action="retry" @click.stop="retryNow">{{ retryLabel }}</button>
+            <button v-if="may('device.diagnose')" class="ts-button" data-action="why" @click.stop="$emit('why')"><q-icon name="troubleshoot"></q-icon>{{ t('tile.why') }}</button></p>
         </div>
         <template v-else-if="state === 'undecodable'">
           <img v-if="stillUrl" class="ts-video" :src="stillUrl" :alt="t('undecodable.still_of', { name })" @error="stillFailed">
@@ -55,6 +57,7 @@ export default {
           <p v-if="stillUrl" class="ts-caption">{{ t('undecodable.title', { codec: undecodableCodec }) }} · {{ t('undecodable.still_at', { time: stillTime }) }}
             <button class="ts-button" @click.stop="showStill">{{ t('undecodable.again') }}</button></p>
         </template>
+        <talk v-if="isTalking && channelKey" :key="channelKey" :channel-key="channelKey" :t="t" @close="isTalking = false"></talk>
       </div>
       <footer class="ts-tile-foot">
         <span class="ts-figures" :title="figures">{{ figures }}</span>
@@ -62,7 +65,11 @@ export default {
           <button v-if="hasAudio" class="ts-icon" :title="t(muted ? 'tile.unmute' : 'tile.mute')"
               :aria-label="t(muted ? 'tile.unmute' : 'tile.mute')" @click.stop="muted = !muted">
             <q-icon :name="muted ? 'volume_off' : 'volume_up'"></q-icon></button>
-          <button v-if="mayRecord" class="ts-icon" data-action="record" :class="{ 'is-recording': wanted }"
+          <button v-if="may('ptz.control')" class="ts-icon" data-action="ptz" :class="{ 'is-on': isMoved }" :aria-pressed="String(isMoved)"
+              :title="t('tile.ptz')" :aria-label="t('tile.ptz')" @click.stop="$emit('ptz')"><q-icon name="control_camera"></q-icon></button>
+          <button v-if="may('audio.speak')" class="ts-icon" data-action="talk" :class="{ 'is-on': isTalking }" :aria-pressed="String(isTalking)"
+              :title="t('tile.talk')" :aria-label="t('tile.talk')" @click.stop="isTalking = !isTalking"><q-icon name="mic_none"></q-icon></button>
+          <button v-if="may('recording.control')" class="ts-icon" data-action="record" :class="{ 'is-recording': wanted }"
               :aria-pressed="String(wanted)" :disabled="isSettingRecording || isAlways" :title="recordLabel"
               :aria-label="recordLabel" @click.stop="toggleRecording">
             <q-icon :name="wanted ? 'stop_circle' : 'fiber_manual_record'"></q-icon></button>
@@ -75,8 +82,8 @@ export default {
         </span>
       </footer>
     </section>`,
-  props: { index: Number, channelKey: String, selected: Boolean, mayRecord: Boolean, t: Function },
-  emits: ["select", "close", "playback", "place", "message"],
+  props: { index: Number, channelKey: String, selected: Boolean, isMoved: Boolean, may: Function, t: Function },
+  emits: ["select", "close", "playback", "place", "ptz", "why", "message"],
   data() {
     return {
       state: "empty",
@@ -90,6 +97,7 @@ export default {
       muted: true,
       isOver: false,
       isSettingRecording: false,
+      isTalking: false,
       failures: 0,
       waitS: 0,
       undecodableCodec: "",
@@ -170,7 +178,7 @@ export default {
   methods: {
     restart() {
       this.release();
-      Object.assign(this, { channel: null, video: null, statistics: null, problem: null, failures: 0, hasAudio: false, stillUrl: null });
+      Object.assign(this, { channel: null, video: null, statistics: null, problem: null, failures: 0, hasAudio: false, isTalking: false, stillUrl: null });
       this.state = this.channelKey ? "opening" : "empty";
       if (this.channelKey) this.open();
     },

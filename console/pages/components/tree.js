@@ -40,13 +40,13 @@ export default {
           :aria-activedescendant="'ts-row-' + active" @scroll="scrolled" @keydown="keyPressed">
         <div :style="{ height: rows.length * ${ROW_PX} + 'px', position: 'relative' }">
           <div v-for="{ row, at } in visible" :key="row.id" :id="'ts-row-' + at" class="ts-row" role="treeitem"
-              :class="{ 'is-active': at === active, 'is-device': row.device, 'is-shown': shown.has(row.key) }"
+              :class="{ 'is-active': at === active, 'is-device': row.device, 'is-shown': shown.has(row.key) || (row.device && row.device.device_id === device) }"
               :style="{ top: at * ${ROW_PX} + 'px', paddingLeft: 8 + row.depth * 16 + 'px' }"
               :aria-level="row.depth + 1" :aria-expanded="row.isFolder ? String(row.isOpen) : undefined"
               :aria-selected="String(shown.has(row.key))" :draggable="Boolean(row.key)" :title="row.title"
               :data-channel="row.key || undefined" :data-device="row.device ? row.device.device_id : undefined"
               @dragstart="dragged($event, row)" @click="chosen(row, at)">
-            <q-icon v-if="row.isFolder" class="ts-twist" :name="row.isOpen ? 'expand_more' : 'chevron_right'" size="18px"></q-icon>
+            <q-icon v-if="row.isFolder" class="ts-twist" :name="row.isOpen ? 'expand_more' : 'chevron_right'" size="18px" @click.stop="twisted(row, at)"></q-icon>
             <q-icon v-else-if="row.device" class="ts-twist" name="dns" size="16px"></q-icon>
             <q-icon v-else-if="row.isNote" class="ts-twist" name="more_horiz" size="16px"></q-icon>
             <q-icon v-else class="ts-twist" name="videocam" size="16px"></q-icon>
@@ -62,8 +62,8 @@ export default {
         </div>
       </div>
     </nav>`,
-  props: { t: Function, server: Object, shown: Set, maySync: Boolean },
-  emits: ["choose", "message", "loaded"],
+  props: { t: Function, server: Object, shown: Set, device: String, maySync: Boolean },
+  emits: ["choose", "device", "message", "loaded"],
   data() {
     return {
       devices: null,
@@ -117,11 +117,10 @@ export default {
       this.isRefreshing = true;
       try {
         const devices = await api.all("/devices");
-        const isFirst = this.devices === null;
         this.devices = devices;
         this.failure = null;
-        // A site with one or two devices has nothing to gain from a closed tree.
-        if (isFirst && !stored.load("opened", null) && devices.length <= 8) {
+        // A site with a few devices has nothing to gain from a closed tree; one that registers now is opened, too.
+        if (!stored.load("opened", null) && devices.length <= 8) {
           this.opened = new Set(devices.map((device) => device.device_id));
         }
         await Promise.all(devices.filter((d) => this.opened.has(d.device_id)).map((d) => this.fetchChildren(d.device_id)));
@@ -229,8 +228,15 @@ export default {
     },
     chosen(row, at) {
       this.active = at;
-      if (row.isFolder) this.toggle(row);
+      if (row.device) {
+        this.$emit("device", row.device.device_id);
+        if (row.isFolder && !row.isOpen) this.toggle(row);
+      } else if (row.isFolder) this.toggle(row);
       else if (row.key) this.$emit("choose", row.channel);
+    },
+    twisted(row, at) {
+      this.active = at;
+      this.toggle(row);
     },
     toggle(row) {
       const name = row.device ? row.device.device_id : `-${row.id}`;

@@ -83,12 +83,29 @@ async def test_lost_parts_are_asked_for_again(site: SmallSite) -> None:
 
 
 async def test_recorders_that_need_a_type_get_one(site: SmallSite) -> None:
-    """GB-C073, Q37; a profile can leave it out."""
+    """GB-C073, Q37; that a kind of recorders wants none is no proof for each of them."""
     camera = await site.add_camera(recordings=files(2, 60), faults=("record-needs-type",))
+    profiles, device_id = site.platform.devices.profiles, camera.settings.device_id
     assert len((await ask(site, camera)).json()["items"]) == 2
-    device_id = camera.settings.device_id
-    site.platform.devices.profiles.learn(device_id, Facet.RECORD_TYPE, "absent", "set by this test")
+    assert profiles.value(device_id, Facet.RECORD_TYPE) == "all"
+    profiles.learn(device_id, Facet.RECORD_TYPE, "absent", "set by this test")
+    assert len((await ask(site, camera)).json()["items"]) == 2
+    assert profiles.value(device_id, Facet.RECORD_TYPE) == "all"
+    profiles.pin_device(device_id, Facet.RECORD_TYPE, "absent", "this test")
     assert (await ask(site, camera)).json()["items"] == []
+
+
+async def test_recorders_that_cannot_bear_a_type_are_asked_without(site: SmallSite) -> None:
+    """Q37 turned round: found by asking once more, and remembered."""
+    camera = await site.add_camera(recordings=files(2, 60), faults=("record-refuses-type",))
+    assert len((await ask(site, camera)).json()["items"]) == 2
+    profile = site.platform.devices.profiles.of_device(camera.settings.device_id)
+    learned = profile.values[Facet.RECORD_TYPE].learned
+    assert learned.value == "absent"
+    assert learned.evidence == (
+        "RecordInfo with Type=all brought nothing, RecordInfo without Type brought 2 lines"
+    )
+    assert len((await ask(site, camera)).json()["items"]) == 2
 
 
 async def test_several_storages_are_told_apart(site: SmallSite) -> None:

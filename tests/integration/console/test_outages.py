@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from health.outages.settings import OutageSettings
 from sipserver.devices.settings import DeviceSettings
+from sipserver.simulator.device import SimulatedDevice
 from tests.support.platform_process import eventually
 from tests.support.small_site import HOST, SIP_PASSWORD, SmallSite, small_site
 
@@ -24,6 +27,16 @@ IMPATIENT = DeviceSettings(
 async def causes(site: SmallSite, **query: str) -> list[tuple[str, str]]:
     items = (await site.api.get("/outages", params=query)).json()["items"]
     return [(item["device_id"], item["cause"]) for item in items]
+
+
+async def first_news(site: SmallSite, name: str) -> str:
+    """The data of the first event of that name."""
+    async with site.api.stream("GET", "/events", params={"kinds": "presence"}, timeout=60) as events:
+        rows = events.aiter_lines()
+        async for row in rows:
+            if row == f"event: {name}":
+                return await anext(rows)
+    raise AssertionError("the stream of events ended")
 
 
 async def test_a_camera_that_unregisters_has_left_and_its_return_ends_the_outage(tmp_path: Path) -> None:
@@ -46,10 +59,56 @@ async def test_a_camera_that_unregisters_has_left_and_its_return_ends_the_outage
         assert (await site.api.get("/outages/sites")).json()["items"] == []
 
 
+async def test_a_camera_that_comes_back_with_a_wrong_password_is_no_matter_of_the_network(
+    tmp_path: Path,
+) -> None:
+    async with small_site(tmp_path, outages=QUICK, sip=IMPATIENT) as site:
+        camera = await site.add_camera(keepalive_interval_s=0.5)
+        await camera.go_dark()
+        mistyped = replace(camera.settings, password="mistyped", register_retry_s=0.2)
+        stranger = SimulatedDevice(mistyped)
+        site.devices.append(stranger)
+        await stranger.start()
+
+        async def told() -> bool:
+            return (camera.settings.device_id, "credential") in await causes(site, open="true")
+
+        await eventually(told, "the password is found wrong", timeout_s=40)
+
+
+async def test_a_missing_picture_and_a_broken_disk_are_told_apart(tmp_path: Path) -> None:
+    async with small_site(tmp_path, outages=QUICK) as site:
+        silent = await site.add_camera(0, faults=("no-answer",))
+        broken = await site.add_camera(1)
+        key = f"{silent.settings.device_id}~{silent.settings.all_channel_ids[0]}"
+        assert (await site.api.post(f"/channels/{key}/live")).status_code == 504
+        broken.raise_alarm(method=6, alarm_type=1)
+        wanted = [
+            (silent.settings.device_id, "media"),
+            (broken.settings.device_id, "storage"),
+        ]
+
+        async def told() -> bool:
+            found = await causes(site, open="true")
+            return all(each in found for each in wanted)
+
+        await eventually(told, "both are told")
+        items = (await site.api.get("/outages", params={"cause": "media"})).json()["items"]
+        assert "NoAnswer" in items[0]["evidence"]
+        alarm = (await site.api.get("/alarms")).json()["items"][0]
+        await site.api.post(f"/alarms/{alarm['alarm_id']}/acknowledge", json={})
+
+        async def mended() -> bool:
+            return (broken.settings.device_id, "storage") not in await causes(site, open="true")
+
+        await eventually(mended, "acknowledging ends it")
+
+
 async def test_a_site_that_goes_dark_is_one_line_and_counted_in_the_metrics(tmp_path: Path) -> None:
     async with small_site(tmp_path, outages=QUICK, sip=IMPATIENT) as site:
         for index in range(3):
             await site.add_camera(index, keepalive_interval_s=0.5)
+        news = asyncio.create_task(first_news(site, "site-lost"))
         for device in site.devices:
             await device.go_dark()
 
@@ -65,3 +124,5 @@ async def test_a_site_that_goes_dark_is_one_line_and_counted_in_the_metrics(tmp_
         text = (await site.api.get(f"{base}/metrics")).text
         assert 'gb28181_outages_open{cause="power"} 3' in text
         assert "gb28181_sites_out 1" in text
+        async with asyncio.timeout(10):
+            assert '"site":"loopback market"' in (await news).replace(": ", ":")

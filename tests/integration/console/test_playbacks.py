@@ -32,8 +32,8 @@ async def site(tmp_path: Path) -> AsyncIterator[SmallSite]:
         yield site
 
 
-async def add(site: SmallSite, **changes: Any) -> SimulatedDevice:
-    return await site.add_camera(**{"pictures": SMALL, "recordings": RECORDED} | changes)
+async def add(site: SmallSite, index: int = 0, **changes: Any) -> SimulatedDevice:
+    return await site.add_camera(index, **{"pictures": SMALL, "recordings": RECORDED} | changes)
 
 
 def channel_of(camera: SimulatedDevice) -> str:
@@ -221,13 +221,18 @@ async def test_a_speed_that_is_taken_and_ignored_is_found_out(site: SmallSite) -
     assert 4.0 not in state["scales"]
 
 
-async def test_an_old_start_line_is_found_and_remembered(site: SmallSite) -> None:
-    """Q71."""
-    camera = await add(site, edition=Edition.V1_0, faults=("old-mansrtsp",))
+def known(site: SmallSite, camera: SimulatedDevice, facet: Facet) -> str | None:
+    return site.platform.devices.profiles.value(camera.settings.device_id, facet)
+
+
+@pytest.mark.parametrize("edition", [Edition.V1_0, Edition.V2_0])
+async def test_an_old_start_line_is_found_and_remembered(site: SmallSite, edition: Edition) -> None:
+    """Q71. Devices of 2011 mostly do not say so, and pass for those of 2016."""
+    camera = await add(site, edition=edition, faults=("old-mansrtsp",))
     playback = await play(site, camera)
     assert (await say(site, playback, "seek", position_s=10)).status_code == 200
-    known = site.platform.devices.profiles.value(camera.settings.device_id, Facet.START_LINE)
-    assert known == "MANSRTSP/1.0"
+    assert known(site, camera, Facet.START_LINE) == "MANSRTSP/1.0"
+    assert known(site, camera, Facet.SEEK) == "npt"
 
 
 async def test_a_seek_that_is_refused_leaves_the_playback_where_it_is(site: SmallSite) -> None:
@@ -239,15 +244,52 @@ async def test_a_seek_that_is_refused_leaves_the_playback_where_it_is(site: Smal
     assert (await say(site, playback, "seek", position_s=61)).status_code == 422
 
 
-async def test_a_device_that_counts_in_local_time_is_asked_for_that(site: SmallSite) -> None:
-    """Q73."""
+async def test_that_a_device_cannot_seek_is_known_once_it_takes_another_control(site: SmallSite) -> None:
+    camera = await add(site, faults=("no-seek",))
+    playback = await play(site, camera)
+    await say(site, playback, "seek", position_s=30)
+    assert known(site, camera, Facet.SEEK) is None
+    await say(site, playback, "pause")
+    assert known(site, camera, Facet.SEEK) == "none"
+    again = await say(site, playback, "seek", position_s=30)
+    assert (again.status_code, again.json()["code"]) == (409, "known-refusal")
+
+
+async def test_a_device_that_counts_in_local_time_is_found_out(site: SmallSite) -> None:
+    """Q73: it refuses a time that it lists, and plays one eight hours later where it lists nothing."""
     camera = await add(site, faults=("local-time",))
-    body = {"start": START.isoformat(), "end": (START + timedelta(seconds=60)).isoformat()}
+    await play(site, camera)
+    assert known(site, camera, Facet.TIME_OFFSET_S) == "28800"
+    assert camera.stats.invites == 2
+    await play(site, camera)
+    assert camera.stats.invites == 3
+    assert camera.parts.invites.open[-1].offer.start == int(START.timestamp()) + 28_800
+
+
+async def _refused(site: SmallSite, camera: SimulatedDevice, start: datetime) -> None:
+    body = {"start": start.isoformat(), "end": (start + timedelta(seconds=60)).isoformat()}
     refused = await site.api.post(f"/channels/{channel_of(camera)}/playbacks", json=body)
     assert (refused.status_code, refused.json()["sip_code"]) == (502, 404)
-    profiles = site.platform.devices.profiles
-    profiles.learn(camera.settings.device_id, Facet.TIME_OFFSET_S, "28800", "set by this test")
-    await play(site, camera)
+    assert known(site, camera, Facet.TIME_OFFSET_S) is None
+
+
+async def test_a_time_that_a_device_does_not_list_shows_nothing(site: SmallSite) -> None:
+    """Q73: neither one without recordings, nor one with recordings eight hours later as well."""
+    camera = await add(site, 0)
+    await _refused(site, camera, START + timedelta(hours=20))
+    assert camera.stats.invites == 1
+    long_day = (RecordedSpan(START, START + timedelta(hours=12)),)
+    busy = await add(site, 1, faults=("refuse=404",), recordings=long_day)
+    await _refused(site, busy, START)
+    assert busy.stats.invites == 1
+
+
+async def test_what_is_refused_in_local_time_too_is_not_tried_again_for_a_while(site: SmallSite) -> None:
+    camera = await add(site, faults=("refuse=404",))
+    await _refused(site, camera, START)
+    assert camera.stats.invites == 2
+    await _refused(site, camera, START)
+    assert camera.stats.invites == 3
 
 
 async def test_an_early_start_is_no_harm(site: SmallSite) -> None:

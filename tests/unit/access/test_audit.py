@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from access import audit as audit_module
 from access.audit import AuditLog, Outcome
+from access.errors import AuditBehind
 from access.roles import Action
 
 CHANNEL = "34020000001320000001~34020000001310000001"
@@ -96,4 +98,15 @@ async def test_long_values_are_cut_not_refused(audit: AuditLog) -> None:
     )
     assert (len(entry.actor), len(entry.target)) == (64, 255)
     assert "cut" in entry.detail
+    assert (await audit.verify()).is_whole
+
+
+async def test_not_everybody_waits_behind_a_database_that_is_away(
+    audit: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_module, "TURN_WAIT_S", 0.01)
+    async with audit._turn:
+        with pytest.raises(AuditBehind, match="did not come to this"):
+            await audit.record("control_ptz")
+    assert (await audit.record("control_ptz")).sequence == 1
     assert (await audit.verify()).is_whole

@@ -33,10 +33,11 @@ from console.api.models import Overview, RateLine, Rates, ServerInfo
 from console.api.ports import CatalogSyncOutcome, Presence, StreamFigures
 from health.outages.store import OutageStore
 from sipserver.devices.service import DeviceService
+from sipserver.devices.stream_request import LiveStream
 from storage.alarm_clips import AlarmClips
+from storage.downloads import Downloads
 from storage.index import SegmentIndex
 from storage.model import Segment, SegmentState
-from storage.downloads import Downloads
 from storage.playback import Playback
 
 PASSWORD = "correct horse battery"
@@ -61,7 +62,8 @@ class FakeHold:
 
     key: ChannelKey
     tag: str
-    stream: "FakeStreams"
+    streams: "FakeStreams"
+    stream: LiveStream = LiveStream.MAIN
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     viewers: int = 0
     revoked: list[str] = field(default_factory=list)
@@ -102,7 +104,7 @@ class FakeHold:
 
     async def release(self, *, at_once: bool = False) -> None:
         self.released.append(at_once)
-        self.stream.holds.remove(self)
+        self.streams.holds.remove(self)
 
 
 class FakeStreams:
@@ -115,11 +117,13 @@ class FakeStreams:
         self.online = True
         self.changed: list[str] = []
 
-    async def hold(self, key: ChannelKey, purpose: str, tag: str) -> FakeHold:
+    async def hold(
+        self, key: ChannelKey, purpose: str, tag: str, stream: LiveStream = LiveStream.MAIN
+    ) -> FakeHold:
         await asyncio.sleep(0)
         if self.fault is not None:
             raise self.fault
-        hold = FakeHold(key, tag, self)
+        hold = FakeHold(key, tag, self, stream)
         self.holds.append(hold)
         self.made.append(hold)
         return hold

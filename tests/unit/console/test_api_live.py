@@ -53,6 +53,18 @@ async def test_statistics_of_a_session(admin: httpx.AsyncClient, world: Any) -> 
     assert statistics["started_at"].endswith("+00:00")
 
 
+@pytest.mark.parametrize(("body", "stream"), [(None, "main"), ({}, "main"), ({"stream": "sub"}, "sub")])
+async def test_the_sub_stream_is_asked_for_by_name(
+    admin: httpx.AsyncClient, world: Any, body: Any, stream: str
+) -> None:
+    opened = await admin.post(f"/api/v1/channels/{CAMERA}/live", json=body)
+    assert (opened.status_code, opened.json()["stream"]) == (200, stream)
+    assert world.streams.made[0].stream == stream
+    assert (await admin.get("/api/v1/sessions")).json()["items"][0]["stream"] == stream
+    wrong = await admin.post(f"/api/v1/channels/{CAMERA}/live", json={"stream": "third"})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid-request")
+
+
 async def test_a_viewer_sees_and_ends_only_its_own_sessions(
     admin: httpx.AsyncClient, watcher: httpx.AsyncClient
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from catalog.model import ChannelKey, Device
 from console.api.leases import LeaseRefused, Leases, UnknownLease
 from console.api.ports import CatalogSyncOutcome, Presence, StreamFigures
+from sipserver.devices.stream_request import LiveStream
 
 KEY = ChannelKey("34020000001110000001", "34020000001320000001")
 
@@ -15,6 +16,7 @@ KEY = ChannelKey("34020000001110000001", "34020000001320000001")
 class Hold:
     def __init__(self, streams: "Streams") -> None:
         self.lost = asyncio.Event()
+        self.stream = LiveStream.MAIN
         self.releases = 0
         self._streams = streams
 
@@ -47,7 +49,9 @@ class Streams:
         self.release_hangs = False
         self.gate: asyncio.Event | None = None
 
-    async def hold(self, key: ChannelKey, purpose: str, tag: str) -> Hold:
+    async def hold(
+        self, key: ChannelKey, purpose: str, tag: str, stream: LiveStream = LiveStream.MAIN
+    ) -> Hold:
         if self.gate is not None:
             await self.gate.wait()
         self.made.append(Hold(self))

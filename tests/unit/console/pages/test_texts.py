@@ -4,11 +4,66 @@ import re
 
 import pytest
 
+from console.api.problems import KINDS
 from console.pages.elements import COMPONENTS
 from console.pages.texts import LANGUAGES, TEXTS, language_of, tables
+from health.outages.model import Cause
+from sipserver.devices.clocks.device_clock import ClockSource
+from sipserver.devices.diagnosis.findings import Outcome as StepOutcome
+from sipserver.devices.diagnosis.reasons import REASONS, Place, Reason
+from sipserver.devices.history.stream import Outcome as HistoryOutcome
+from sipserver.devices.profiles.facets import Facet
+from sipserver.devices.profiles.model import Origin
+from sipserver.devices.subscriptions.kinds import Kind
+from storage.alarm_files import FileKind, FileState
+from storage.download_model import DownloadState
 
 SOURCES = "".join(path.read_text("utf-8") for path in sorted(COMPONENTS.glob("*.js")))
 SCRIPTS = "".join(line for line in SOURCES.splitlines(True) if not line.lstrip().startswith("//"))
+# Kinds of texts whose key is built from a word that the platform says.
+SAID_BY_THE_PLATFORM = {
+    "action": {"record", "snapshot", "preset"},
+    "cause": set(Cause),
+    "clock_source": set(ClockSource),
+    "download_state": set(DownloadState),
+    "ended": set(HistoryOutcome) - {HistoryOutcome.END_OF_FILE},
+    "facet": set(Facet),
+    "file": set(FileKind),
+    "file_state": set(FileState) - {FileState.READY},
+    "origin": set(Origin),
+    "outcome": set(StepOutcome),
+    "place": set(Place),
+    "reason": set(Reason),
+    "step": {"registered", "answers", "addresses", "listed", "invited", "picture", "quality"},
+    "subscription": set(Kind),
+}
+BUILT = (
+    "counts.",
+    "device.",
+    "edition.",
+    "problem.",
+    "ptz.",
+    "setting.",
+    "source.",
+    "state.",
+    "subscription_state.",
+)
+BUILT += ("tab.", "talk.", "value.", *(f"{kind}." for kind in SAID_BY_THE_PLATFORM))
+# Failures that no call of the pages can have.
+NOT_OF_PAGES = (
+    "clip",
+    "clips",
+    "transfers",
+    "schedule",
+    "transfer",
+    "rule",
+    "picture",
+    "cursor",
+    "method",
+    "large",
+    "unreadable",
+    "long",
+)
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -41,15 +96,48 @@ def test_the_components_use_only_keys_that_exist() -> None:
 
 
 def test_no_text_is_left_over() -> None:
-    built = ("state.", "problem.", "counts.")
     for key in TEXTS:
-        assert key.startswith(built) or f'"{key}"' in SCRIPTS or f"'{key}'" in SCRIPTS, key
+        assert key.startswith(BUILT) or f'"{key}"' in SCRIPTS or f"'{key}'" in SCRIPTS, key
 
 
 def test_every_state_of_a_tile_has_its_word() -> None:
     tile = (COMPONENTS / "tile.js").read_text("utf-8")
     states = set(re.findall(r"""(?:this\.state = |setState\()['"](\w+)['"]""", tile)) | {"empty"}
     assert {f"state.{state}" for state in states} <= TEXTS.keys()
+
+
+@pytest.mark.parametrize("kind", SAID_BY_THE_PLATFORM)
+def test_what_the_platform_says_has_its_word(kind: str) -> None:
+    assert {f"{kind}.{word}" for word in SAID_BY_THE_PLATFORM[kind]} <= TEXTS.keys()
+
+
+@pytest.mark.parametrize("kind", ["reason", "cause"])
+def test_every_reason_and_cause_says_what_helps(kind: str) -> None:
+    assert {f"{kind}.{word}.advice" for word in SAID_BY_THE_PLATFORM[kind]} <= TEXTS.keys()
+
+
+def test_every_advised_setting_has_its_name() -> None:
+    for explanation in REASONS.values():
+        for setting in explanation.settings:
+            named = {f"setting.{setting.key}", f"facet.{setting.key}"} & TEXTS.keys()
+            assert named or setting.key.startswith(("media.", "sip.")), setting.key
+
+
+def test_every_failure_that_a_page_can_have_is_said_in_both_languages() -> None:
+    codes = {kind.code for kind in KINDS.values() if not set(kind.code.split("-")) & set(NOT_OF_PAGES)}
+    assert {f"problem.{code}" for code in codes} - TEXTS.keys() <= {
+        "problem.no-position",
+        "problem.no-microphone",
+    }
+
+
+def test_every_key_of_the_pad_has_its_name() -> None:
+    script = (COMPONENTS / "ptz.js").read_text("utf-8")
+    ways = re.findall(r"""^  \["([a-z_]+)", """, script, re.MULTILINE)
+    lens = re.findall(r"""\{ name: "([a-z]+)", less""", script)
+    assert len(ways) == 9
+    assert {f"ptz.{way}" for way in ways} <= TEXTS.keys()
+    assert {f"ptz.{part}{side}" for part in lens for side in ("", "_less", "_more")} <= TEXTS.keys()
 
 
 @pytest.mark.parametrize(
