@@ -41,7 +41,7 @@ async def measure(channels: int) -> None:
 
 async def one(database: Path, channels: int, size: int) -> None:
     async with server(database) as (service, transport):
-        service.presence.listeners.remove(service.catalog_sync.listen)  # the query is ours to send
+        service.presence.unsubscribe(service.catalog_sync.listen)  # the query is ours to send
         subordinate = await FleetProcess.start(LOAD, transport.addresses[0].port, channels, size)
         before = memory_bytes()
         watch = LoopWatch()

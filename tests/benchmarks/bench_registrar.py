@@ -164,20 +164,20 @@ async def serve(keepalives: int, refreshes: int, registrations: int, *, profile:
     features = FeatureSettings(clocks=ClockSettings(ask_interval_s=0.0))
     service = DeviceService(settings, transport, NoMedia(), NoCatalog(), features=features)
     await service.open()
-    listeners, ask = service.presence.listeners, service.catalog_sync.listen
+    presence, sync = service.presence, service.catalog_sync
     port = transport.addresses[0].port
     results = []
     try:
-        listeners.remove(ask)
+        presence.unsubscribe(sync.listen)
         await measure(transport, port, "warm-up", "refresh", DEVICES, "w", profile=False)
         await measure(transport, port, "warm-up", "keepalive", DEVICES, "w", profile=False)
-        listeners.append(ask)
+        presence.subscribe(sync.listen, sync.listens_to)
         for name, kind, count in (
             ("keepalive", "keepalive", keepalives),
             ("refresh (known device, MD5)", "refresh", refreshes),
         ):
             results.append(await measure(transport, port, name, kind, count, "m", profile=profile))
-        listeners.remove(ask)
+        presence.unsubscribe(sync.listen)
         results.append(
             await measure(
                 transport, port, "register (new device, MD5)", "register", registrations, "n", profile=profile

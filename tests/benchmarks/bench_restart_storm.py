@@ -48,7 +48,7 @@ async def measure(devices: int, over_s: float) -> None:
                 f"opened with {devices} devices: CPU {cpu_s() - cpu:.1f} s, {time.monotonic() - begun:.1f} s"
             )
             lost = Lost()
-            service.presence.listeners.append(lost.listen)
+            service.presence.subscribe(lost.listen, (DeviceWentOffline,))
             fleet = await FleetProcess.start(LOAD, transport.addresses[0].port, devices)
             await storm(service, fleet, lost, f"register {over_s}", "after our restart")
             await asyncio.sleep(2.0)

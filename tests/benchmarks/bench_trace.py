@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from sipserver.devices.tracing.ladder import ladder
 from sipserver.devices.tracing.trace import _selected
 from sipserver.sip.flow import Flow, OutgoingPacket, ReceivedPacket, Transport
-from sipserver.transport.trace import WATCHES_MAX, SipTrace
+from sipserver.transport.trace import WATCHES_MAX, SipTrace, packets_of
 
 BURST = 16
 FLOWS = 1000
@@ -81,6 +81,7 @@ def tapped(trace: SipTrace) -> Callable[[Burst], None]:
     def run(burst: Burst) -> None:
         trace.received(burst[0])
         trace.sent(burst[1])
+        trace.handled()
 
     return run
 
@@ -108,13 +109,14 @@ def main() -> None:
             trace.watch(device_id(900_000 + number), None)
         cost = cost_ns(tapped(trace), material, count) - idle
         print(f"{name:44} {cost / 1000:6.2f} µs per transaction, {len(trace.ring):6d} packets held")
-    packets = trace.ring.packets()
+    bursts_held = trace.ring.bursts()
     began = time.process_time()
-    found = _selected(packets, device_id(7), None, None, 5000)
+    found = _selected(packets_of(bursts_held), device_id(7), None, None, 5000)
     selected = time.process_time()
     ladder(found)
     print(
-        f"looking up one device among {len(packets)} packets: {(selected - began) * 1000:.0f} ms in a thread;"
+        f"looking up one device among {len(trace.ring)} packets: {(selected - began) * 1000:.0f} ms "
+        f"in a thread;"
         f" drawing {len(found)} steps: {(time.process_time() - selected) * 1000:.0f} ms"
     )
 

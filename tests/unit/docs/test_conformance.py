@@ -1,6 +1,6 @@
 """docs/conformance.md says of every statement how it is proven, and says the truth."""
 
-from tests.support.conformance_table import TABLE, rows, proofs, with_tests
+from tests.support.conformance_table import TABLE, proofs, rows, with_tests
 
 LAST = 138
 
