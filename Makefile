@@ -29,7 +29,9 @@ run: setup
 	@exec $(BIN)/tongshi demo
 
 test: setup browser
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS) || { code=$$?; [ $$code = 1 ] || exit $$code; \
+	    echo "tongshi: what failed is run once more, alone: a busy machine breaks deadlines, a fault fails again"; \
+	    $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(PYTEST_ARGS); }
 
 check: setup
 	@$(BIN)/ruff format --check .
@@ -46,7 +48,8 @@ bench: setup
 	@cargo bench --manifest-path $(NATIVE)/Cargo.toml --package tongshi-wire --bench ingest --locked
 
 fuzz: setup
-	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/fuzz $(PYTEST_ARGS)
+	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/fuzz tests/integration/console/test_lying_device.py \
+	    tests/integration/console/test_hostile_requests.py $(PYTEST_ARGS)
 	@command -v cargo-fuzz >/dev/null || { echo "tongshi: cargo-fuzz is missing: cargo install cargo-fuzz --locked"; exit 1; }
 	@cd $(NATIVE) && for target in $$(RUSTC_BOOTSTRAP=1 cargo fuzz list); do \
 	    echo "== $$target"; RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536; done

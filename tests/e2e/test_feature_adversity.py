@@ -452,12 +452,13 @@ async def test_callers_who_leave_in_the_middle_leave_nothing_behind(platform: Pl
         "TONGSHI_HISTORY__PLAYBACK_LINGER_S": "1",
         "TONGSHI_HTTP__LEASE_LINGER_S": "1",
         "TONGSHI_SIP__LINGER_S": "0.5",
-        "TONGSHI_HISTORY__QUERY_FIRST_S": "3",
+        "TONGSHI_HISTORY__QUERY_FIRST_S": "2",
+        "TONGSHI_SIP__INVITE_TIMEOUT_S": "4",
         "TONGSHI_AUDIO__BROWSER_WAIT_S": "2",
     }
     await platform.start()
     async with feature_scene(platform) as scene:
-        late = await scene.add(faults=("late-stream=2",))
+        late = await scene.add(faults=("late-stream=1",))
         mute = await scene.add(faults=("no-record-answer", "talk-silent", "silent-control"))
         channel, quiet = channel_of(late), channel_of(mute)
         period = {"start": START.isoformat(), "end": (START + timedelta(minutes=5)).isoformat()}

@@ -518,7 +518,7 @@ async def test_schedule_plays_its_clip(site: SmallSite) -> None:
     _, due = schedules.get(planned["schedule_id"])
     assert due is not None
     assert schedules.run_due(due) == 1
-    await until(lambda: schedules.list()[0][0].last_result, "the announcement has ended")
+    await until(lambda: "reached" in schedules.list()[0][0].last_result, "the announcement has ended")
     assert_heard(camera.audio.calls[-1])
     shown = (await site.api.get(f"/audio/schedules/{planned['schedule_id']}")).json()
     assert shown["last_result"] == "1 of 1 loudspeakers reached; played to the end"
