@@ -146,12 +146,13 @@ class DownloadTask:
             if is_all or self._is_covered or fruitless >= self._parts.settings.download_attempts:
                 await self._finish(detail)
                 return
+            # Before others can see that it waits: whoever wakes it from then on is heard.
+            self._device_back.clear()
             await self._note(DownloadState.WAITING, detail)
             await self._pause(min(RETRY_MIN_S * 2 ** max(fruitless - 1, 0), RETRY_MAX_S))
         await self._finish("cancelled", DownloadState.CANCELLED)
 
     async def _pause(self, delay_s: float) -> None:
-        self._device_back.clear()
         ends: set[asyncio.Future[Any]] = {
             asyncio.ensure_future(self._parts.clock.sleep(delay_s)),
             asyncio.ensure_future(self._device_back.wait()),

@@ -111,6 +111,7 @@ async def test_a_preset_is_kept_and_called(site: SmallSite, page: Page) -> None:
     head = camera.control.heads[channel_of(camera)]
     await page.locator(f".ts-tile[data-channel$='{channel_of(camera)}'] [data-action=ptz]").click()
     await page.locator("[data-action=save]").click()
+    await expect(page.locator("[data-preset='1']")).to_be_visible()
     await page.keyboard.down("ArrowRight")
     await until(lambda: looks_at(head)[0] > 0, "the camera turns away")
     await page.keyboard.up("ArrowRight")

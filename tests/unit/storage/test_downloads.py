@@ -178,7 +178,6 @@ async def test_a_device_that_is_back_is_asked_at_once(bench: Bench) -> None:
     bench.source.plan = [OSError("offline"), (60, "end of file")]
     download = await bench.start()
     await bench.reaches(download, lambda row: row.state is DownloadState.WAITING)
-    await settle()
     bench.downloads.device_came_back("34020000001180000099")
     assert len(bench.source.asked) == 1
     bench.downloads.device_came_back(KEY.device_id)
