@@ -29,8 +29,8 @@ SIP = DeviceSettings(
     query_timeout_s=2.0,
     probe_timeout_s=1.0,
     invite_timeout_s=1.5,
-    keyframe_timeout_s=1.5,
-    tcp_keyframe_timeout_s=1.5,
+    keyframe_timeout_s=3.0,
+    tcp_keyframe_timeout_s=3.0,
 )
 
 

@@ -185,6 +185,8 @@ async def test_every_route_answers_bad_requests_with_a_problem_it_declares(
             headers=site.api.headers,
             trust_env=False,
             timeout=30.0,
+            # A connection of its own for each: one that was idle may be closed just when it is used again.
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
         wrong: set[str] = set()
         async with root:
