@@ -21,7 +21,7 @@ from storage.downloads import Downloads
 from storage.errors import DiskFull, DownloadNotFound, DownloadPartGone, DownloadRefused
 from storage.settings import StorageSettings
 from tests.support.platform_process import eventually
-from tests.unit.storage.fakes import InlineExecutor, ManualClock, settle
+from tests.unit.storage.fakes import InlineExecutor, ManualClock
 from tests.unit.storage.fmp4 import movie
 
 KEY = ChannelKey("34020000001180000005", "34020000001320000012")
