@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +16,7 @@ from console.client import Client, ProblemError, RecordingItem
 from tests.support.hostile_peers import watching
 from tests.support.platform_process import ROOT, SIP_PASSWORD, PlatformProcess, eventually
 from tests.support.platform_scene import camera, cameras, grown, known_channel, logged_in, metric, pictures_in
+from tests.support.small_disk import small_disk_at
 
 DEVICE_ID = "34020000001320000001"
 CHANNEL_ID = "34020000001310000001"
@@ -26,7 +26,7 @@ QUICK_STOP_S = 10.0
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[PlatformProcess]:
-    process = PlatformProcess(tmp_path, rtp_ports="23400-23599")
+    process = PlatformProcess(tmp_path)
     process.environment.update(
         {
             "TONGSHI_SIP__SILENCE_TIMEOUT_S": "2",
@@ -140,20 +140,9 @@ async def test_a_camera_and_the_platform_are_killed_and_come_back(platform: Plat
 @pytest.fixture
 def small_disk(platform: PlatformProcess) -> Iterator[Path]:
     """A file system of its own for the recordings."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount the small file system that fills up")
-    path = platform.directory / "recordings"
-    path.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(path)],
-        capture_output=True,
-        text=True,
-    )
-    if made.returncode:
-        pytest.skip(f"no small file system can be mounted here: {made.stderr.strip()}")
-    yield path
-    platform.kill()
-    subprocess.run(["umount", str(path)], check=True)
+    with small_disk_at(platform.directory / "recordings", DISK_BYTES) as path:
+        yield path
+        platform.kill()
 
 
 async def test_a_full_disk_stops_recording_alone_until_there_is_room(

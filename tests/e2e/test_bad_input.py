@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from console.client import LiveSession, ProblemError
+from media.settings import parse_port_range
 from sipserver.sip.flow import Transport
 from tests.support.hostile import (
     STRANGER,
@@ -33,7 +34,6 @@ from tests.support.hostile_peers import (
 from tests.support.platform_process import ADMIN_PASSWORD, SIP_PASSWORD, PlatformProcess, eventually
 from tests.support.platform_scene import camera, cameras, known_channel, logged_in, metric
 
-RTP_PORTS = range(23000, 23200)
 # The 401 of a REGISTER carries a challenge; a request can hardly be shorter than a hundred bytes.
 AMPLIFICATION_MAX = 3.0
 FLOOD_REGISTERS = 9_000
@@ -45,7 +45,7 @@ LOG_LINES_MAX = 40
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[PlatformProcess]:
-    process = PlatformProcess(tmp_path, rtp_ports=f"{RTP_PORTS.start}-{RTP_PORTS.stop - 1}")
+    process = PlatformProcess(tmp_path)
     yield process
     process.kill()
 
@@ -284,8 +284,9 @@ async def test_lies_about_who_one_is(platform: PlatformProcess) -> None:
 
 def receive_ports(platform: PlatformProcess, kind: str) -> list[int]:
     """Ports that receive media now."""
+    first, last = parse_port_range(platform.rtp_ports)
     return sorted(
-        each.laddr.port for each in own(platform).net_connections(kind) if each.laddr.port in RTP_PORTS
+        each.laddr.port for each in own(platform).net_connections(kind) if first <= each.laddr.port <= last
     )
 
 

@@ -33,7 +33,7 @@ MEMORY_MAX_BYTES = 80_000_000
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[PlatformProcess]:
-    process = PlatformProcess(tmp_path, rtp_ports="23200-23399")
+    process = PlatformProcess(tmp_path)
     process.environment.update(
         {
             "TONGSHI_HTTP__REQUEST_DEADLINE_S": "1.5",

@@ -15,6 +15,7 @@ from playwright.async_api import Page, async_playwright
 from sipserver.devices.audio.settings import AudioSettings
 from sipserver.simulator.heard import strongest_hz
 from tests.support.platform_process import eventually
+from tests.support.port_ranges import rtp_ports
 from tests.support.small_site import HOST, SmallSite, small_site
 from tests.support.sound_files import tone_wav
 
@@ -65,7 +66,7 @@ STRONGEST = """
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[SmallSite]:
-    audio = AudioSettings(host=HOST, rtp_ports="23402-23500")
+    audio = AudioSettings(host=HOST, rtp_ports=rtp_ports())
     async with small_site(tmp_path, audio=audio) as opened:
         yield opened
 

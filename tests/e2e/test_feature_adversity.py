@@ -28,6 +28,7 @@ from sipserver.simulator.device import SimulatedDevice
 from tests.support.feature_scene import FIRMWARE, QUICK, START, FeatureScene, channel_of, feature_scene, until
 from tests.support.platform_process import PlatformProcess, eventually
 from tests.support.platform_scene import pictures_in
+from tests.support.small_disk import small_disk_at
 
 DISK_BYTES = 24 << 20
 PATIENCE_S = 0.5
@@ -37,7 +38,7 @@ LOCKED_S = float(os.environ.get("TONGSHI_TEST_LOCKED_S", "11"))
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[PlatformProcess]:
-    process = PlatformProcess(tmp_path, rtp_ports="23700-23899")
+    process = PlatformProcess(tmp_path)
     process.environment.update(QUICK)
     yield process
     process.kill()
@@ -338,20 +339,9 @@ async def test_features_go_on_while_the_database_is_locked_and_write_afterwards(
 @pytest.fixture
 def small_disk(platform: PlatformProcess) -> Iterator[Path]:
     """A file system of its own for all files of the features."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount the small file system that fills up")
-    path = platform.directory / "recordings"
-    path.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(path)],
-        capture_output=True,
-        text=True,
-    )
-    if made.returncode:
-        pytest.skip(f"no small file system can be mounted here: {made.stderr.strip()}")
-    yield path
-    platform.kill()
-    subprocess.run(["umount", str(path)], check=True)
+    with small_disk_at(platform.directory / "recordings", DISK_BYTES) as path:
+        yield path
+        platform.kill()
 
 
 async def test_a_full_disk_is_told_to_those_it_concerns_and_to_nobody_else(

@@ -18,6 +18,7 @@ from sipserver.simulator.head import CameraHead
 from sipserver.simulator.heard import strongest_hz
 from sipserver.simulator.history.recordings import RecordedSpan
 from tests.support.platform_process import eventually
+from tests.support.port_ranges import rtp_ports
 from tests.support.small_site import ADMIN_PASSWORD, HOST, SmallSite, small_site
 from tests.support.sound_files import tone_wav
 
@@ -28,7 +29,7 @@ PICTURE_MS = 30_000
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[SmallSite]:
-    audio = AudioSettings(host=HOST, rtp_ports="23502-23600")
+    audio = AudioSettings(host=HOST, rtp_ports=rtp_ports())
     async with small_site(tmp_path, audio=audio) as opened:
         yield opened
 

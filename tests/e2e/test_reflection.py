@@ -17,7 +17,7 @@ SHARE_MAX = 600
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[PlatformProcess]:
-    process = PlatformProcess(tmp_path, rtp_ports="23800-23899")
+    process = PlatformProcess(tmp_path)
     yield process
     process.kill()
 

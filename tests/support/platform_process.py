@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from tests.support.port_ranges import rtp_ports
+
 ADMIN_PASSWORD = "e2e admin password"
 SIP_PASSWORD = "e2e camera password"
 PLATFORM_ID = "34020000002000000001"
@@ -62,7 +64,7 @@ class PlatformProcess:
     sip_port: int = 0
     http_port: int = 0
     media_port: int = 0
-    rtp_ports: str = "20000-20200"
+    rtp_ports: str = field(default_factory=rtp_ports)
     environment: dict[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
 

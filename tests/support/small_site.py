@@ -26,6 +26,7 @@ from sipserver.simulator.pacer import Pacer
 from sipserver.simulator.settings import SimulatedDeviceSettings, camera_settings, nvr_settings
 from storage.settings import StorageSettings
 from tests.support.platform_process import eventually
+from tests.support.port_ranges import rtp_ports
 
 HOST = "127.0.0.1"
 SIP_PASSWORD = "small site cameras"
@@ -87,7 +88,7 @@ async def small_site(directory: Path, **tables: Any) -> AsyncIterator[SmallSite]
             host=HOST, port=0, password=SIP_PASSWORD, catalog_quiet_s=1.0, linger_s=0.2, query_timeout_s=3.0
         ),
         http=HttpSettings(host=HOST, port=0, close_timeout_s=0.5),
-        media=MediaSettings(host=HOST, port=0, rtp_ports="22000-23000"),
+        media=MediaSettings(host=HOST, port=0, rtp_ports=rtp_ports()),
         storage=StorageSettings(path=directory / "recordings", free_floor_bytes=1_000_000),
         database=DatabaseSettings(url=f"sqlite:///{directory}/platform.db"),
         # The machine of a test may be busy with other tests: that is no reason to put devices off.

@@ -29,13 +29,14 @@ from sipserver.sip.flow import Transport
 from sipserver.sip.message import SipRequest
 from tests.support.browser_voice import BrowserVoice
 from tests.support.platform_process import eventually
+from tests.support.port_ranges import rtp_ports
 from tests.support.small_site import HOST, SmallSite, small_site
 from tests.support.sound_files import tone_mp3, tone_wav
 
 SPOKEN_HZ = 1_000.0
 TOLERANCE_HZ = 6.0
 QUICK = AudioSettings(
-    host=HOST, rtp_ports="23002-23400", invite_wait_s=1.5, connect_timeout_s=3.0, port_cool_down_s=1.0
+    host=HOST, rtp_ports=rtp_ports(), invite_wait_s=1.5, connect_timeout_s=3.0, port_cool_down_s=1.0
 )
 
 

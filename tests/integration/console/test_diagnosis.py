@@ -18,6 +18,7 @@ from sipserver.simulator.loops import PictureSettings
 from sipserver.simulator.settings import camera_settings
 from sipserver.sip.flow import Transport
 from tests.support.platform_process import eventually
+from tests.support.port_ranges import rtp_ports
 from tests.support.small_site import HOST, SIP_PASSWORD, SmallSite, small_site
 
 SIP = DeviceSettings(
@@ -132,7 +133,7 @@ async def test_a_picture_with_flaws_is_ok_with_warnings(site: SmallSite) -> None
 
 
 async def test_a_strict_platform_names_the_wrong_ssrc(tmp_path: Path) -> None:
-    strict = MediaSettings(host=HOST, port=0, rtp_ports="22000-23000", strict_ssrc=True)
+    strict = MediaSettings(host=HOST, port=0, rtp_ports=rtp_ports(), strict_ssrc=True)
     async with small_site(tmp_path, sip=SIP, media=strict) as site:
         found = await _diagnose(site, await site.add_camera(faults=("wrong-ssrc",)))
     assert found["verdict"]["reason"] == "wrong-ssrc"

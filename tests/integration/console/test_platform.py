@@ -17,6 +17,7 @@ from console.errors import StartFailed
 from media.settings import MediaSettings
 from sipserver.devices.settings import DeviceSettings
 from storage.settings import StorageSettings
+from tests.support.port_ranges import rtp_ports
 
 PASSWORD = {"TONGSHI_ADMIN_PASSWORD": "integration password"}
 HOST = "127.0.0.1"
@@ -27,7 +28,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(
         sip=DeviceSettings(host=HOST, port=0, password="integration cameras"),
         http=HttpSettings(host=HOST, port=0, close_timeout_s=0.5),
-        media=MediaSettings(host=HOST, port=0, rtp_ports="21000-21100"),
+        media=MediaSettings(host=HOST, port=0, rtp_ports=rtp_ports()),
         storage=StorageSettings(path=tmp_path / "recordings", free_floor_bytes=1_000_000),
         database=DatabaseSettings(url=f"sqlite:///{tmp_path}/platform.db"),
         access=AccessSettings(hash_memory_kib=32, hash_rounds=1),

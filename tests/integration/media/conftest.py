@@ -13,6 +13,7 @@ import pytest
 
 from media.session import MediaPlane
 from media.settings import MediaSettings
+from tests.support.port_ranges import rtp_ports
 
 PATIENCE_S = 20.0
 
@@ -44,7 +45,7 @@ async def make_plane() -> AsyncIterator[MakePlane]:
     async with AsyncExitStack() as stack:
 
         async def make(**changes: Any) -> MediaPlane:
-            values = {"host": "127.0.0.1", "port": 0, "rtp_ports": "22000-22998", "threads": 1} | changes
+            values = {"host": "127.0.0.1", "port": 0, "rtp_ports": rtp_ports(1_000), "threads": 1} | changes
             plane = MediaPlane(MediaSettings(**values))
             await plane.open()
             stack.push_async_callback(plane.close)

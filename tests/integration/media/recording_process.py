@@ -8,6 +8,7 @@ from pathlib import Path
 from media.session import MediaPlane, MediaTransport, RecorderFact, SegmentGrown
 from media.settings import MediaSettings
 from tests.integration.media.pretend_camera import PretendCamera
+from tests.support.port_ranges import rtp_ports
 
 
 def tell(fact: RecorderFact) -> None:
@@ -16,7 +17,7 @@ def tell(fact: RecorderFact) -> None:
 
 
 async def main(directory: Path) -> None:
-    plane = MediaPlane(MediaSettings(host="127.0.0.1", port=0, rtp_ports="23000-23998"))
+    plane = MediaPlane(MediaSettings(host="127.0.0.1", port=0, rtp_ports=rtp_ports()))
     await plane.open()
     session = await plane.open_session(transport=MediaTransport.UDP, ssrc=None, label="camera")
     session.attach_recorder("cd", directory, metadata=b"", on_fact=tell)

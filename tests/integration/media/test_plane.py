@@ -18,16 +18,18 @@ from media.session import MediaPlane, MediaTransport
 from media.settings import MediaSettings
 from tests.integration.media.conftest import MakePlane, until
 from tests.integration.media.pretend_camera import PretendCamera, encoded
+from tests.support.port_ranges import free_ports_in_a_row, rtp_ports
 
 UDP, TCP = MediaTransport.UDP, MediaTransport.TCP_PASSIVE
 
 
 async def test_a_port_of_another_program_is_passed_over(make_plane: MakePlane) -> None:
-    plane = await make_plane(rtp_ports="22000-22005")
+    ports = free_ports_in_a_row(6)
+    plane = await make_plane(rtp_ports=f"{ports.start}-{ports.stop - 1}")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("127.0.0.1", 22_001))  # the RTCP port of the first pair
+        other.bind(("127.0.0.1", ports[1]))  # the RTCP port of the first pair
         session = await plane.open_session(transport=UDP, ssrc=None, label="a")
-    assert session.port == 22_002
+    assert session.port == ports[2]
     assert plane.totals.ports_refused == 1
     await plane.open_session(transport=TCP, ssrc=None, label="b")
     with pytest.raises(NoPortFree, match="2 taken, 1 resting"):
@@ -35,19 +37,20 @@ async def test_a_port_of_another_program_is_passed_over(make_plane: MakePlane) -
 
 
 async def test_all_ports_of_others_end_in_an_error(make_plane: MakePlane) -> None:
-    plane = await make_plane(rtp_ports="22000-22001", port_cool_down_s=0.0)
+    ports = free_ports_in_a_row(2)
+    plane = await make_plane(rtp_ports=f"{ports.start}-{ports.stop - 1}", port_cool_down_s=0.0)
     with socket.socket() as other:
-        other.bind(("127.0.0.1", 22_000))
+        other.bind(("127.0.0.1", ports[0]))
         other.listen()
         with pytest.raises(PortUnavailable):
             await plane.open_session(transport=TCP, ssrc=None, label="a")
-    assert (await plane.open_session(transport=TCP, ssrc=None, label="a")).port == 22_000
+    assert (await plane.open_session(transport=TCP, ssrc=None, label="a")).port == ports[0]
 
 
 async def test_a_port_is_free_when_close_returns_and_rests_before_it_is_used_again(
     make_plane: MakePlane,
 ) -> None:
-    plane = await make_plane(rtp_ports="22000-22003", port_cool_down_s=60.0)
+    plane = await make_plane(rtp_ports=rtp_ports(4), port_cool_down_s=60.0)
     for transport in (UDP, TCP):
         session = await plane.open_session(transport=transport, ssrc=None, label="a")
         await session.close("over")

@@ -16,6 +16,7 @@ from media.facts import AudioInfo, StreamInfo
 from storage.service import StorageService
 from storage.settings import StorageSettings
 from tests.integration.storage.picture import HEIGHT, SSRC, WIDTH, Sender
+from tests.support.port_ranges import rtp_ports
 
 DEADLINE_S = 30.0
 
@@ -28,7 +29,7 @@ def media_settings() -> Any:
         pytest.skip(f"the native data plane is not built: {error}")
     from media.settings import MediaSettings
 
-    return MediaSettings(host="127.0.0.1", port=0, rtp_ports="42000-42998", threads=1)
+    return MediaSettings(host="127.0.0.1", port=0, rtp_ports=rtp_ports(), threads=1)
 
 
 async def until(condition: Callable[[], Awaitable[Any]], what: str) -> Any:

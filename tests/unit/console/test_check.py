@@ -16,6 +16,7 @@ from console.check import (
     print_findings,
     run_checks,
 )
+from tests.support.port_ranges import rtp_ports
 
 
 def _settings(tmp_path: Path) -> Settings:
@@ -26,7 +27,7 @@ def _settings(tmp_path: Path) -> Settings:
     return replace(
         settings,
         sip=replace(settings.sip, host="127.0.0.1", port=0, password="long enough"),
-        media=replace(settings.media, host="127.0.0.1", port=0, rtp_ports="43000-43100"),
+        media=replace(settings.media, host="127.0.0.1", port=0, rtp_ports=rtp_ports()),
         storage=replace(settings.storage, path=tmp_path / "rec", free_floor_bytes=1),
     )
 
