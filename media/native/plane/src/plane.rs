@@ -13,7 +13,7 @@ use crate::config::PlaneConfig;
 use crate::error::PlaneError;
 use crate::facts::{Fact, FactKind, FactQueue};
 use crate::intake::Intake;
-use crate::outputs::inbox::{Delivery, OutputInbox};
+use crate::outputs::inbox::{Deliveries, Delivery, Desk, Desks};
 use crate::outputs::server::{Server, SessionMap};
 use crate::receiver::Receiver;
 use crate::recorder::RecorderConfig;
@@ -55,7 +55,7 @@ pub struct Plane {
     config: PlaneConfig,
     facts: Arc<FactQueue>,
     sessions: Arc<SessionMap>,
-    outputs: Arc<OutputInbox>,
+    outputs: Arc<Desks>,
     disk: Arc<DiskQueue>,
     address: SocketAddr,
     mailboxes: Vec<Arc<WorkerBox>>,
@@ -72,12 +72,12 @@ impl Plane {
         let thread_error = |error| PlaneError::system("thread", error);
         let facts = Arc::new(FactQueue::new().map_err(thread_error)?);
         let sessions: Arc<SessionMap> = Arc::new(RwLock::new(HashMap::new()));
-        let outputs = Arc::new(OutputInbox::new().map_err(thread_error)?);
+        let outputs = Arc::new(Desks::new().map_err(thread_error)?);
         let (server, address) = Server::bind(
             config.clone(),
             address,
             Arc::clone(&sessions),
-            Arc::clone(&outputs),
+            outputs.inbox(Desk::Http),
             Arc::clone(&facts),
         )
         .map_err(|error| PlaneError::system(format!("TCP {address}"), error))?;
@@ -282,9 +282,15 @@ impl Plane {
     /// Disconnects the viewers with this tag and refuses its URLs from now on.
     pub fn revoke(&self, session_id: &str, tag: &str) -> Result<(), PlaneError> {
         let session = self.session(session_id)?;
-        lock(&session.stream).revoked.insert(tag.to_owned());
-        self.outputs
-            .post(&mut vec![Delivery::Revoke(session.key, tag.to_owned())]);
+        let mut deliveries = Deliveries::default();
+        let mut stream = lock(&session.stream);
+        stream.revoked.insert(tag.to_owned());
+        deliveries.push(
+            stream.viewers,
+            Delivery::Revoke(session.key, tag.to_owned()),
+        );
+        drop(stream);
+        self.outputs.post(&mut deliveries);
         Ok(())
     }
 
@@ -322,7 +328,7 @@ impl Plane {
         for (_, handle) in threads.workers.drain(..) {
             let _ = handle.join();
         }
-        self.outputs.post(&mut vec![Delivery::Stop]);
+        self.outputs.stop();
         self.disk.push(Job::Stop);
         for handle in [threads.output.take(), threads.disk.take()]
             .into_iter()

@@ -10,7 +10,7 @@ use tongshi_wire::ingest::{Ingest, IngestConfig};
 use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::{FactKind, FactQueue};
-use crate::outputs::inbox::Delivery;
+use crate::outputs::inbox::{Deliveries, Delivery};
 use crate::publisher::{Published, Publisher};
 use crate::rates::Rates;
 use crate::recorder::port::RecorderPort;
@@ -24,7 +24,7 @@ use crate::unit::{StreamConfig, Unit};
 pub(crate) struct Scene<'a> {
     pub(crate) now_us: u64,
     pub(crate) wall_us: i64,
-    pub(crate) deliveries: &'a mut Vec<Delivery>,
+    pub(crate) deliveries: &'a mut Deliveries,
 }
 
 /// The state of one reception that only its worker touches.
@@ -230,11 +230,9 @@ impl Receiver {
         let mut stream = lock(&self.shared.stream);
         stream.config = Some(Arc::clone(&config));
         stream.gop.clear();
-        if stream.viewers > 0 {
-            scene
-                .deliveries
-                .push(Delivery::Config(self.shared.key, config));
-        }
+        scene
+            .deliveries
+            .push(stream.viewers, Delivery::Config(self.shared.key, config));
         drop(stream);
         if self.started {
             self.report(FactKind::ConfigChanged { info });
@@ -244,11 +242,10 @@ impl Receiver {
     fn publish_unit(&mut self, unit: Arc<Unit>, scene: &mut Scene<'_>) {
         let mut stream = lock(&self.shared.stream);
         stream.gop.push(&unit);
-        if stream.viewers > 0 {
-            scene
-                .deliveries
-                .push(Delivery::Unit(self.shared.key, Arc::clone(&unit)));
-        }
+        scene.deliveries.push(
+            stream.viewers,
+            Delivery::Unit(self.shared.key, Arc::clone(&unit)),
+        );
         drop(stream);
         for recorder in &mut self.recorders {
             recorder.push(&unit);
@@ -369,12 +366,16 @@ impl Receiver {
     }
 
     /// The goodbye alone, for a reception whose state cannot be trusted any more.
-    pub(crate) fn abandon(&mut self, reason: &str, deliveries: &mut Vec<Delivery>) {
+    pub(crate) fn abandon(&mut self, reason: &str, deliveries: &mut Deliveries) {
         for recorder in &mut self.recorders {
             recorder.close("session closed");
         }
         self.recorders.clear();
-        lock(&self.shared.stream).ended = true;
-        deliveries.push(Delivery::Ended(self.shared.key, reason.to_owned()));
+        let mut stream = lock(&self.shared.stream);
+        stream.ended = true;
+        deliveries.push(
+            stream.viewers,
+            Delivery::Ended(self.shared.key, reason.to_owned()),
+        );
     }
 }

@@ -8,6 +8,7 @@ use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::MediaInfo;
 use crate::gop::GopCache;
+use crate::outputs::inbox::ViewerCounts;
 use crate::sync::lock;
 use crate::unit::{StreamConfig, Unit};
 
@@ -85,7 +86,7 @@ pub struct SessionSnapshot {
 pub(crate) struct Stream {
     pub(crate) config: Option<Arc<StreamConfig>>,
     pub(crate) gop: GopCache,
-    pub(crate) viewers: u32,
+    pub(crate) viewers: ViewerCounts,
     pub(crate) recorders: u32,
     pub(crate) ended: bool,
     pub(crate) revoked: HashSet<String>,
@@ -119,7 +120,7 @@ impl SessionShared {
             stream: Mutex::new(Stream {
                 config: None,
                 gop: GopCache::new(config.gop_bytes, config.gop_pictures),
-                viewers: 0,
+                viewers: ViewerCounts::default(),
                 recorders: 0,
                 ended: false,
                 revoked: HashSet::new(),
@@ -140,7 +141,7 @@ impl SessionShared {
             port: self.port,
             stats,
             info: stream.config.as_ref().map(|config| config.info.clone()),
-            viewers: stream.viewers,
+            viewers: stream.viewers.total(),
             recorders: stream.recorders,
             now_us: clock::monotonic_us(),
         }

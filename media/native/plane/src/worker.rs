@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::facts::{FactKind, FactQueue};
 use crate::intake::{Door, Intake, READ_BYTES};
-use crate::outputs::inbox::{Delivery, OutputInbox};
+use crate::outputs::inbox::{Deliveries, Desks};
 use crate::receiver::{Receiver, Scene};
 use crate::recorder::port::RecorderPort;
 use crate::sync::{lock, panic_text};
@@ -67,8 +67,8 @@ struct Worker {
     slots: Vec<Option<Slot>>,
     batch: ReceiveBatch,
     buffer: Vec<u8>,
-    deliveries: Vec<Delivery>,
-    outputs: Arc<OutputInbox>,
+    deliveries: Deliveries,
+    outputs: Arc<Desks>,
     facts: Arc<FactQueue>,
     nap: Duration,
     stopping: bool,
@@ -77,7 +77,7 @@ struct Worker {
 /// Starts a thread. It ends on [`Command::Stop`].
 pub(crate) fn spawn(
     index: usize,
-    outputs: Arc<OutputInbox>,
+    outputs: Arc<Desks>,
     facts: Arc<FactQueue>,
     nap_us: u64,
     failed: Sender<String>,
@@ -98,7 +98,7 @@ pub(crate) fn spawn(
                 slots: Vec::new(),
                 batch: ReceiveBatch::new(),
                 buffer: vec![0; READ_BYTES],
-                deliveries: Vec::new(),
+                deliveries: Deliveries::default(),
                 outputs,
                 facts,
                 nap: Duration::from_micros(nap_us),
@@ -168,7 +168,7 @@ impl Worker {
     fn with_slot(
         &mut self,
         index: usize,
-        work: impl FnOnce(&mut Slot, &Poller, &mut ReceiveBatch, &mut [u8], &mut Vec<Delivery>),
+        work: impl FnOnce(&mut Slot, &Poller, &mut ReceiveBatch, &mut [u8], &mut Deliveries),
     ) {
         let Some(Some(slot)) = self.slots.get_mut(index) else {
             return;

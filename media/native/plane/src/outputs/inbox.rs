@@ -1,4 +1,4 @@
-//! What the receiving threads hand to the output thread.
+//! What the receiving threads hand to the threads that write to viewers.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -8,8 +8,23 @@ use crate::sync::lock;
 use crate::sys::eventfd::EventFd;
 use crate::unit::{StreamConfig, Unit};
 
+/// A thread that writes to viewers, with its own listener and protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Desk {
+    /// HTTP and WebSocket.
+    Http,
+    /// RTSP.
+    Rtsp,
+    /// RTMP.
+    Rtmp,
+}
+
+impl Desk {
+    pub(crate) const ALL: [Desk; 3] = [Desk::Http, Desk::Rtsp, Desk::Rtmp];
+}
+
 /// One thing for the viewers of a session, named by its key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Delivery {
     Config(u64, Arc<StreamConfig>),
     Unit(u64, Arc<Unit>),
@@ -19,6 +34,43 @@ pub(crate) enum Delivery {
     Stop,
 }
 
+/// Viewers of a session, by desk. A desk with none is given nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ViewerCounts([u32; Desk::ALL.len()]);
+
+impl ViewerCounts {
+    /// One more; how many there are in all.
+    pub(crate) fn join(&mut self, desk: Desk) -> u32 {
+        self.0[desk as usize] += 1;
+        self.total()
+    }
+
+    /// One less; how many are left in all.
+    pub(crate) fn leave(&mut self, desk: Desk) -> u32 {
+        self.0[desk as usize] = self.0[desk as usize].saturating_sub(1);
+        self.total()
+    }
+
+    pub(crate) fn total(&self) -> u32 {
+        self.0.iter().sum()
+    }
+}
+
+/// What one round of a receiving thread has for each desk.
+#[derive(Debug, Default)]
+pub(crate) struct Deliveries([Vec<Delivery>; Desk::ALL.len()]);
+
+impl Deliveries {
+    /// To each desk that has viewers of the session.
+    pub(crate) fn push(&mut self, viewers: ViewerCounts, delivery: Delivery) {
+        for (waiting, count) in self.0.iter_mut().zip(viewers.0) {
+            if count > 0 {
+                waiting.push(delivery.clone());
+            }
+        }
+    }
+}
+
 /// Bounded by its reader: units are posted only for sessions with viewers, and each viewer has a bound.
 pub(crate) struct OutputInbox {
     deliveries: Mutex<Vec<Delivery>>,
@@ -26,15 +78,15 @@ pub(crate) struct OutputInbox {
 }
 
 impl OutputInbox {
-    pub(crate) fn new() -> io::Result<OutputInbox> {
+    fn new() -> io::Result<OutputInbox> {
         Ok(OutputInbox {
             deliveries: Mutex::new(Vec::new()),
             wake: EventFd::new()?,
         })
     }
 
-    /// Moves `batch` over and wakes the output thread, if there is anything.
-    pub(crate) fn post(&self, batch: &mut Vec<Delivery>) {
+    /// Moves `batch` over and wakes the desk, if there is anything.
+    fn post(&self, batch: &mut Vec<Delivery>) {
         if batch.is_empty() {
             return;
         }
@@ -49,5 +101,33 @@ impl OutputInbox {
 
     pub(crate) fn raw_fd(&self) -> RawFd {
         self.wake.raw()
+    }
+}
+
+/// The inboxes of all desks.
+pub(crate) struct Desks([Arc<OutputInbox>; Desk::ALL.len()]);
+
+impl Desks {
+    pub(crate) fn new() -> io::Result<Desks> {
+        let inbox = || OutputInbox::new().map(Arc::new);
+        Ok(Desks([inbox()?, inbox()?, inbox()?]))
+    }
+
+    pub(crate) fn inbox(&self, desk: Desk) -> Arc<OutputInbox> {
+        Arc::clone(&self.0[desk as usize])
+    }
+
+    /// Moves everything over and wakes the desks that are given something.
+    pub(crate) fn post(&self, deliveries: &mut Deliveries) {
+        for (inbox, batch) in self.0.iter().zip(&mut deliveries.0) {
+            inbox.post(batch);
+        }
+    }
+
+    /// Ends all desks.
+    pub(crate) fn stop(&self) {
+        for inbox in &self.0 {
+            inbox.post(&mut vec![Delivery::Stop]);
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::facts::{FactKind, FactQueue};
 use crate::outputs::admission;
 use crate::outputs::connection::{Connection, FAREWELL_US, Phase, Written, hear_frames};
 use crate::outputs::http::{self, Problem, Request};
-use crate::outputs::inbox::{Delivery, OutputInbox};
+use crate::outputs::inbox::{Delivery, Desk, OutputInbox};
 use crate::outputs::viewer::{Viewer, Way};
 use crate::session::SessionShared;
 use crate::sync::lock;
@@ -254,9 +254,8 @@ impl Server {
             return Err(admission::REVOKED);
         }
         // Under the lock: every unit is either in the cache now or delivered later, none twice.
-        stream.viewers += 1;
         let (viewers, config, units) = (
-            stream.viewers,
+            stream.viewers.join(Desk::Http),
             stream.config.clone(),
             stream.gop.whole().to_vec(),
         );
@@ -386,8 +385,7 @@ impl Server {
             }
         }
         let mut stream = lock(&session.stream);
-        stream.viewers = stream.viewers.saturating_sub(1);
-        let viewers = stream.viewers;
+        let viewers = stream.viewers.leave(Desk::Http);
         drop(stream);
         let (way, sent_bytes, skipped) = (viewer.way.name(), viewer.sent_bytes, viewer.skipped);
         let fact = FactKind::ViewerClosed {
