@@ -53,6 +53,7 @@ impl AudioTrack {
             AudioCodec::Aac => {
                 out.push(AudioSample {
                     data: frame.data.clone(),
+                    law: Vec::new(),
                     time: start,
                     duration: samples as u32,
                 });
@@ -70,6 +71,7 @@ impl AudioTrack {
             if encoder.encode_g711(law, block, &mut data).is_ok() {
                 out.push(AudioSample {
                     data,
+                    law: block.to_vec(),
                     time,
                     duration: block.len() as u32,
                 });
@@ -155,5 +157,7 @@ mod tests {
         track().code(&frame, 0, &mut out);
         let durations: Vec<u32> = out.iter().map(|sample| sample.duration).collect();
         assert_eq!(durations, [4_608, 392]);
+        let original: Vec<usize> = out.iter().map(|sample| sample.original().len()).collect();
+        assert_eq!(original, [4_608, 392]);
     }
 }

@@ -75,15 +75,29 @@ fn describe(info: &MediaInfo) -> String {
     )
 }
 
-/// One coded piece of sound, in the form that goes into fMP4.
+/// One coded piece of sound, in the form that goes into fMP4 and in that of the camera.
 #[derive(Debug)]
 pub struct AudioSample {
     /// FLAC frame or AAC access unit.
     pub data: Vec<u8>,
+    /// G.711 bytes behind the FLAC frame; empty for AAC, which is the same in both forms.
+    pub law: Vec<u8>,
     /// Time of its first sample in samples, on the stream's time line.
     pub time: i64,
     /// Samples in it.
     pub duration: u32,
+}
+
+impl AudioSample {
+    /// As the camera sent it: bytes of G.711, or an AAC access unit.
+    #[allow(dead_code, reason = "for the ways out that are no fMP4")]
+    pub fn original(&self) -> &[u8] {
+        if self.law.is_empty() {
+            &self.data
+        } else {
+            &self.law
+        }
+    }
 }
 
 /// One picture with the sound since the one before it.
@@ -140,7 +154,7 @@ impl Unit {
             + self
                 .audio
                 .iter()
-                .map(|sample| sample.data.len())
+                .map(|sample| sample.data.len() + sample.law.len())
                 .sum::<usize>()
     }
 
