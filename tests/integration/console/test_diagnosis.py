@@ -30,8 +30,9 @@ SIP = DeviceSettings(
     query_timeout_s=2.0,
     probe_timeout_s=1.0,
     invite_timeout_s=1.5,
-    keyframe_timeout_s=3.0,
-    tcp_keyframe_timeout_s=3.0,
+    # Long: simulated cameras encode their pictures first, which takes seconds on a busy machine.
+    keyframe_timeout_s=8.0,
+    tcp_keyframe_timeout_s=8.0,
 )
 
 
