@@ -28,8 +28,8 @@ class PlaybackHold:
     def lost(self) -> asyncio.Event:
         return self.playback.stream.ended
 
-    def grant(self, tag: str, ttl_s: float) -> Mapping[str, str]:
-        return self._session.grant(tag, ttl_s)
+    def grant(self, tag: str, ttl_s: float, *, user: str, channel: str) -> Mapping[str, str]:
+        return self._session.grant(tag, ttl_s, user=user, channel=channel)
 
     def revoke(self, tag: str) -> None:
         self._session.revoke(tag)

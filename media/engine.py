@@ -210,9 +210,13 @@ class Engine:
         with _translated():
             self._native_plane.revoke(session_id, tag)
 
-    def allow(self, session_id: str, tag: str) -> None:
+    def revoke_user(self, session_id: str, user: str) -> None:
         with _translated():
-            self._native_plane.allow(session_id, tag)
+            self._native_plane.revoke_user(session_id, user)
+
+    def allow(self, session_id: str, tag: str, user: str) -> None:
+        with _translated():
+            self._native_plane.allow(session_id, tag, user)
 
     async def close_session(self, session_id: str, reason: str) -> None:
         """End a session; its port is free when this returns."""

@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +33,7 @@ from media.facts import (
     StreamInfo,
 )
 from media.outputs import OUTPUTS
+from media.outputs.signed import PLAY, TTL_MAX_S, Grant, unix_s
 from media.stats import SessionStats
 from media.views import stats_of
 
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_TAG: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _RUN: Final = re.compile(r"[0-9a-f]{1,64}")
 
 
@@ -166,22 +166,45 @@ class MediaSession:
             raise SessionClosed(self.close_reason or "the media room is closed")
         return self._last_stats
 
-    def grant(self, tag: str, ttl_s: float | None = None, *, host: str | None = None) -> dict[str, str]:
-        """URLs for one viewer or a group of them, by name of the way out (``fmp4_ws``, ``fmp4_http``).
+    def grant(
+        self,
+        tag: str,
+        ttl_s: float | None = None,
+        *,
+        host: str | None = None,
+        user: str = "",
+        channel: str = "",
+        rights: Collection[str] = (PLAY,),
+        end_s: float | None = None,
+    ) -> dict[str, str]:
+        """URLs for one viewer or a group of them, by name of the way out (``media.outputs.OUTPUTS``).
 
         Args:
             tag: names the grant in :meth:`revoke` and :meth:`viewers_of`; letters, digits and ``._~-``.
-            ttl_s: how long they open connections; open connections stay. Default: the setting.
+            ttl_s: how long they open connections. Default: the setting; at most a day.
             host: as the viewer reaches us; default: the setting, else the listener's address.
+            user: who they are for; :meth:`MediaPlane.cut` cuts a user off.
+            channel: what the stream is to its viewers.
+            rights: what they may do with it, of ``media.outputs.signed``.
+            end_s: when open connections end, from now; None lets them stay.
         """
-        if _TAG.fullmatch(tag) is None:
-            raise LocalViolation(f"tag {tag!r} is not 1 to 128 letters, digits or ._~-")
         self._check_open()
-        self._plane.engine.allow(self.session_id, tag)
-        expires = int(time.time() + (self._plane.settings.url_ttl_s if ttl_s is None else ttl_s) + 0.999)
+        now = time.time()
+        lives_s = self._plane.settings.url_ttl_s if ttl_s is None else ttl_s
+        if lives_s > TTL_MAX_S:
+            raise LocalViolation(f"a URL lives {TTL_MAX_S:.0f} s at most, not {lives_s:g}")
+        grant = Grant(
+            tag=tag,
+            user=user,
+            channel=channel,
+            rights=frozenset(rights),
+            expires_unix_s=unix_s(now + lives_s),
+            ends_unix_s=None if end_s is None else unix_s(now + end_s),
+        )
+        self._plane.engine.allow(self.session_id, tag, user)
         authority = self._plane.authority(host)
         return {
-            name: output.url(authority, self.session_id, tag, expires, self._plane.url_key)
+            name: output.url(authority, self.session_id, grant, self._plane.url_key)
             for name, output in OUTPUTS.items()
         }
 

@@ -152,6 +152,14 @@ class MediaPlane:
             self._account(session, stats, reason)
         self.engine.dispatch()
 
+    def cut(self, session: MediaSession, *, user: str) -> None:
+        """Disconnect a user's viewers of a session at once; the URLs made for the user open nothing any more.
+
+        A new grant to the same user lifts it.
+        """
+        if not session.is_closed:
+            self.engine.revoke_user(session.session_id, user)
+
     def give_up(self, session: MediaSession, reason: str) -> None:
         """The data plane lost this session: nothing to close but what is kept here."""
         if self._sessions.pop(session.session_id, None) is None:

@@ -143,7 +143,7 @@ class Leases:
             self._opening -= 1
         started_time = datetime.now(UTC)
         try:
-            urls = dict(hold.grant(session_id, self._url_ttl_s))
+            urls = dict(hold.grant(session_id, self._url_ttl_s, user=username, channel=str(key)))
         except BaseException:
             await hold.release()
             raise

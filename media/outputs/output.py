@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from dataclasses import dataclass
+
+from media.outputs.signed import Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +14,10 @@ class Output:
     scheme: str
     path: str
     """With ``{session_id}``."""
+    scope: str = ""
+    """The path that is signed, when it is not ``path`` itself: the folder of a way out with many files."""
 
-    def url(self, authority: str, session_id: str, tag: str, expires_unix_s: int, key: bytes) -> str:
+    def url(self, authority: str, session_id: str, grant: Grant, key: bytes) -> str:
         """A URL that opens this way until it expires. ``authority`` is ``host:port``."""
-        path = self.path.format(session_id=session_id)
-        signature = sign(key, path, tag, expires_unix_s)
-        return f"{self.scheme}://{authority}{path}?tag={tag}&exp={expires_unix_s}&sig={signature}"
-
-
-def sign(key: bytes, path: str, tag: str, expires_unix_s: int) -> str:
-    """HMAC-SHA256 over path, tag and expiry, as the data plane checks it."""
-    message = f"{path}\n{tag}\n{expires_unix_s}".encode()
-    digest = hmac.new(key, message, hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        path, scope = (part.format(session_id=session_id) for part in (self.path, self.scope or self.path))
+        return f"{self.scheme}://{authority}{path}?{grant.query(key, scope)}"

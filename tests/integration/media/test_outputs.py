@@ -302,6 +302,47 @@ class TestRights:
             async with websockets.connect(url, max_size=None, max_queue=None) as viewer:
                 await viewer.recv()
 
+    async def test_a_user_is_cut_off_by_whatever_grant(self, plane: MediaPlane) -> None:
+        session = await open_camera(plane)
+        async with filming(session, PretendCamera()):
+            await session.wait_first_keyframe(10)
+            urls = [session.grant(tag, user="王 五")["fmp4_ws"] for tag in ("one", "two")]
+            other_url = session.grant("three", user="ann", channel="gate")["fmp4_ws"]
+            async with (
+                websockets.connect(urls[0], max_size=None, max_queue=None) as first,
+                websockets.connect(urls[1], max_size=None, max_queue=None) as second,
+                websockets.connect(other_url, max_size=None, max_queue=None) as other,
+            ):
+                await until(lambda: session.viewers == 3)
+                plane.cut(session, user="王 五")
+                for viewer in (first, second):
+                    messages = [message async for message in viewer]
+                    assert json.loads(messages[-1]) == {"type": "ended", "reason": "revoked"}
+                await until(lambda: session.viewers == 1)
+                await other.recv()
+            for url in urls:
+                with pytest.raises(websockets.InvalidStatus) as refused:
+                    await websockets.connect(url)
+                assert refused.value.response.status_code == 403
+            async with websockets.connect(session.grant("four", user="王 五")["fmp4_ws"]) as viewer:
+                await viewer.recv()
+
+    async def test_a_pass_may_end_open_connections(self, plane: MediaPlane) -> None:
+        session = await open_camera(plane)
+        async with filming(session, PretendCamera()):
+            await session.wait_first_keyframe(10)
+            url = session.grant("one", end_s=0.5)["fmp4_ws"]
+            async with websockets.connect(url, max_size=None, max_queue=None) as viewer:
+                messages = [message async for message in viewer]
+            assert json.loads(messages[-1]) == {"type": "ended", "reason": "pass ended"}
+            assert (await asyncio.to_thread(fetch, url.replace("ws://", "http://")))[0] == 403
+
+    async def test_another_right_does_not_open_a_picture(self, plane: MediaPlane) -> None:
+        session = await open_camera(plane)
+        url = session.grant("one", rights=("publish",))["fmp4_http"]
+        status, body, _ = await asyncio.to_thread(fetch, url)
+        assert (status, "something else" in json.loads(body)["detail"]) == (403, True)
+
     async def test_only_so_many_viewers_have_a_place(self, make_plane: MakePlane) -> None:
         plane = await make_plane(viewers_max=1)
         session = await open_camera(plane)

@@ -69,7 +69,7 @@ class FakeHold:
     revoked: list[str] = field(default_factory=list)
     released: list[bool] = field(default_factory=list)
 
-    def grant(self, tag: str, ttl_s: float) -> Mapping[str, str]:
+    def grant(self, tag: str, ttl_s: float, *, user: str, channel: str) -> Mapping[str, str]:
         return {
             "fmp4_ws": f"ws://0.0.0.0:8090/fmp4/abc?tag={tag}&ttl={ttl_s:g}",
             "fmp4_http": f"http://0.0.0.0:8090/fmp4/abc?tag={tag}&ttl={ttl_s:g}",

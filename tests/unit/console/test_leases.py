@@ -20,7 +20,7 @@ class Hold:
         self.releases = 0
         self._streams = streams
 
-    def grant(self, tag: str, ttl_s: float) -> Mapping[str, str]:
+    def grant(self, tag: str, ttl_s: float, *, user: str, channel: str) -> Mapping[str, str]:
         if self._streams.refuses_to_grant:
             raise RuntimeError("no address")
         return {"fmp4_ws": "ws://x/", "fmp4_http": "http://x/"}

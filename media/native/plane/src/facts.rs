@@ -98,11 +98,13 @@ pub enum FactKind {
     },
     ViewerOpened {
         tag: String,
+        user: String,
         way: &'static str,
         viewers: u32,
     },
     ViewerClosed {
         tag: String,
+        user: String,
         way: &'static str,
         viewers: u32,
         reason: &'static str,

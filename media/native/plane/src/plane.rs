@@ -1,5 +1,7 @@
 //! The face of this crate: few coarse calls, from any thread.
 
+mod viewing;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +15,7 @@ use crate::config::PlaneConfig;
 use crate::error::PlaneError;
 use crate::facts::{Fact, FactKind, FactQueue};
 use crate::intake::Intake;
-use crate::outputs::inbox::{Deliveries, Delivery, Desk, Desks};
+use crate::outputs::inbox::{Desk, Desks};
 use crate::outputs::server::{Server, SessionMap};
 use crate::receiver::Receiver;
 use crate::recorder::RecorderConfig;
@@ -55,7 +57,7 @@ pub struct Plane {
     config: PlaneConfig,
     facts: Arc<FactQueue>,
     sessions: Arc<SessionMap>,
-    outputs: Arc<Desks>,
+    pub(crate) outputs: Arc<Desks>,
     disk: Arc<DiskQueue>,
     address: SocketAddr,
     mailboxes: Vec<Arc<WorkerBox>>,
@@ -279,27 +281,6 @@ impl Plane {
         Ok(())
     }
 
-    /// Disconnects the viewers with this tag and refuses its URLs from now on.
-    pub fn revoke(&self, session_id: &str, tag: &str) -> Result<(), PlaneError> {
-        let session = self.session(session_id)?;
-        let mut deliveries = Deliveries::default();
-        let mut stream = lock(&session.stream);
-        stream.revoked.insert(tag.to_owned());
-        deliveries.push(
-            stream.viewers,
-            Delivery::Revoke(session.key, tag.to_owned()),
-        );
-        drop(stream);
-        self.outputs.post(&mut deliveries);
-        Ok(())
-    }
-
-    /// Takes a revocation back.
-    pub fn allow(&self, session_id: &str, tag: &str) -> Result<(), PlaneError> {
-        lock(&self.session(session_id)?.stream).revoked.remove(tag);
-        Ok(())
-    }
-
     /// Ends a session. When this returns its port is free.
     pub fn close_session(&self, session_id: &str, reason: &str) -> Result<(), PlaneError> {
         let mut sessions = self
@@ -350,7 +331,7 @@ impl Plane {
         }
     }
 
-    fn session(&self, session_id: &str) -> Result<Arc<SessionShared>, PlaneError> {
+    pub(crate) fn session(&self, session_id: &str) -> Result<Arc<SessionShared>, PlaneError> {
         let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
         sessions
             .get(session_id)

@@ -1,6 +1,6 @@
 //! What the threads share about one reception.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -9,8 +9,12 @@ use crate::config::PlaneConfig;
 use crate::facts::MediaInfo;
 use crate::gop::GopCache;
 use crate::outputs::inbox::ViewerCounts;
+use crate::outputs::signed_url::{Cut, Pass};
 use crate::sync::lock;
 use crate::unit::{StreamConfig, Unit};
+
+/// Longest life of a signed URL; `media/outputs/signed.py` keeps to it.
+const MAX_TTL_S: i64 = 86_400;
 
 /// How a session receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +93,22 @@ pub(crate) struct Stream {
     pub(crate) viewers: ViewerCounts,
     pub(crate) recorders: u32,
     pub(crate) ended: bool,
-    pub(crate) revoked: HashSet<String>,
+    /// Who was cut off, and when (seconds since 1970).
+    pub(crate) revoked: HashMap<Cut, i64>,
+}
+
+impl Stream {
+    /// The bearer of the pass was cut off.
+    pub(crate) fn refuses(&self, pass: &Pass) -> bool {
+        self.revoked.keys().any(|cut| cut.hits(pass))
+    }
+
+    /// Refuses these bearers from now on. What was cut so long ago that its URLs have expired is forgotten.
+    pub(crate) fn cut(&mut self, cut: Cut, now_unix_s: i64) {
+        self.revoked
+            .retain(|_, at_unix_s| now_unix_s - *at_unix_s <= MAX_TTL_S);
+        self.revoked.insert(cut, now_unix_s);
+    }
 }
 
 /// One reception, as all threads see it.
@@ -123,7 +142,7 @@ impl SessionShared {
                 viewers: ViewerCounts::default(),
                 recorders: 0,
                 ended: false,
-                revoked: HashSet::new(),
+                revoked: HashMap::new(),
             }),
             stats: Mutex::new(SessionStats {
                 opened_at_us: clock::monotonic_us(),

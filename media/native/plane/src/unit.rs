@@ -23,6 +23,14 @@ pub struct StreamConfig {
     pub init: Vec<u8>,
     /// The text message that goes before it on a WebSocket.
     pub description: String,
+    flv: OnceLock<FlvHeads>,
+}
+
+/// The description of a stream in FLV: before the first tag, and between two of them.
+#[derive(Debug, Default)]
+struct FlvHeads {
+    start: Vec<u8>,
+    change: Vec<u8>,
 }
 
 impl StreamConfig {
@@ -51,7 +59,22 @@ impl StreamConfig {
             info,
             init,
             description,
+            flv: OnceLock::new(),
         })
+    }
+
+    /// What an FLV stream begins with: file header, metadata and sequence headers.
+    pub fn flv_header(&self) -> &[u8] {
+        &self.flv_heads().start
+    }
+
+    /// What stands between the tags of two descriptions: metadata and sequence headers.
+    pub fn flv_change(&self) -> &[u8] {
+        &self.flv_heads().change
+    }
+
+    fn flv_heads(&self) -> &FlvHeads {
+        self.flv.get_or_init(FlvHeads::default)
     }
 }
 
@@ -118,6 +141,7 @@ pub struct Unit {
     /// Wall clock when the picture was complete, µs since 1970.
     pub wall_us: i64,
     fragment: OnceLock<Vec<u8>>,
+    flv_tags: OnceLock<Vec<u8>>,
 }
 
 impl Unit {
@@ -140,6 +164,7 @@ impl Unit {
             audio,
             wall_us,
             fragment: OnceLock::new(),
+            flv_tags: OnceLock::new(),
         }
     }
 
@@ -175,6 +200,11 @@ impl Unit {
             );
             bytes
         })
+    }
+
+    /// The unit as FLV tags, shared like [`Unit::fragment`].
+    pub fn flv_tags(&self) -> &[u8] {
+        self.flv_tags.get_or_init(Vec::new)
     }
 
     /// The picture as a sample of a file whose time line begins at `origin`.

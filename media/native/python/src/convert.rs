@@ -90,6 +90,7 @@ fn viewer_fact<'py>(py: Python<'py>, fact: &FactKind) -> PyResult<(&'static str,
     Ok(match fact {
         FactKind::ViewerClosed {
             tag,
+            user,
             way,
             viewers,
             reason,
@@ -97,11 +98,16 @@ fn viewer_fact<'py>(py: Python<'py>, fact: &FactKind) -> PyResult<(&'static str,
             skipped,
         } => (
             "viewer_closed",
-            dict!(py, tag: tag, way: way, viewers: viewers, reason: reason, sent_bytes: sent_bytes, skipped: skipped),
+            dict!(py, tag: tag, user: user, way: way, viewers: viewers, reason: reason, sent_bytes: sent_bytes, skipped: skipped),
         ),
-        FactKind::ViewerOpened { tag, way, viewers } => (
+        FactKind::ViewerOpened {
+            tag,
+            user,
+            way,
+            viewers,
+        } => (
             "viewer_opened",
-            dict!(py, tag: tag, way: way, viewers: viewers),
+            dict!(py, tag: tag, user: user, way: way, viewers: viewers),
         ),
         _ => ("unknown", dict!(py)),
     })

@@ -229,8 +229,12 @@ impl Plane {
         run(py, || self.inner.revoke(session_id, tag))
     }
 
-    fn allow(&self, py: Python<'_>, session_id: &str, tag: &str) -> PyResult<()> {
-        run(py, || self.inner.allow(session_id, tag))
+    fn revoke_user(&self, py: Python<'_>, session_id: &str, user: &str) -> PyResult<()> {
+        run(py, || self.inner.revoke_user(session_id, user))
+    }
+
+    fn allow(&self, py: Python<'_>, session_id: &str, tag: &str, user: &str) -> PyResult<()> {
+        run(py, || self.inner.allow(session_id, tag, user))
     }
 
     fn close_session(&self, py: Python<'_>, session_id: &str, reason: &str) -> PyResult<()> {

@@ -1,8 +1,8 @@
 //! Who may watch: what a request shows, and what it is told otherwise.
 
+use crate::outputs::format::{Carrier, Format, Way};
 use crate::outputs::http::{self, Problem, Request, problem};
-use crate::outputs::signed_url::{self, Refusal};
-use crate::outputs::viewer::Way;
+use crate::outputs::signed_url::{self, Pass, Refusal};
 use crate::outputs::websocket;
 
 pub(crate) const NOT_FOUND: Problem = problem(
@@ -12,6 +12,11 @@ pub(crate) const NOT_FOUND: Problem = problem(
 );
 const FORBIDDEN: Problem = problem(403, "Forbidden", "The URL is not signed by this server.");
 const EXPIRED: Problem = problem(403, "Forbidden", "The URL has expired: ask for a new one.");
+const NO_RIGHT: Problem = problem(
+    403,
+    "Forbidden",
+    "The URL is signed for something else than watching.",
+);
 pub(crate) const REVOKED: Problem = problem(
     403,
     "Forbidden",
@@ -21,7 +26,7 @@ const NOT_ALLOWED: Problem = problem(405, "Method Not Allowed", "Only GET is ans
 const NO_UPGRADE: Problem = problem(
     426,
     "Upgrade Required",
-    "This URL is for WebSocket; add .mp4 for HTTP.",
+    "This URL is for WebSocket; add .mp4 or .flv for HTTP.",
 );
 pub(crate) const CROWDED: Problem = problem(
     503,
@@ -34,7 +39,7 @@ pub(crate) const CROWDED: Problem = problem(
 pub(crate) struct Ticket<'a> {
     pub(crate) session_id: &'a str,
     pub(crate) way: Way,
-    pub(crate) tag: &'a str,
+    pub(crate) pass: Pass,
 }
 
 /// Reads the path and checks the signature. Who has none learns nothing about sessions.
@@ -47,28 +52,40 @@ pub(crate) fn check<'a>(
         return Err(NOT_ALLOWED);
     }
     let name = request.path.strip_prefix("/live/").ok_or(NOT_FOUND)?;
-    let (session_id, way) = match name.strip_suffix(".mp4") {
-        Some(session_id) => (session_id, Way::Http),
-        None => (name, Way::WebSocket),
+    let (session_id, format) = match name.rsplit_once('.') {
+        Some((session_id, "mp4")) => (session_id, Format::Fmp4),
+        Some((session_id, "flv")) => (session_id, Format::Flv),
+        Some(_) => return Err(NOT_FOUND),
+        None => (name, Format::Fmp4),
     };
-    match signed_url::check(key, &request.path, &request.query, now_unix_s) {
-        Ok(tag) => Ok(Ticket {
-            session_id,
-            way,
-            tag,
-        }),
-        Err(Refusal::Expired) => Err(EXPIRED),
-        Err(Refusal::BadSignature) => Err(FORBIDDEN),
+    let pass =
+        signed_url::check(key, &request.path, &request.query, now_unix_s).map_err(problem_of)?;
+    let carrier = match &request.websocket_key {
+        Some(_) => Carrier::WebSocket,
+        None if name == session_id => return Err(NO_UPGRADE),
+        None => Carrier::Http,
+    };
+    Ok(Ticket {
+        session_id,
+        way: Way { carrier, format },
+        pass,
+    })
+}
+
+fn problem_of(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Expired => EXPIRED,
+        Refusal::BadSignature => FORBIDDEN,
+        Refusal::NoRight => NO_RIGHT,
     }
 }
 
 impl Ticket<'_> {
     /// The head of the answer.
-    pub(crate) fn head(&self, request: &Request) -> Result<Vec<u8>, Problem> {
-        match (self.way, &request.websocket_key) {
-            (Way::Http, _) => Ok(http::STREAM_HEAD.as_bytes().to_vec()),
-            (Way::WebSocket, Some(key)) => Ok(websocket::handshake_response(key)),
-            (Way::WebSocket, None) => Err(NO_UPGRADE),
+    pub(crate) fn head(&self, request: &Request) -> Vec<u8> {
+        match &request.websocket_key {
+            Some(key) => websocket::handshake_response(key),
+            None => http::stream_head(self.way.format),
         }
     }
 }
@@ -76,6 +93,7 @@ impl Ticket<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outputs::signed_url::tests::{KEY, query};
 
     fn request(method: &str, path: &str, query: &str) -> Request {
         Request {
@@ -88,18 +106,14 @@ mod tests {
 
     #[test]
     fn a_signed_request_names_its_session_and_way() {
-        let signature = include_str!("signed_url_vector.txt").trim();
-        let query = format!("tag=viewer-1&exp=1700000000&sig={signature}");
-        let good = request("GET", "/live/ab", &query);
-        let ticket = check(b"key", &good, 0).unwrap();
-        let expected = Ticket {
-            session_id: "ab",
-            way: Way::WebSocket,
-            tag: "viewer-1",
-        };
-        assert_eq!(ticket, expected);
-        assert_eq!(ticket.head(&good).unwrap_err().status, 426);
-        assert_eq!(check(b"key", &good, 1_700_000_000), Err(EXPIRED));
+        let mut good = request("GET", "/live/ab", &query("viewer-1", "1700000000"));
+        assert_eq!(check(KEY, &good, 0), Err(NO_UPGRADE));
+        good.websocket_key = Some("key".into());
+        let ticket = check(KEY, &good, 0).unwrap();
+        assert_eq!((ticket.session_id, ticket.way.name()), ("ab", "fmp4_ws"));
+        assert_eq!(ticket.pass.tag, "viewer-1");
+        assert!(ticket.head(&good).starts_with(b"HTTP/1.1 101 "));
+        assert_eq!(check(KEY, &good, 1_700_000_000), Err(EXPIRED));
     }
 
     #[test]
@@ -108,8 +122,10 @@ mod tests {
             ("POST", "/live/ab", 405),
             ("GET", "/", 404),
             ("GET", "/live/ab.mp4", 403),
+            ("GET", "/live/ab.flv", 403),
+            ("GET", "/live/ab.avi", 404),
         ] {
-            let refused = check(b"key", &request(method, path, ""), 0).unwrap_err();
+            let refused = check(KEY, &request(method, path, ""), 0).unwrap_err();
             assert_eq!(refused.status, status);
         }
     }

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use crate::outputs::signed_url::Pass;
 use crate::outputs::viewer::Viewer;
 use crate::outputs::websocket::{self, Heard};
 use crate::session::SessionShared;
@@ -16,7 +17,7 @@ pub(crate) enum Phase {
     Viewing {
         viewer: Viewer,
         session: Arc<SessionShared>,
-        tag: String,
+        pass: Pass,
         heard: Vec<u8>,
     },
     Refused {

@@ -2,6 +2,8 @@
 //!
 //! Source: RFC 9112 sections 3 and 5, RFC 9110, RFC 9457 for problems.
 
+use crate::outputs::format::Format;
+
 /// Longest request head.
 pub const MAX_HEAD_BYTES: usize = 8_192;
 /// Most header lines.
@@ -136,8 +138,18 @@ pub fn problem_response(problem: Problem) -> Vec<u8> {
 }
 
 /// The head of an endless answer in chunks.
-pub const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nTransfer-Encoding: chunked\r\n\
-     Access-Control-Allow-Origin: *\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n";
+pub(crate) fn stream_head(format: Format) -> Vec<u8> {
+    let media_type = match format {
+        Format::Fmp4 => "video/mp4",
+        Format::Flv => "video/x-flv",
+    };
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nTransfer-Encoding: chunked\r\n\
+         Access-Control-Allow-Origin: *\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+    )
+    .into_bytes()
+}
+
 /// The chunk that ends it.
 pub const LAST_CHUNK: &str = "0\r\n\r\n";
 

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex};
 
+use crate::outputs::signed_url::Cut;
 use crate::sync::lock;
 use crate::sys::eventfd::EventFd;
 use crate::unit::{StreamConfig, Unit};
@@ -29,8 +30,8 @@ pub(crate) enum Delivery {
     Config(u64, Arc<StreamConfig>),
     Unit(u64, Arc<Unit>),
     Ended(u64, String),
-    /// Viewers with this tag have lost their right.
-    Revoke(u64, String),
+    /// These viewers have lost their right.
+    Revoke(u64, Cut),
     Stop,
 }
 

@@ -11,9 +11,11 @@ use crate::config::PlaneConfig;
 use crate::facts::{FactKind, FactQueue};
 use crate::outputs::admission;
 use crate::outputs::connection::{Connection, FAREWELL_US, Phase, Written, hear_frames};
+use crate::outputs::format::Carrier;
 use crate::outputs::http::{self, Problem, Request};
 use crate::outputs::inbox::{Delivery, Desk, OutputInbox};
-use crate::outputs::viewer::{Viewer, Way};
+use crate::outputs::signed_url::Pass;
+use crate::outputs::viewer::Viewer;
 use crate::session::SessionShared;
 use crate::sync::lock;
 use crate::sys::epoll::{Interest, Poller, Readiness};
@@ -105,12 +107,12 @@ impl Server {
                     index => self.serve(index as usize, *readiness, now_us),
                 }
             }
-            for index in std::mem::take(&mut self.dirty) {
-                self.write(index, now_us);
-            }
             if now_us >= tick_at_us {
                 tick_at_us = now_us + TICK_MS as u64 * 1_000;
                 self.close_overdue(now_us);
+            }
+            for index in std::mem::take(&mut self.dirty) {
+                self.write(index, now_us);
             }
         }
     }
@@ -204,7 +206,7 @@ impl Server {
                 }
             }
             Phase::Viewing { viewer, heard, .. } => {
-                if viewer.way == Way::Http || viewer.is_ending {
+                if viewer.way.carrier == Carrier::Http || viewer.is_ending {
                     return;
                 }
                 heard.extend_from_slice(bytes);
@@ -220,12 +222,12 @@ impl Server {
         let session = self
             .session(ticket.session_id)
             .ok_or(admission::NOT_FOUND)?;
-        let head = ticket.head(request)?;
+        let head = ticket.head(request);
         if self.viewers >= self.config.max_viewers {
             return Err(admission::CROWDED);
         }
         let viewer = Viewer::new(ticket.way, head, self.config.viewer_queue_bytes);
-        self.join(index, session, ticket.tag, viewer)
+        self.join(index, session, ticket.pass, viewer)
     }
 
     fn session(&self, session_id: &str) -> Option<Arc<SessionShared>> {
@@ -240,7 +242,7 @@ impl Server {
         &mut self,
         index: usize,
         session: Arc<SessionShared>,
-        tag: &str,
+        pass: Pass,
         mut viewer: Viewer,
     ) -> Result<(), Problem> {
         let Some(Some(connection)) = self.connections.get_mut(index) else {
@@ -250,7 +252,7 @@ impl Server {
         if stream.ended {
             return Err(admission::NOT_FOUND);
         }
-        if stream.revoked.contains(tag) {
+        if stream.refuses(&pass) {
             return Err(admission::REVOKED);
         }
         // Under the lock: every unit is either in the cache now or delivered later, none twice.
@@ -270,7 +272,8 @@ impl Server {
         self.facts.push(
             &session.session_id,
             FactKind::ViewerOpened {
-                tag: tag.to_owned(),
+                tag: pass.tag.clone(),
+                user: pass.user.clone(),
                 way,
                 viewers,
             },
@@ -278,7 +281,7 @@ impl Server {
         connection.phase = Phase::Viewing {
             viewer,
             session,
-            tag: tag.to_owned(),
+            pass,
             heard: Vec::new(),
         };
         self.dirty.insert(index);
@@ -312,7 +315,7 @@ impl Server {
         };
         for &index in indexes {
             let Some(Some(Connection {
-                phase: Phase::Viewing { viewer, tag, .. },
+                phase: Phase::Viewing { viewer, pass, .. },
                 ..
             })) = self.connections.get_mut(index)
             else {
@@ -324,7 +327,7 @@ impl Server {
                     viewer.offer(unit);
                 }
                 Delivery::Ended(_, reason) => viewer.end(reason),
-                Delivery::Revoke(_, revoked) if tag == revoked => viewer.end("revoked"),
+                Delivery::Revoke(_, cut) if cut.hits(pass) => viewer.end("revoked"),
                 Delivery::Revoke(..) | Delivery::Stop => continue,
             }
             self.dirty.insert(index);
@@ -353,7 +356,17 @@ impl Server {
     }
 
     fn close_overdue(&mut self, now_us: u64) {
+        let now_unix_s = clock::wall_us() / 1_000_000;
         for index in 0..self.connections.len() {
+            if let Some(Some(Connection {
+                phase: Phase::Viewing { viewer, pass, .. },
+                ..
+            })) = self.connections.get_mut(index)
+                && pass.is_over(now_unix_s)
+            {
+                viewer.end("pass ended");
+                self.dirty.insert(index);
+            }
             let connection = self.connections[index].as_ref();
             if connection.is_some_and(|connection| connection.is_overdue(now_us)) {
                 self.close(index, "stuck");
@@ -371,7 +384,7 @@ impl Server {
         let Phase::Viewing {
             viewer,
             session,
-            tag,
+            pass,
             ..
         } = connection.phase
         else {
@@ -389,7 +402,8 @@ impl Server {
         drop(stream);
         let (way, sent_bytes, skipped) = (viewer.way.name(), viewer.sent_bytes, viewer.skipped);
         let fact = FactKind::ViewerClosed {
-            tag,
+            tag: pass.tag,
+            user: pass.user,
             way,
             viewers,
             reason,

@@ -4,45 +4,39 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
 use std::sync::Arc;
 
+use crate::outputs::format::{Body, Carrier, Head, Way};
 use crate::outputs::http;
 use crate::outputs::websocket::{self, Opcode};
 use crate::unit::{StreamConfig, Unit};
 
-/// Pieces given to one write.
-const VECTOR: usize = 32;
+/// Messages given to one write.
+const MESSAGES: usize = 16;
+/// Slices of one message: the carrier's head, the body, the carrier's end.
+const PARTS: usize = 3;
 
-/// The protocol of a viewer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    WebSocket,
-    Http,
+/// A body in the framing of its carrier. It is sent whole or not at all.
+#[derive(Debug)]
+struct Message {
+    head: Head,
+    body: Body,
+    tail: &'static [u8],
 }
 
-impl Way {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Way::WebSocket => "fmp4_ws",
-            Way::Http => "fmp4_http",
+impl Message {
+    fn bare(body: Body) -> Message {
+        Message {
+            head: Head::default(),
+            body,
+            tail: b"",
         }
     }
-}
 
-#[derive(Debug)]
-enum Piece {
-    Owned(Vec<u8>),
-    Init(Arc<StreamConfig>),
-    Fragment(Arc<Unit>),
-    Static(&'static [u8]),
-}
+    fn parts(&self) -> [&[u8]; PARTS] {
+        [self.head.bytes(), self.body.bytes(), self.tail]
+    }
 
-impl Piece {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Piece::Owned(bytes) => bytes,
-            Piece::Init(config) => &config.init,
-            Piece::Fragment(unit) => unit.fragment(),
-            Piece::Static(bytes) => bytes,
-        }
+    fn size(&self) -> usize {
+        self.parts().iter().map(|part| part.len()).sum()
     }
 }
 
@@ -58,8 +52,8 @@ enum State {
 /// The queue of one viewer.
 pub(crate) struct Viewer {
     pub(crate) way: Way,
-    pieces: VecDeque<Piece>,
-    /// Bytes of the first piece that are written.
+    messages: VecDeque<Message>,
+    /// Bytes of the first message that are written.
     written: usize,
     queued_bytes: usize,
     /// Bytes given at the start in one go; they do not count against the bound.
@@ -78,7 +72,7 @@ impl Viewer {
     pub(crate) fn new(way: Way, head: Vec<u8>, max_bytes: usize) -> Viewer {
         let mut viewer = Viewer {
             way,
-            pieces: VecDeque::new(),
+            messages: VecDeque::new(),
             written: 0,
             queued_bytes: 0,
             joined_bytes: 0,
@@ -90,12 +84,12 @@ impl Viewer {
             sent_bytes: 0,
             is_ending: false,
         };
-        viewer.push(Piece::Owned(head));
+        viewer.push(Message::bare(Body::Owned(head.into())));
         viewer
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.messages.is_empty()
     }
 
     /// The stream as it is now: its description and the pictures since the last key frame.
@@ -105,25 +99,31 @@ impl Viewer {
         }
         for unit in units {
             self.state = State::Live;
-            self.message(Piece::Fragment(Arc::clone(unit)));
+            self.message(Body::Unit(self.way.format, Arc::clone(unit)));
         }
         self.joined_bytes = self.queued_bytes;
     }
 
-    /// The stream is described anew. Over HTTP a second description cannot follow: the answer ends there.
+    /// The stream is described anew. Where a second description cannot follow, the answer ends there.
     pub(crate) fn describe(&mut self, config: &Arc<StreamConfig>) {
         if self.is_ending {
             return;
         }
-        if self.way == Way::Http && self.described.is_some() {
+        let is_first = self.described.is_none();
+        if !is_first && !self.way.can_change() {
             self.end("stream changed");
             return;
         }
         self.described = Some(Arc::clone(config));
-        if self.way == Way::WebSocket {
+        if self.way.has_texts() {
             self.text(&config.description);
         }
-        self.message(Piece::Init(Arc::clone(config)));
+        let (format, config) = (self.way.format, Arc::clone(config));
+        self.message(if is_first {
+            Body::Start(format, config)
+        } else {
+            Body::Change(format, config)
+        });
         self.state = State::NeedKey;
     }
 
@@ -145,7 +145,7 @@ impl Viewer {
             return false;
         }
         if self.skipped_now > 0 {
-            if self.way == Way::WebSocket {
+            if self.way.has_texts() {
                 self.text(&format!(
                     r#"{{"type":"skipped","fragments":{}}}"#,
                     self.skipped_now
@@ -154,7 +154,7 @@ impl Viewer {
             self.skipped_now = 0;
         }
         self.state = State::Live;
-        self.message(Piece::Fragment(Arc::clone(unit)));
+        self.message(Body::Unit(self.way.format, Arc::clone(unit)));
         true
     }
 
@@ -167,67 +167,48 @@ impl Viewer {
         self.skipped_now += 1;
     }
 
-    /// Forgets the fragments that are not begun; what is half written, and texts, stay.
+    /// Forgets the pictures that are not begun; what is half written, and all else, stays.
     fn drop_waiting(&mut self) {
-        let mut kept = VecDeque::new();
-        let mut pieces = std::mem::take(&mut self.pieces)
-            .into_iter()
-            .enumerate()
-            .peekable();
-        while let Some((index, piece)) = pieces.next() {
-            let begun = index == 0 && self.written > 0;
-            let next_is_fragment = matches!(pieces.peek(), Some((_, Piece::Fragment(_))));
-            match piece {
-                // A head and its fragment go together, and so does the end of a chunk.
-                Piece::Owned(_) if next_is_fragment && !begun => {
-                    if let Some((_, fragment)) = pieces.next() {
-                        self.queued_bytes -= piece.bytes().len() + fragment.bytes().len();
-                        self.skipped += 1;
-                        self.skipped_now += 1;
-                    }
-                    if let Some((_, tail)) =
-                        pieces.next_if(|(_, piece)| matches!(piece, Piece::Static(_)))
-                    {
-                        self.queued_bytes -= tail.bytes().len();
-                    }
-                }
-                piece => {
-                    let keeps_fragment = begun && next_is_fragment;
-                    kept.push_back(piece);
-                    if keeps_fragment {
-                        kept.extend(pieces.next().map(|(_, fragment)| fragment));
-                    }
-                }
+        let mut begun = self.written > 0;
+        let (mut dropped, mut bytes) = (0, 0);
+        self.messages.retain(|message| {
+            let stays = std::mem::take(&mut begun) || !message.body.is_unit();
+            if !stays {
+                dropped += 1;
+                bytes += message.size();
             }
-        }
-        self.pieces = kept;
+            stays
+        });
+        self.queued_bytes -= bytes;
+        self.skipped += dropped;
+        self.skipped_now += dropped;
         self.joined_bytes = 0;
     }
 
     pub(crate) fn pong(&mut self, body: &[u8]) {
         // A viewer that pings without reading gets no queue for it.
         if !self.is_full() {
-            self.push(Piece::Owned(websocket::frame(Opcode::Pong, body)));
+            self.say(websocket::frame(Opcode::Pong, body));
         }
     }
 
-    /// Says goodbye in the words of the protocol.
+    /// Says goodbye in the words of the carrier.
     pub(crate) fn end(&mut self, reason: &str) {
         if self.is_ending {
             return;
         }
         self.drop_waiting();
-        match self.way {
-            Way::WebSocket => {
-                let reason: String = reason
-                    .chars()
-                    .filter(|c| !matches!(c, '"' | '\\') && !c.is_control())
-                    .collect();
-                self.text(&format!(r#"{{"type":"ended","reason":"{reason}"}}"#));
-                self.close(1000, "ended");
-            }
-            Way::Http => {
-                self.push(Piece::Static(http::LAST_CHUNK.as_bytes()));
+        if self.way.has_texts() {
+            let reason: String = reason
+                .chars()
+                .filter(|c| !matches!(c, '"' | '\\') && !c.is_control())
+                .collect();
+            self.text(&format!(r#"{{"type":"ended","reason":"{reason}"}}"#));
+        }
+        match self.way.carrier {
+            Carrier::WebSocket => self.close(1000, "ended"),
+            Carrier::Http => {
+                self.push(Message::bare(Body::Static(http::LAST_CHUNK.as_bytes())));
                 self.is_ending = true;
             }
         }
@@ -235,54 +216,50 @@ impl Viewer {
 
     /// A close frame, after which nothing follows (RFC 6455 section 5.5.1).
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
-        if self.way == Way::WebSocket && !self.is_ending {
-            self.push(Piece::Owned(websocket::frame(
+        if self.way.carrier == Carrier::WebSocket && !self.is_ending {
+            self.say(websocket::frame(
                 Opcode::Close,
                 &websocket::close_body(code, reason),
-            )));
+            ));
         }
         self.is_ending = true;
     }
 
     fn text(&mut self, text: &str) {
-        self.push(Piece::Owned(websocket::frame(
-            Opcode::Text,
-            text.as_bytes(),
-        )));
+        self.say(websocket::frame(Opcode::Text, text.as_bytes()));
     }
 
-    /// Bytes of the stream in the framing of the protocol.
-    fn message(&mut self, piece: Piece) {
-        let length = piece.bytes().len();
-        match self.way {
-            Way::WebSocket => {
-                self.push(Piece::Owned(websocket::frame_head(Opcode::Binary, length)));
-                self.push(piece);
-            }
-            Way::Http => {
-                self.push(Piece::Owned(format!("{length:x}\r\n").into_bytes()));
-                self.push(piece);
-                self.push(Piece::Static(b"\r\n"));
-            }
+    fn say(&mut self, frame: Vec<u8>) {
+        self.push(Message::bare(Body::Owned(frame.into())));
+    }
+
+    /// Bytes of the stream in the framing of the carrier. None are none: an empty chunk would be the last.
+    fn message(&mut self, body: Body) {
+        let length = body.bytes().len();
+        if length == 0 {
+            return;
         }
+        self.push(Message {
+            head: Head::of(self.way.carrier, length),
+            body,
+            tail: match self.way.carrier {
+                Carrier::WebSocket => b"",
+                Carrier::Http => b"\r\n",
+            },
+        });
     }
 
-    fn push(&mut self, piece: Piece) {
-        self.queued_bytes += piece.bytes().len();
-        self.pieces.push_back(piece);
+    fn push(&mut self, message: Message) {
+        self.queued_bytes += message.size();
+        self.messages.push_back(message);
     }
 
     /// Writes what the socket takes; the number of bytes it took.
     pub(crate) fn write_to(&mut self, socket: &mut impl Write) -> io::Result<usize> {
         let mut total = 0;
-        while !self.pieces.is_empty() {
-            let mut slices = [IoSlice::new(&[]); VECTOR];
-            let mut count = 0;
-            for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
-                let from = if count == 0 { self.written } else { 0 };
-                *slice = IoSlice::new(&piece.bytes()[from..]);
-                count += 1;
-            }
+        while !self.messages.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MESSAGES * PARTS];
+            let count = self.fill(&mut slices);
             match socket.write_vectored(&slices[..count]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
@@ -298,18 +275,36 @@ impl Viewer {
         Ok(total)
     }
 
+    /// The unwritten parts of the first messages; how many there are.
+    fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut skip = self.written;
+        let mut count = 0;
+        let parts = self.messages.iter().take(MESSAGES).flat_map(Message::parts);
+        for part in parts {
+            let skipped = skip.min(part.len());
+            skip -= skipped;
+            if let (Some(left @ [_, ..]), Some(slice)) =
+                (part.get(skipped..), slices.get_mut(count))
+            {
+                *slice = IoSlice::new(left);
+                count += 1;
+            }
+        }
+        count
+    }
+
     fn consume(&mut self, mut written: usize) {
         self.queued_bytes -= written;
         self.joined_bytes = self.joined_bytes.saturating_sub(written);
-        while let Some(first) = self.pieces.front() {
-            let left = first.bytes().len() - self.written;
+        while let Some(first) = self.messages.front() {
+            let left = first.size() - self.written;
             if written < left {
                 self.written += written;
                 return;
             }
             written -= left;
             self.written = 0;
-            self.pieces.pop_front();
+            self.messages.pop_front();
         }
     }
 }

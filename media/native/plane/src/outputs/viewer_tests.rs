@@ -1,6 +1,7 @@
 //! What a viewer is sent, held against the framing of its protocol.
 
 use super::*;
+use crate::outputs::format::Format;
 use crate::testing::{unit_of, video_config};
 
 /// A socket that takes `room` bytes and then blocks.
@@ -24,6 +25,15 @@ impl Write for Narrow {
         Ok(())
     }
 }
+
+const WEBSOCKET: Way = Way {
+    carrier: Carrier::WebSocket,
+    format: Format::Fmp4,
+};
+const CHUNKED: Way = Way {
+    carrier: Carrier::Http,
+    format: Format::Fmp4,
+};
 
 fn config() -> Arc<StreamConfig> {
     Arc::new(StreamConfig::new(video_config(64), None).unwrap())
@@ -51,7 +61,7 @@ fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
 fn a_slow_viewer_loses_whole_fragments_up_to_a_key_frame_wherever_the_socket_stops() {
     let config = config();
     for room in (1..6_000).step_by(37) {
-        let mut viewer = Viewer::new(Way::WebSocket, Vec::new(), 3_000);
+        let mut viewer = Viewer::new(WEBSOCKET, Vec::new(), 3_000);
         let mut socket = Narrow {
             taken: Vec::new(),
             room,
@@ -90,7 +100,7 @@ fn a_slow_viewer_loses_whole_fragments_up_to_a_key_frame_wherever_the_socket_sto
 fn chunks_stay_whole_when_fragments_are_dropped() {
     let config = config();
     for room in (1..4_000).step_by(29) {
-        let mut viewer = Viewer::new(Way::Http, Vec::new(), 2_000);
+        let mut viewer = Viewer::new(CHUNKED, Vec::new(), 2_000);
         let mut socket = Narrow {
             taken: Vec::new(),
             room,
@@ -128,7 +138,7 @@ fn chunks_stay_whole_when_fragments_are_dropped() {
 #[test]
 fn nothing_is_sent_between_a_new_description_and_its_key_frame() {
     let (first, second) = (config(), config());
-    let mut viewer = Viewer::new(Way::WebSocket, Vec::new(), 1 << 20);
+    let mut viewer = Viewer::new(WEBSOCKET, Vec::new(), 1 << 20);
     viewer.join(Some(&first), &[unit_of(&first, 1, true, 10)]);
     assert!(viewer.offer(&unit_of(&first, 2, false, 10)));
     viewer.describe(&second);

@@ -34,28 +34,33 @@ pub fn handshake_response(key: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The head of an unmasked, whole message.
-pub fn frame_head(opcode: Opcode, length: usize) -> Vec<u8> {
-    let mut head = vec![0x80 | opcode as u8];
-    match length {
-        0..=125 => head.push(length as u8),
+/// The head of an unmasked, whole message: the bytes and how many of them count.
+pub fn frame_head(opcode: Opcode, length: usize) -> ([u8; 10], usize) {
+    let mut head = [0; 10];
+    head[0] = 0x80 | opcode as u8;
+    let size = match length {
+        0..=125 => {
+            head[1] = length as u8;
+            2
+        }
         126..=0xFFFF => {
-            head.push(126);
-            head.extend_from_slice(&(length as u16).to_be_bytes());
+            head[1] = 126;
+            head[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+            4
         }
         _ => {
-            head.push(127);
-            head.extend_from_slice(&(length as u64).to_be_bytes());
+            head[1] = 127;
+            head[2..].copy_from_slice(&(length as u64).to_be_bytes());
+            10
         }
-    }
-    head
+    };
+    (head, size)
 }
 
 /// A small message.
 pub fn frame(opcode: Opcode, body: &[u8]) -> Vec<u8> {
-    let mut bytes = frame_head(opcode, body.len());
-    bytes.extend_from_slice(body);
-    bytes
+    let (head, size) = frame_head(opcode, body.len());
+    [&head[..size], body].concat()
 }
 
 /// The body of a close frame.
@@ -156,11 +161,15 @@ mod tests {
 
     #[test]
     fn lengths_have_three_forms() {
-        assert_eq!(frame_head(Opcode::Binary, 125), [0x82, 125]);
-        assert_eq!(frame_head(Opcode::Binary, 126), [0x82, 126, 0, 126]);
-        assert_eq!(frame_head(Opcode::Text, 65_535), [0x81, 126, 255, 255]);
+        let head = |opcode, length| {
+            let (head, size) = frame_head(opcode, length);
+            head[..size].to_vec()
+        };
+        assert_eq!(head(Opcode::Binary, 125), [0x82, 125]);
+        assert_eq!(head(Opcode::Binary, 126), [0x82, 126, 0, 126]);
+        assert_eq!(head(Opcode::Text, 65_535), [0x81, 126, 255, 255]);
         assert_eq!(
-            frame_head(Opcode::Binary, 65_536),
+            head(Opcode::Binary, 65_536),
             [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]
         );
     }
