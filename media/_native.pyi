@@ -29,6 +29,7 @@ class Settings(TypedDict):
     silence_us: int
     relock_us: int
     ssrc_window_us: int
+    feed_queue_bytes: int
     max_viewers: int
     viewer_queue_bytes: int
     viewer_stuck_us: int
@@ -97,6 +98,7 @@ class Snapshot(TypedDict):
     ssrc_mismatch: bool
     unsupported: str | None
     receive_buffer_bytes: int
+    feed_dropped: int
 
 @final
 class Plane:
@@ -113,6 +115,18 @@ class Plane:
         ssrc: int | None,
         strict_ssrc: bool,
     ) -> int: ...
+    def open_fed_session(self, session_id: str) -> None: ...
+    def feed_video(self, session_id: str, codec: str, annexb: bytes, pts_90k: int, dts_90k: int) -> None: ...
+    def feed_audio(
+        self,
+        session_id: str,
+        codec: str,
+        data: bytes,
+        pts_90k: int,
+        sample_rate: int,
+        channels: int,
+        asc: bytes,
+    ) -> None: ...
     def expect_ssrc(self, session_id: str, ssrc: int) -> None: ...
     def connect(self, session_id: str, host: str, port: int, timeout_us: int) -> None: ...
     def retime(self, session_id: str, by_arrival: bool) -> None: ...

@@ -14,6 +14,8 @@ from typing import Any, Final, Literal
 
 from media import _native  # noqa: TID251  (this is the face)
 from media.errors import EngineError, ListenFailed, MediaError, PlaneClosed, PortUnavailable, SessionClosed
+from media.nal import VideoCodec
+from media.ps_format import AudioCodec
 from media.settings import MediaSettings
 
 logger = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ def native_settings(settings: MediaSettings, url_key: bytes) -> _native.Settings
         "silence_us": _microseconds(settings.silence_s),
         "relock_us": _microseconds(settings.relock_s),
         "ssrc_window_us": _microseconds(settings.ssrc_window_s),
+        "feed_queue_bytes": settings.feed_queue_bytes,
         "max_viewers": settings.viewers_max,
         "viewer_queue_bytes": settings.viewer_queue_bytes,
         "viewer_stuck_us": _microseconds(settings.viewer_stuck_s),
@@ -154,6 +157,29 @@ class Engine:
             return self._native_plane.open_session(
                 session_id, transport, settings.reception_host, port, ssrc, settings.strict_ssrc
             )
+
+    def open_fed_session(self, session_id: str) -> None:
+        """A session without a socket, for :meth:`feed_video` and :meth:`feed_audio`."""
+        with _translated():
+            self._native_plane.open_fed_session(session_id)
+
+    def feed_video(
+        self, session_id: str, codec: VideoCodec, annexb: bytes, pts_90k: int, dts_90k: int
+    ) -> None:
+        with _translated():
+            self._native_plane.feed_video(session_id, codec.value, annexb, pts_90k, dts_90k)
+
+    def feed_audio(
+        self,
+        session_id: str,
+        codec: AudioCodec,
+        data: bytes,
+        pts_90k: int,
+        form: tuple[int, int, bytes],
+    ) -> None:
+        """``form``: samples per second, channels, AudioSpecificConfig (AAC alone)."""
+        with _translated():
+            self._native_plane.feed_audio(session_id, codec.value, data, pts_90k, *form)
 
     def expect_ssrc(self, session_id: str, ssrc: int) -> None:
         with _translated():

@@ -16,8 +16,10 @@ from media.stats import SessionStats
 
 def verdict(stats: SessionStats, timeout_s: float) -> MediaError:
     """The error that says what an operator should look at, with the numbers that prove it."""
-    where = f"port {stats.port} ({stats.transport})"
     waited = f"within {timeout_s:g} s"
+    if stats.transport == "FED":
+        return _without_picture_fed(stats, waited)
+    where = f"port {stats.port} ({stats.transport})"
     if stats.packets == 0:
         return _without_packets(stats, where, waited)
     got = f"{stats.packets} packets of {stats.source} on {where} {waited}"
@@ -29,6 +31,21 @@ def verdict(stats: SessionStats, timeout_s: float) -> MediaError:
     return NoKeyframe(
         f"{got} with {stats.packs} packs, but no whole key frame with parameter sets:"
         f" {dropped} pictures dropped, {stats.lost} packets lost"
+    )
+
+
+def _without_picture_fed(stats: SessionStats, waited: str) -> MediaError:
+    if stats.packets == 0:
+        return NoMedia(f"no frame was fed {waited}")
+    if stats.access_units == 0 and stats.unsupported is not None:
+        return UnsupportedMedia(
+            f"{stats.packets} frames were fed {waited}, but they carry {stats.unsupported},"
+            " which is not supported"
+        )
+    dropped = stats.dropped_before_keyframe + stats.dropped_damaged
+    return NoKeyframe(
+        f"{stats.packets} frames were fed {waited}, but no whole key frame with parameter sets:"
+        f" {dropped} pictures dropped, {stats.feed_dropped} left out before"
     )
 
 

@@ -32,8 +32,10 @@ from media.facts import (
     SegmentClosed,
     StreamInfo,
 )
+from media.nal import VideoCodec
 from media.outputs import OUTPUTS
 from media.outputs.signed import PLAY, TTL_MAX_S, Grant, unix_s
+from media.ps_format import AudioCodec
 from media.stats import SessionStats
 from media.views import stats_of
 
@@ -46,15 +48,17 @@ _RUN: Final = re.compile(r"[0-9a-f]{1,64}")
 
 
 class MediaTransport(StrEnum):
-    """How a device sends: RTP over UDP, or over a TCP connection that it, or we, open."""
+    """How media comes: RTP over UDP, RTP over a TCP connection, or frames that are given."""
 
     UDP = "UDP"
     TCP_PASSIVE = "TCP_PASSIVE"  # the device connects to us
     TCP_ACTIVE = "TCP_ACTIVE"  # we connect to the device
+    FED = "FED"  # no port: a program, or a push over another protocol, gives frames
 
     @property
     def is_tcp(self) -> bool:
-        return self is not MediaTransport.UDP
+        """RTP over TCP."""
+        return self in {MediaTransport.TCP_PASSIVE, MediaTransport.TCP_ACTIVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Keyframe:
 
 
 class MediaSession:
-    """One reception. Made by :meth:`MediaPlane.open_session`; its port listens from then on."""
+    """One reception. Made by :meth:`MediaPlane.open_session` (its port listens at once) or ``open_fed``."""
 
     def __init__(
         self, plane: MediaPlane, session_id: str, transport: MediaTransport, port: int, label: str
@@ -131,6 +135,40 @@ class MediaSession:
         raise ConnectRefused(
             f"the device at {host}:{port} accepted none of {settings.connect_attempts} connections: {refusal}"
         )
+
+    def feed_video(self, codec: VideoCodec, annexb: bytes, pts_90k: int, dts_90k: int) -> None:
+        """Give one picture, in decoding order, to a session made by :meth:`MediaPlane.open_fed`.
+
+        Args:
+            annexb: the whole picture as an Annex B byte stream; key frames bring their parameter sets.
+            pts_90k, dts_90k: ticks of 90 kHz from any origin; leaps are taken out.
+
+        Never waits: what the data plane cannot follow is left out up to a key frame and counted
+        (``stats().feed_dropped``).
+
+        Raises:
+            SessionClosed: the session has ended.
+        """
+        self._check_open()
+        self._plane.engine.feed_video(self.session_id, codec, annexb, pts_90k, dts_90k)
+
+    def feed_audio(
+        self,
+        codec: AudioCodec,
+        data: bytes,
+        pts_90k: int,
+        sample_rate: int,
+        channels: int,
+        asc: bytes = b"",
+    ) -> None:
+        """Give a piece of sound, on the clock of the pictures; see :meth:`feed_video`.
+
+        Args:
+            data: G.711: any number of samples. AAC: one access unit with its AudioSpecificConfig ``asc``, or
+                whole ADTS frames without.
+        """
+        self._check_open()
+        self._plane.engine.feed_audio(self.session_id, codec, data, pts_90k, (sample_rate, channels, asc))
 
     def retime(self, *, by_arrival: bool) -> None:
         """The device was asked for another position or speed: the next jump of its time stamps is taken out.

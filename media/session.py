@@ -11,7 +11,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from media.engine import Engine, NativeTransport
-from media.errors import EngineError, MediaError, PlaneClosed, PortUnavailable, SessionClosed
+from media.errors import (
+    EngineError,
+    LocalViolation,
+    MediaError,
+    PlaneClosed,
+    PortUnavailable,
+    SessionClosed,
+)
 from media.facts import (
     AudioInfo,
     RecorderDetached,
@@ -126,14 +133,19 @@ class MediaPlane:
         """
         if not self.engine.is_open:
             raise PlaneClosed("the media room is not open")
+        if transport is MediaTransport.FED:
+            raise LocalViolation("a fed session has no port: open_fed opens it")
         session_id = secrets.token_hex(16)
         port = self._bind(session_id, transport, ssrc)
-        session = MediaSession(self, session_id, transport, port, label)
-        self._sessions[session_id] = session
-        self.totals.sessions_opened += 1
+        session = self._admit(MediaSession(self, session_id, transport, port, label))
         self._check_buffer(session)
-        logger.info("media session open: port %d %s", port, transport.value, extra=session.fields())
         return session
+
+    async def open_fed(self, *, label: str) -> MediaSession:
+        """Open a session that is given its frames (:meth:`MediaSession.feed_video`, ``feed_audio``)."""
+        session_id = secrets.token_hex(16)
+        self.engine.open_fed_session(session_id)
+        return self._admit(MediaSession(self, session_id, MediaTransport.FED, 0, label))
 
     async def close_session(self, session: MediaSession, reason: str) -> None:
         """See :meth:`MediaSession.close`."""
@@ -190,6 +202,13 @@ class MediaPlane:
 
     # -- inside
 
+    def _admit(self, session: MediaSession) -> MediaSession:
+        self._sessions[session.session_id] = session
+        self.totals.sessions_opened += 1
+        way = session.transport.value
+        logger.info("media session open: port %d %s", session.port, way, extra=session.fields())
+        return session
+
     def _bind(self, session_id: str, transport: MediaTransport, ssrc: int | None) -> int:
         for _ in range(PORT_ATTEMPTS):
             port = self._ports.allocate(time.monotonic())
@@ -219,7 +238,8 @@ class MediaPlane:
             )
 
     def _account(self, session: MediaSession, stats: SessionStats, reason: str) -> None:
-        self._ports.release(session.port, time.monotonic())
+        if session.transport is not MediaTransport.FED:
+            self._ports.release(session.port, time.monotonic())
         session.ended(reason)
         logger.info(
             "media session closed: %s; %d packets, %d lost, %.0f s",

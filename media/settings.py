@@ -87,6 +87,9 @@ class MediaSettings:
     audio_wait_s: Annotated[float, Ge(0), Le(5)] = 0.5
     """How long the first picture waits for a first piece of sound, so that both are announced together."""
 
+    feed_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 8 << 20
+    """Frames that may wait for each session that a program or a push feeds, before pictures are left out."""
+
     viewers_max: Annotated[int, Ge(1), Le(100_000)] = 1000
     """Connections of viewers at a time, over all streams."""
     viewer_queue_bytes: Annotated[int, Ge(1024), Le(1 << 30)] = 4 << 20

@@ -82,6 +82,8 @@ class SessionStats:
     connections: int
     """TCP connections taken."""
     receive_buffer_bytes: int
+    feed_dropped: int
+    """Frames of a fed session left out because the data plane could not follow."""
     viewers: int
     recorders: int
 

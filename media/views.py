@@ -61,6 +61,7 @@ def stats_of(native: Snapshot, label: str, transport: str) -> SessionStats:
         framing_skipped_bytes=native["framing_skipped_bytes"],
         connections=native["connections"],
         receive_buffer_bytes=native["receive_buffer_bytes"],
+        feed_dropped=native["feed_dropped"],
         viewers=native["viewers"],
         recorders=native["recorders"],
     )

@@ -25,8 +25,9 @@ NOTHING = SessionStats(
     silence_s=10.0, codec=None,
     width=None, height=None, audio_codec=None, ssrc=None, source=None, ssrc_mismatch=False,
     unsupported=None, framing="", framing_resyncs=0, framing_skipped_bytes=0, connections=0,
-    receive_buffer_bytes=0, viewers=0, recorders=0,
+    receive_buffer_bytes=0, feed_dropped=0, viewers=0, recorders=0,
 )  # fmt: skip
+FED = replace(NOTHING, transport="FED", port=0)
 SOME = replace(NOTHING, packets=100, source="192.0.2.1:9")
 
 
@@ -43,6 +44,9 @@ SOME = replace(NOTHING, packets=100, source="192.0.2.1:9")
         (replace(SOME, unsupported="SVAC video", packs=9), UnsupportedMedia, "SVAC video"),
         (replace(SOME, packs=9, dropped_before_keyframe=8, lost=2), NoKeyframe, "8 pictures dropped, 2 pack"),
         (replace(SOME, packs=9, access_units=4, unsupported="G.729 audio"), NoKeyframe, "no whole key frame"),
+        (FED, NoMedia, "no frame was fed within 10 s"),
+        (replace(FED, packets=7, unsupported="AAC audio"), UnsupportedMedia, "7 frames were fed .* AAC"),
+        (replace(FED, packets=7, feed_dropped=3), NoKeyframe, "7 frames were fed .* 3 left out before"),
     ],
 )  # fmt: skip
 def test_each_kind_of_evidence_has_its_verdict(

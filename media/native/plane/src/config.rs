@@ -31,6 +31,8 @@ pub struct PlaneConfig {
     pub relock_us: u64,
     /// How long an expected SSRC is waited for before another one is taken.
     pub ssrc_window_us: u64,
+    /// Bytes of frames that may wait for a session without a socket.
+    pub feed_queue_bytes: usize,
     /// Connections of viewers at a time, over all sessions.
     pub max_viewers: usize,
     /// Bytes that may wait for one viewer before it loses pictures.
@@ -64,6 +66,7 @@ impl Default for PlaneConfig {
             silence_us: 15_000_000,
             relock_us: 3_000_000,
             ssrc_window_us: 500_000,
+            feed_queue_bytes: 8 << 20,
             max_viewers: 1_000,
             viewer_queue_bytes: 4 << 20,
             viewer_stuck_us: 15_000_000,

@@ -64,6 +64,8 @@ pub(crate) struct TcpIntake {
 pub(crate) enum Intake {
     Udp(UdpIntake),
     Tcp(TcpIntake),
+    /// Frames are given; there is no socket.
+    Fed,
 }
 
 impl Intake {
@@ -118,6 +120,7 @@ impl Intake {
         let address = match self {
             Intake::Udp(udp) => udp.rtp.local_addr(),
             Intake::Tcp(tcp) => tcp.listener.local_addr(),
+            Intake::Fed => return 0,
         };
         address.map_or(0, |address| address.port())
     }
@@ -137,6 +140,7 @@ impl Intake {
                 );
                 doors
             }
+            Intake::Fed => Vec::new(),
         }
     }
 

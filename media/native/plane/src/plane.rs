@@ -26,6 +26,8 @@ use crate::source_lock::SourceLock;
 use crate::sync::{lock, panic_text};
 use crate::worker::{self, Command, WorkerBox};
 
+mod feeding;
+
 /// Longest wait for a worker to close a session.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
 
@@ -152,26 +154,44 @@ impl Plane {
         let (intake, granted) = match request.transport {
             Transport::Udp => Intake::udp(request.host, request.port, bytes)?,
             Transport::TcpPassive => Intake::tcp(request.host, request.port, bytes)?,
+            Transport::Fed => {
+                return Err(PlaneError::BadArgument("frames need no port".into()));
+            }
         };
-        let port = intake.port();
-        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
-        let worker = self.next_worker.fetch_add(1, Ordering::Relaxed) % self.mailboxes.len();
-        let session_id = request.session_id.clone();
-        let shared = SessionShared::new(
-            session_id.clone(),
-            key,
-            worker,
-            (request.transport, port),
-            &self.config,
-        );
-        lock(&shared.stats).receive_buffer_bytes = granted;
-        let shared = Arc::new(shared);
         let source_lock = SourceLock::new(
             request.ssrc,
             request.strict_ssrc,
             self.config.ssrc_window_us,
             self.config.relock_us,
         );
+        self.start_session(
+            &request.session_id,
+            request.transport,
+            (intake, granted),
+            source_lock,
+        )
+    }
+
+    fn start_session(
+        &self,
+        session_id: &str,
+        transport: Transport,
+        (intake, granted): (Intake, usize),
+        source_lock: SourceLock,
+    ) -> Result<u16, PlaneError> {
+        let port = intake.port();
+        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+        let worker = self.next_worker.fetch_add(1, Ordering::Relaxed) % self.mailboxes.len();
+        let session_id = session_id.to_owned();
+        let shared = SessionShared::new(
+            session_id.clone(),
+            key,
+            worker,
+            (transport, port),
+            &self.config,
+        );
+        lock(&shared.stats).receive_buffer_bytes = granted;
+        let shared = Arc::new(shared);
         let receiver = Receiver::new(
             Arc::clone(&shared),
             source_lock,
@@ -208,9 +228,9 @@ impl Plane {
         timeout: Duration,
     ) -> Result<(), PlaneError> {
         let session = self.session(session_id)?;
-        if session.transport == Transport::Udp {
+        if session.transport != Transport::TcpPassive {
             return Err(PlaneError::BadArgument(
-                "a UDP session has no connection".into(),
+                "only a session over TCP has a connection".into(),
             ));
         }
         let stream = TcpStream::connect_timeout(&peer, timeout)

@@ -10,6 +10,7 @@ use tongshi_wire::ingest::{Ingest, IngestConfig};
 use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::{FactKind, FactQueue};
+use crate::feed::{Feed, Reading};
 use crate::outputs::inbox::{Deliveries, Delivery};
 use crate::publisher::{Published, Publisher};
 use crate::rates::Rates;
@@ -35,7 +36,7 @@ pub(crate) struct Receiver {
     pub(crate) sender_report: Option<rtcp::SenderReport>,
     pub(crate) stats: SessionStats,
     facts: Arc<FactQueue>,
-    ingest: Ingest,
+    reading: Reading,
     publisher: Publisher,
     rates: Rates,
     recorders: Vec<RecorderPort>,
@@ -57,12 +58,15 @@ impl Receiver {
         facts: Arc<FactQueue>,
         config: &PlaneConfig,
     ) -> Receiver {
-        let ingest = Ingest::new(IngestConfig {
-            reorder_packets: config.reorder_packets,
-            reorder_us: config.reorder_us,
-            ordered: shared.transport == Transport::TcpPassive,
-            ..IngestConfig::default()
-        });
+        let reading = match shared.transport {
+            Transport::Fed => Reading::Frames(Box::default()),
+            transport => Reading::Packets(Box::new(Ingest::new(IngestConfig {
+                reorder_packets: config.reorder_packets,
+                reorder_us: config.reorder_us,
+                ordered: transport == Transport::TcpPassive,
+                ..IngestConfig::default()
+            }))),
+        };
         let stats = lock(&shared.stats).clone();
         Receiver {
             shared,
@@ -71,7 +75,7 @@ impl Receiver {
             sender_report: None,
             stats,
             facts,
-            ingest,
+            reading,
             publisher: Publisher::new(config.audio_wait_us),
             rates: Rates::default(),
             recorders: Vec::new(),
@@ -120,7 +124,27 @@ impl Receiver {
         let sequence = u16::from_be_bytes([s0, s1]);
         self.reception
             .receive(sequence, u32::from_be_bytes([t0, t1, t2, t3]), now_us);
-        self.ingest.receive(packet, now_us, &mut self.events);
+        if let Reading::Packets(ingest) = &mut self.reading {
+            ingest.receive(packet, now_us, &mut self.events);
+        }
+    }
+
+    /// Takes frames of a session without a socket, and hands on what they complete.
+    pub(crate) fn receive_feed(&mut self, feed: &Feed, scene: &mut Scene<'_>) {
+        self.shared.feed.taken(feed);
+        let Reading::Frames(feeder) = &mut self.reading else {
+            return;
+        };
+        if feed.lost {
+            feeder.lost();
+        }
+        for frame in &feed.frames {
+            feeder.receive(frame, scene.now_us, &mut self.events);
+        }
+        self.stats.packets = feeder.stats().packets;
+        self.stats.bytes = feeder.stats().bytes;
+        self.stats.packet_at_us = Some(scene.now_us);
+        self.settle(scene);
     }
 
     /// Sender reports of the locked source; from anywhere else they are only counted.
@@ -262,8 +286,8 @@ impl Receiver {
     /// Timers, silence and statistics; called several times a second.
     pub(crate) fn tick(&mut self, scene: &mut Scene<'_>) {
         let now_us = scene.now_us;
-        if self.ingest.next_timer().is_some_and(|at| at <= now_us) {
-            self.ingest.handle_timer(now_us, &mut self.events);
+        if self.reading.next_timer().is_some_and(|at| at <= now_us) {
+            self.reading.handle_timer(now_us, &mut self.events);
             self.settle(scene);
         }
         self.publisher.handle_timer(now_us, &mut self.published);
@@ -299,7 +323,7 @@ impl Receiver {
     }
 
     fn publish_stats(&mut self, now_us: u64) {
-        let ingest = self.ingest.stats();
+        let ingest = self.reading.stats();
         self.rates
             .tick(self.stats.bytes, ingest.access_units, now_us);
         let stats = &mut self.stats;
@@ -328,7 +352,7 @@ impl Receiver {
     /// The device was asked for another position or speed.
     pub(crate) fn retime(&mut self, by_arrival: bool, now_us: u64) {
         self.by_arrival = by_arrival;
-        self.ingest.retime(by_arrival, now_us);
+        self.reading.retime(by_arrival, now_us);
     }
 
     /// Gives the stream to a recorder, from the newest key frame on.
@@ -357,7 +381,7 @@ impl Receiver {
 
     /// Publishes what is still inside and says goodbye to all readers.
     pub(crate) fn end(&mut self, reason: &str, scene: &mut Scene<'_>) {
-        self.ingest.flush(&mut self.events);
+        self.reading.flush(&mut self.events);
         self.settle(scene);
         self.publisher.end(scene.now_us, &mut self.published);
         self.publish(scene);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::MediaInfo;
+use crate::feed::FeedGate;
 use crate::gop::GopCache;
 use crate::outputs::inbox::ViewerCounts;
 use crate::outputs::signed_url::{Cut, Pass};
@@ -23,6 +24,8 @@ pub enum Transport {
     Udp,
     /// The device connects to us.
     TcpPassive,
+    /// No socket: frames are given ([`Plane::feed`](crate::Plane::feed)).
+    Fed,
 }
 
 /// Counters and gauges of one session.
@@ -70,6 +73,7 @@ pub struct SessionStats {
     pub ssrc_mismatch: bool,
     pub unsupported: Option<String>,
     pub receive_buffer_bytes: usize,
+    pub feed_dropped: u64,
 }
 
 /// A copy of everything worth showing about a session.
@@ -120,6 +124,8 @@ pub(crate) struct SessionShared {
     pub(crate) port: u16,
     pub(crate) stream: Mutex<Stream>,
     pub(crate) stats: Mutex<SessionStats>,
+    /// Frames on their way to the worker of a fed session.
+    pub(crate) feed: FeedGate,
 }
 
 impl SessionShared {
@@ -148,11 +154,13 @@ impl SessionShared {
                 opened_at_us: clock::monotonic_us(),
                 ..SessionStats::default()
             }),
+            feed: FeedGate::new(config.feed_queue_bytes),
         }
     }
 
     pub(crate) fn snapshot(&self) -> SessionSnapshot {
-        let stats = lock(&self.stats).clone();
+        let mut stats = lock(&self.stats).clone();
+        stats.feed_dropped = self.feed.dropped();
         let stream = lock(&self.stream);
         SessionSnapshot {
             session_id: self.session_id.clone(),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, SyncSender};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::facts::{FactKind, FactQueue};
+use crate::feed::Feed;
 use crate::intake::{Door, Intake, READ_BYTES};
 use crate::outputs::inbox::{Deliveries, Desks};
 use crate::receiver::{Receiver, Scene};
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     ExpectSsrc(u64, u32),
     Adopt(u64, TcpStream, SocketAddr),
     Retime(u64, bool),
+    /// Frames of a session without a socket.
+    Feed(u64, Feed),
     Attach(u64, Box<RecorderPort>),
     Detach(u64, String),
     Close(u64, String, SyncSender<()>),
@@ -46,12 +50,23 @@ pub(crate) enum Command {
 pub(crate) struct WorkerBox {
     commands: Mutex<VecDeque<Command>>,
     wake: EventFd,
+    /// Frames were given since the last round.
+    fed: AtomicBool,
 }
 
 impl WorkerBox {
     pub(crate) fn send(&self, command: Command) {
-        lock(&self.commands).push_back(command);
-        self.wake.signal();
+        if matches!(command, Command::Feed(..)) {
+            self.fed.store(true, Ordering::Relaxed);
+        }
+        let mut commands = lock(&self.commands);
+        let was_empty = commands.is_empty();
+        commands.push_back(command);
+        drop(commands);
+        // The worker clears the signal before it takes them: while some wait, it is still to come.
+        if was_empty {
+            self.wake.signal();
+        }
     }
 }
 
@@ -85,6 +100,7 @@ pub(crate) fn spawn(
     let mailbox = Arc::new(WorkerBox {
         commands: Mutex::new(VecDeque::new()),
         wake: EventFd::new()?,
+        fed: AtomicBool::new(false),
     });
     let poller = Poller::new(EVENTS)?;
     poller.add(mailbox.wake.raw(), WAKE, Interest::Read)?;
@@ -144,7 +160,8 @@ impl Worker {
     fn wait(&mut self, tick_at_us: u64, ready: &mut Vec<Readiness>) {
         let timeout_ms = self.timeout_ms(tick_at_us);
         let mut outcome = self.poller.wait(timeout_ms, ready);
-        let media = ready.iter().any(|readiness| readiness.token != WAKE);
+        let fed = self.mailbox.fed.swap(false, Ordering::Relaxed);
+        let media = fed || ready.iter().any(|readiness| readiness.token != WAKE);
         if outcome.is_ok() && media && !self.nap.is_zero() {
             std::thread::sleep(self.nap);
             outcome = self.poller.wait(0, ready);
@@ -249,6 +266,7 @@ impl Worker {
                 Command::Retime(key, by_arrival) => {
                     self.with_session(key, |slot| slot.receiver.retime(by_arrival, now_us));
                 }
+                Command::Feed(key, feed) => self.feed(key, &feed, now_us, wall_us),
                 Command::Attach(key, port) => {
                     self.with_session(key, |slot| slot.receiver.attach(*port))
                 }
@@ -289,6 +307,22 @@ impl Worker {
                 let token = token(index, Door::Connection);
                 tcp.take(poller, token, (stream, peer), &mut slot.receiver, now_us);
             }
+        });
+    }
+
+    fn feed(&mut self, key: u64, feed: &Feed, now_us: u64, wall_us: i64) {
+        let Some(index) = self.index_of(key) else {
+            return;
+        };
+        self.with_slot(index, |slot, _, _, _, deliveries| {
+            slot.receiver.receive_feed(
+                feed,
+                &mut Scene {
+                    now_us,
+                    wall_us,
+                    deliveries,
+                },
+            );
         });
     }
 

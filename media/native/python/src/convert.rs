@@ -183,6 +183,7 @@ pub fn snapshot<'py>(py: Python<'py>, snapshot: &SessionSnapshot) -> PyResult<Di
     let transport = match snapshot.transport {
         Transport::Udp => "udp",
         Transport::TcpPassive => "tcp_passive",
+        Transport::Fed => "fed",
     };
     let silent_since = stats.packet_at_us.unwrap_or(stats.opened_at_us);
     Ok(dict!(
@@ -231,5 +232,6 @@ pub fn snapshot<'py>(py: Python<'py>, snapshot: &SessionSnapshot) -> PyResult<Di
         ssrc_mismatch: stats.ssrc_mismatch,
         unsupported: &stats.unsupported,
         receive_buffer_bytes: stats.receive_buffer_bytes,
+        feed_dropped: stats.feed_dropped,
     ))
 }

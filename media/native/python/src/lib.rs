@@ -3,6 +3,7 @@
 //! Few coarse calls. Every call that may wait releases the interpreter lock; a panic becomes `NativeError`.
 
 mod convert;
+mod feeding;
 mod oracle;
 mod plane;
 

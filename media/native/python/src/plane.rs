@@ -13,6 +13,7 @@ use tongshi_plane::{
 
 use crate::NativeError;
 use crate::convert;
+use crate::feeding;
 
 /// Receiving threads, one output thread, one disk thread.
 #[pyclass(module = "media._native", frozen)]
@@ -20,7 +21,7 @@ pub struct Plane {
     inner: NativePlane,
 }
 
-fn refuse(error: &PlaneError) -> PyErr {
+pub(crate) fn refuse(error: &PlaneError) -> PyErr {
     NativeError::new_err((error.kind(), error.to_string(), error.errno()))
 }
 
@@ -68,6 +69,7 @@ fn plane_config(settings: &Bound<'_, PyDict>) -> PyResult<PlaneConfig> {
         silence_us: setting(settings, "silence_us")?,
         relock_us: setting(settings, "relock_us")?,
         ssrc_window_us: setting(settings, "ssrc_window_us")?,
+        feed_queue_bytes: setting(settings, "feed_queue_bytes")?,
         max_viewers: setting(settings, "max_viewers")?,
         viewer_queue_bytes: setting(settings, "viewer_queue_bytes")?,
         viewer_stuck_us: setting(settings, "viewer_stuck_us")?,
@@ -139,6 +141,44 @@ impl Plane {
             strict_ssrc,
         };
         run(py, || self.inner.open_session(&request))
+    }
+
+    fn open_fed_session(&self, py: Python<'_>, session_id: &str) -> PyResult<()> {
+        run(py, || self.inner.open_fed_session(session_id))
+    }
+
+    fn feed_video(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        codec: &str,
+        annexb: &[u8],
+        pts_90k: i64,
+        dts_90k: i64,
+    ) -> PyResult<()> {
+        let codec = feeding::video_codec(codec)?;
+        let frame = feeding::video(codec, annexb, pts_90k, dts_90k);
+        run(py, || self.inner.feed(session_id, vec![frame]))
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one coarse call instead of many small ones"
+    )]
+    fn feed_audio(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        codec: &str,
+        data: &[u8],
+        pts_90k: i64,
+        sample_rate: u32,
+        channels: u8,
+        asc: &[u8],
+    ) -> PyResult<()> {
+        let codec = feeding::audio_codec(codec)?;
+        let frame = feeding::audio(codec, data, pts_90k, (sample_rate, channels, asc));
+        run(py, || self.inner.feed(session_id, vec![frame]))
     }
 
     fn expect_ssrc(&self, py: Python<'_>, session_id: &str, ssrc: u32) -> PyResult<()> {

@@ -132,6 +132,51 @@ impl AudioTrack {
         self.put_aac(units, start, step, out);
     }
 
+    /// A piece that came whole, with its form: samples per second, channels, AudioSpecificConfig.
+    pub(crate) fn receive_fed(
+        &mut self,
+        codec: AudioCodec,
+        data: &[u8],
+        (sample_rate, channels, asc): (u32, u8, &[u8]),
+        stamp: Stamp,
+        timeline: &mut Timeline,
+        out: &mut Vec<MediaEvent>,
+    ) {
+        if data.is_empty() || data.len() > MAX_AUDIO_BYTES {
+            return;
+        }
+        self.stamp = stamp;
+        match codec {
+            AudioCodec::Aac if asc.is_empty() => self.put_adts(data, timeline, out),
+            AudioCodec::Aac => self.put_raw_aac(data, asc, timeline, out),
+            AudioCodec::G711A | AudioCodec::G711U
+                if i64::from(sample_rate) == G711_RATE && channels == 1 =>
+            {
+                self.put_g711(codec, data, 90_000, timeline, out);
+            }
+            AudioCodec::G711A | AudioCodec::G711U => {
+                self.refuse(Unsupported::G711Form(sample_rate, channels), out);
+            }
+        }
+    }
+
+    fn put_raw_aac(
+        &mut self,
+        data: &[u8],
+        asc: &[u8],
+        timeline: &mut Timeline,
+        out: &mut Vec<MediaEvent>,
+    ) {
+        let Ok((_, sample_rate, channels)) = aac::parse_audio_specific_config(asc) else {
+            self.refuse(Unsupported::AacConfig, out);
+            return;
+        };
+        self.configure(AudioCodec::Aac, sample_rate, channels, asc, out);
+        let step = frame_ticks(sample_rate);
+        let start = timeline.audio(&self.stamp, step, 90_000);
+        self.put_aac(vec![data.to_vec()], start, step, out);
+    }
+
     fn receive(&mut self, payload: &[u8], timeline: &mut Timeline, out: &mut Vec<MediaEvent>) {
         self.is_adts |= aac::is_whole_adts(payload);
         if self.is_adts || self.declared == Some(0x0F) {

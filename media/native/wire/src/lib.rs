@@ -26,6 +26,7 @@ mod access_unit;
 mod audio;
 mod convert;
 pub mod error;
+pub mod fed;
 pub mod flac;
 pub mod fmp4;
 pub mod framing;

@@ -162,6 +162,10 @@ pub enum Unsupported {
     PayloadType(u8),
     /// Audio without a declared type which is neither G.711 nor ADTS.
     UnknownAudio,
+    /// G.711 with this number of samples per second and of channels.
+    G711Form(u32, u8),
+    /// AAC whose AudioSpecificConfig cannot be read.
+    AacConfig,
 }
 
 impl fmt::Display for Unsupported {
@@ -180,6 +184,13 @@ impl fmt::Display for Unsupported {
             Self::AudioType(kind) => write!(f, "audio of PSM type {kind:#04x}"),
             Self::PayloadType(kind) => write!(f, "RTP payload type {kind}"),
             Self::UnknownAudio => f.write_str("audio of unknown type"),
+            Self::G711Form(rate, channels) => {
+                write!(
+                    f,
+                    "G.711 audio with {rate} samples/s in {channels} channels"
+                )
+            }
+            Self::AacConfig => f.write_str("AAC audio with an unreadable configuration"),
         }
     }
 }

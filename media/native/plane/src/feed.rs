@@ -1,0 +1,207 @@
+//! Frames given to a session that has no socket: the way to its worker, and its bound.
+
+use std::sync::{Arc, Mutex};
+
+use tongshi_wire::MediaEvent;
+use tongshi_wire::fed::{Fed, Feeder};
+use tongshi_wire::ingest::Ingest;
+use tongshi_wire::stats::IngestStats;
+
+use crate::session::SessionShared;
+use crate::sync::lock;
+use crate::worker::{Command, WorkerBox};
+
+/// Frames that may wait besides their bytes: each costs memory of its own.
+const MAX_FRAMES: usize = 4_096;
+
+/// Frames that belong together, in decoding order.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    pub(crate) frames: Vec<Fed>,
+    /// Frames before these were left out.
+    pub(crate) lost: bool,
+}
+
+impl Feed {
+    fn size_bytes(&self) -> usize {
+        self.frames.iter().map(Fed::size_bytes).sum()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: usize,
+    frames: usize,
+    /// Something was left out since the last frames that passed.
+    lost: bool,
+    dropped: u64,
+}
+
+/// Bounds what waits for the worker. What does not fit is left out and counted; the pictures then go on at a
+/// key frame.
+#[derive(Debug)]
+pub(crate) struct FeedGate {
+    waiting: Mutex<Waiting>,
+    max_bytes: usize,
+}
+
+impl FeedGate {
+    pub(crate) fn new(max_bytes: usize) -> FeedGate {
+        FeedGate {
+            waiting: Mutex::default(),
+            max_bytes,
+        }
+    }
+
+    /// Sends frames on with `send`, in order, if there is room.
+    fn pass(&self, frames: Vec<Fed>, send: impl FnOnce(Feed)) {
+        let mut waiting = lock(&self.waiting);
+        let mut feed = Feed {
+            frames,
+            lost: false,
+        };
+        let (bytes, count) = (feed.size_bytes(), feed.frames.len());
+        // One piece passes whatever its size when nothing waits: the wire part bounds a picture.
+        let full = waiting.frames > 0
+            && (waiting.bytes + bytes > self.max_bytes || waiting.frames + count > MAX_FRAMES);
+        if full {
+            waiting.lost = true;
+            waiting.dropped += count as u64;
+            return;
+        }
+        feed.lost = std::mem::take(&mut waiting.lost);
+        waiting.bytes += bytes;
+        waiting.frames += count;
+        send(feed);
+    }
+
+    /// The worker has taken these.
+    pub(crate) fn taken(&self, feed: &Feed) {
+        let mut waiting = lock(&self.waiting);
+        waiting.bytes = waiting.bytes.saturating_sub(feed.size_bytes());
+        waiting.frames = waiting.frames.saturating_sub(feed.frames.len());
+    }
+
+    /// Frames left out since the start.
+    pub(crate) fn dropped(&self) -> u64 {
+        lock(&self.waiting).dropped
+    }
+}
+
+/// The way into one fed session, for any thread that has frames for it.
+#[derive(Clone)]
+pub(crate) struct FeedPort {
+    shared: Arc<SessionShared>,
+    mailbox: Arc<WorkerBox>,
+}
+
+impl FeedPort {
+    pub(crate) fn new(shared: Arc<SessionShared>, mailbox: Arc<WorkerBox>) -> FeedPort {
+        FeedPort { shared, mailbox }
+    }
+
+    /// Gives frames in decoding order; false when the session has ended.
+    pub(crate) fn feed(&self, frames: Vec<Fed>) -> bool {
+        if lock(&self.shared.stream).ended {
+            return false;
+        }
+        if !frames.is_empty() {
+            let key = self.shared.key;
+            self.shared
+                .feed
+                .pass(frames, |feed| self.mailbox.send(Command::Feed(key, feed)));
+        }
+        true
+    }
+}
+
+/// What turns the intake of a session into events: packets, or frames.
+pub(crate) enum Reading {
+    Packets(Box<Ingest>),
+    Frames(Box<Feeder>),
+}
+
+impl Reading {
+    pub(crate) fn next_timer(&self) -> Option<u64> {
+        match self {
+            Reading::Packets(ingest) => ingest.next_timer(),
+            Reading::Frames(_) => None,
+        }
+    }
+
+    pub(crate) fn handle_timer(&mut self, now_us: u64, out: &mut Vec<MediaEvent>) {
+        if let Reading::Packets(ingest) = self {
+            ingest.handle_timer(now_us, out);
+        }
+    }
+
+    pub(crate) fn flush(&mut self, out: &mut Vec<MediaEvent>) {
+        match self {
+            Reading::Packets(ingest) => ingest.flush(out),
+            Reading::Frames(feeder) => feeder.flush(out),
+        }
+    }
+
+    pub(crate) fn retime(&mut self, by_arrival: bool, now_us: u64) {
+        match self {
+            Reading::Packets(ingest) => ingest.retime(by_arrival, now_us),
+            Reading::Frames(feeder) => feeder.retime(by_arrival, now_us),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> &IngestStats {
+        match self {
+            Reading::Packets(ingest) => ingest.stats(),
+            Reading::Frames(feeder) => feeder.stats(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tongshi_wire::VideoCodec;
+
+    fn picture(bytes: usize) -> Vec<Fed> {
+        vec![Fed::Video {
+            codec: VideoCodec::H264,
+            annexb: vec![0; bytes],
+            pts_90k: 0,
+            dts_90k: 0,
+        }]
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_the_next_frames_know_of_it() {
+        let gate = FeedGate::new(1_000);
+        let mut sent = Vec::new();
+        for _ in 0..4 {
+            gate.pass(picture(400), |feed| sent.push(feed));
+        }
+        assert_eq!((sent.len(), gate.dropped()), (2, 2));
+        gate.taken(&sent[0]);
+        gate.pass(picture(400), |feed| sent.push(feed));
+        gate.taken(&sent[1]);
+        gate.pass(picture(400), |feed| sent.push(feed));
+        let lost: Vec<bool> = sent.iter().map(|feed| feed.lost).collect();
+        assert_eq!(lost, [false, false, true, false]);
+    }
+
+    #[test]
+    fn a_picture_larger_than_the_queue_passes_when_nothing_waits() {
+        let gate = FeedGate::new(1_000);
+        let mut passed = 0;
+        gate.pass(picture(5_000), |_| passed += 1);
+        gate.pass(picture(1), |_| passed += 1);
+        assert_eq!((passed, gate.dropped()), (1, 1));
+    }
+
+    #[test]
+    fn the_number_of_frames_is_bounded_too() {
+        let gate = FeedGate::new(usize::MAX);
+        for _ in 0..MAX_FRAMES + 5 {
+            gate.pass(picture(0), |_| {});
+        }
+        assert_eq!(gate.dropped(), 5);
+    }
+}
