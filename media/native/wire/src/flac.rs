@@ -6,11 +6,13 @@
 //! Source: RFC 9639.
 
 mod bits;
+mod decode;
 mod residual;
 
 use crate::error::WireError;
 use crate::g711::{self, Law};
 use bits::BitWriter;
+pub use decode::decode_frame;
 
 /// Bytes of the STREAMINFO block body (RFC 9639 section 8.2).
 pub const STREAMINFO_BYTES: usize = 34;

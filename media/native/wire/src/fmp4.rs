@@ -11,6 +11,7 @@ mod boxes;
 mod entries;
 mod fragment;
 mod init;
+pub mod read;
 
 pub use fragment::{Sample, write_fragment};
 pub use init::{Init, init_segment, init_segment_tracks};

@@ -26,6 +26,56 @@ pub fn decode(law: Law, data: &[u8], pcm: &mut Vec<i16>) {
     pcm.extend(data.iter().map(|&byte| table[usize::from(byte)]));
 }
 
+/// Appends one byte to `out` for each sample: the code whose value is nearest. What [`decode`] gave comes back as it
+/// was, but for the second zero of µ-law.
+pub fn encode(law: Law, pcm: &[i16], out: &mut Vec<u8>) {
+    match law {
+        Law::A => out.extend(pcm.iter().map(|&sample| a_law_byte(sample))),
+        Law::Mu => out.extend(pcm.iter().map(|&sample| mu_law_byte(sample))),
+    }
+}
+
+/// The law that these decoded samples prove: most values belong to one of both.
+#[must_use]
+pub fn law_of(pcm: &[i16]) -> Option<Law> {
+    pcm.iter().find_map(|&sample| {
+        let is_a = A_LAW[usize::from(a_law_byte(sample))] == sample;
+        let is_mu = MU_LAW[usize::from(mu_law_byte(sample))] == sample;
+        match (is_a, is_mu) {
+            (true, false) => Some(Law::A),
+            (false, true) => Some(Law::Mu),
+            _ => None,
+        }
+    })
+}
+
+const fn a_law_byte(sample: i16) -> u8 {
+    let sign = if sample < 0 { 0 } else { 0x80 };
+    let magnitude = if sample < 0 {
+        -1 - sample as i32
+    } else {
+        sample as i32
+    } >> 4;
+    // Segments 0 and 1 have steps of 16; each one above has twice the step of the one before.
+    let segment = match magnitude {
+        0..32 => return (sign | magnitude as u8) ^ 0x55,
+        _ => 28 - (magnitude as u32).leading_zeros(),
+    };
+    (sign | (segment as u8) << 4 | (magnitude >> (segment - 1) & 0x0F) as u8) ^ 0x55
+}
+
+const fn mu_law_byte(sample: i16) -> u8 {
+    let sign = if sample < 0 { 0x80 } else { 0 };
+    let magnitude = (sample as i32).abs() + 0x84;
+    let magnitude = if magnitude > 0x7FFF {
+        0x7FFF
+    } else {
+        magnitude
+    };
+    let segment = 24 - (magnitude as u32).leading_zeros();
+    !(sign | (segment as u8) << 4 | (magnitude >> (segment + 3) & 0x0F) as u8)
+}
+
 const fn a_law_table() -> [i16; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -83,6 +133,43 @@ mod tests {
         assert_eq!(MU_LAW[0x7F], 0);
         assert_eq!(MU_LAW[0x80], 32124);
         assert_eq!(MU_LAW[0x00], -32124);
+    }
+
+    #[test]
+    fn every_code_comes_back_from_its_value() {
+        for byte in 0..=255u8 {
+            for (law, table) in [(Law::A, A_LAW), (Law::Mu, MU_LAW)] {
+                let mut back = Vec::new();
+                encode(law, &[table[usize::from(byte)]], &mut back);
+                let expected = if (law, byte) == (Law::Mu, 0x7F) {
+                    0xFF
+                } else {
+                    byte
+                };
+                assert_eq!(back, [expected], "{law:?} {byte:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_nearest_code_is_taken() {
+        for sample in i16::MIN..=i16::MAX {
+            for (law, table) in [(Law::A, A_LAW), (Law::Mu, MU_LAW)] {
+                let mut back = Vec::new();
+                encode(law, &[sample], &mut back);
+                let distance = |value: i16| (i32::from(value) - i32::from(sample)).abs();
+                let found = distance(table[usize::from(back[0])]);
+                let best = table.iter().map(|&value| distance(value)).min().unwrap();
+                assert!(found <= best + 2, "{law:?} {sample}: {found} {best}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_tell_their_law() {
+        assert_eq!(law_of(&[8, -8, 136]), Some(Law::A));
+        assert_eq!(law_of(&[8, 0]), Some(Law::Mu));
+        assert_eq!(law_of(&[8, -24]), None);
     }
 
     #[test]
