@@ -27,7 +27,8 @@ class AudioInfo:
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What a stream carries. ``codec`` is ``H264`` or ``H265``; ``mime`` names its fMP4 form."""
+    """What a stream carries. ``codec`` is ``H264`` or ``H265``, or empty for sound alone (with 0 x 0 pixels);
+    ``mime`` names its fMP4 form."""
 
     codec: str
     width: int

@@ -18,6 +18,7 @@ from media.errors import (
     ConnectRefused,
     EngineError,
     LocalViolation,
+    NoKeyframe,
     PlaneClosed,
     SessionClosed,
     UnknownRecorder,
@@ -298,6 +299,8 @@ class MediaSession:
         self._check_open()
         keyframe = self.keyframe()
         found = None if keyframe is None else (keyframe.codec, keyframe.annexb)
+        if found is None and self.info is not None and not self.info.codec:
+            raise NoKeyframe("the stream carries sound alone: there is no picture to show")
         return await self._plane.snapshots.jpeg(found, max_width)
 
     # -- facts of the data plane, on the event loop

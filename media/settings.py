@@ -84,8 +84,9 @@ class MediaSettings:
     gop_cache_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 8 << 20
     """Largest group of pictures kept for new viewers of one stream."""
     gop_cache_pictures: Annotated[int, Ge(1), Le(100_000)] = 1500
-    audio_wait_s: Annotated[float, Ge(0), Le(5)] = 0.5
-    """How long the first picture waits for a first piece of sound, so that both are announced together."""
+    audio_wait_s: Annotated[float, Ge(0), Le(5)] = 0.2
+    """How long the first picture waits, where sound may come, for a first piece of it (five pictures at
+    most)."""
 
     feed_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 8 << 20
     """Frames that may wait for each session that a program or a push feeds, before pictures are left out."""

@@ -23,7 +23,7 @@ pub struct PlaneConfig {
     pub gop_bytes: usize,
     /// Most pictures in it.
     pub gop_pictures: usize,
-    /// How long the first description of a stream waits for a first audio frame.
+    /// How long the first description of a stream waits for a first audio frame, where one may come.
     pub audio_wait_us: u64,
     /// Silence after which a session is reported silent.
     pub silence_us: u64,
@@ -62,7 +62,7 @@ impl Default for PlaneConfig {
             reorder_us: 200_000,
             gop_bytes: 8 << 20,
             gop_pictures: 1_500,
-            audio_wait_us: 500_000,
+            audio_wait_us: 200_000,
             silence_us: 15_000_000,
             relock_us: 3_000_000,
             ssrc_window_us: 500_000,

@@ -15,11 +15,11 @@ const CAPACITY: usize = 65_536;
 /// What a stream carries.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MediaInfo {
-    /// "H264" or "H265".
+    /// "H264" or "H265"; empty for sound alone.
     pub codec: &'static str,
-    /// Picture width in pixels.
+    /// Picture width in pixels; 0 for sound alone.
     pub width: u32,
-    /// Picture height in pixels.
+    /// Picture height in pixels; 0 for sound alone.
     pub height: u32,
     /// "G711A", "G711U", "AAC", or nothing.
     pub audio: Option<AudioInfo>,

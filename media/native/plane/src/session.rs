@@ -177,8 +177,9 @@ impl SessionShared {
     /// The newest key frame as an Annex B byte stream with its parameter sets.
     pub(crate) fn keyframe(&self) -> Option<(&'static str, Vec<u8>)> {
         let unit: Arc<Unit> = Arc::clone(lock(&self.stream).gop.keyframe()?);
-        let mut bytes = unit.config.video.to_annexb();
-        tongshi_wire::nal::append_annexb(&unit.picture.nals, &mut bytes);
-        Some((unit.picture.codec.name(), bytes))
+        let picture = unit.picture.as_ref()?;
+        let mut bytes = unit.config.video.as_ref()?.to_annexb();
+        tongshi_wire::nal::append_annexb(&picture.nals, &mut bytes);
+        Some((picture.codec.name(), bytes))
     }
 }

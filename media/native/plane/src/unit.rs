@@ -13,8 +13,8 @@ pub const VIDEO_CLOCK: i64 = 90_000;
 /// The description of a stream, in force until the next one. Shared by all readers.
 #[derive(Debug)]
 pub struct StreamConfig {
-    /// Parameter sets and picture size.
-    pub video: VideoConfig,
+    /// Parameter sets and picture size; none for sound alone. One of the two is always there.
+    pub video: Option<VideoConfig>,
     /// The sound track, if there is one.
     pub audio: Option<AudioConfig>,
     /// The same for people and programs.
@@ -34,17 +34,23 @@ struct FlvHeads {
 }
 
 impl StreamConfig {
-    /// Builds all forms of the description; an error says that the parameter sets cannot be read.
-    pub fn new(video: VideoConfig, audio: Option<AudioConfig>) -> Result<StreamConfig, WireError> {
-        let init = fmp4::init_segment(&video, audio.as_ref(), None, false)?.bytes;
+    /// Builds all forms of the description; an error says that the parameter sets cannot be read, or that
+    /// there is no track at all.
+    pub fn new(
+        video: impl Into<Option<VideoConfig>>,
+        audio: Option<AudioConfig>,
+    ) -> Result<StreamConfig, WireError> {
+        let video = video.into();
+        let init = fmp4::init_segment_tracks(video.as_ref(), audio.as_ref(), None, false)?.bytes;
         let mime = format!(
-            "video/mp4; codecs=\"{}\"",
-            fmp4::mime_codecs(&video, audio.as_ref())
+            "{}/mp4; codecs=\"{}\"",
+            if video.is_some() { "video" } else { "audio" },
+            fmp4::mime_codecs(video.as_ref(), audio.as_ref())
         );
         let info = MediaInfo {
-            codec: video.codec.name(),
-            width: video.width,
-            height: video.height,
+            codec: video.as_ref().map_or("", |video| video.codec.name()),
+            width: video.as_ref().map_or(0, |video| video.width),
+            height: video.as_ref().map_or(0, |video| video.height),
             audio: audio.as_ref().map(|audio| AudioInfo {
                 codec: audio.codec.name(),
                 sample_rate: audio.sample_rate,
@@ -89,12 +95,17 @@ fn describe(info: &MediaInfo) -> String {
             )
         },
     );
+    let video = if info.codec.is_empty() {
+        "null".to_owned()
+    } else {
+        format!(
+            r#"{{"codec":"{}","width":{},"height":{}}}"#,
+            info.codec, info.width, info.height
+        )
+    };
     format!(
-        r#"{{"type":"stream","mime":"{}","video":{{"codec":"{}","width":{},"height":{}}},"audio":{audio}}}"#,
+        r#"{{"type":"stream","mime":"{}","video":{video},"audio":{audio}}}"#,
         info.mime.replace('"', "\\\""),
-        info.codec,
-        info.width,
-        info.height,
     )
 }
 
@@ -123,18 +134,20 @@ impl AudioSample {
     }
 }
 
-/// One picture with the sound since the one before it.
+/// One picture with the sound since the one before it; or sound alone, where no pictures come.
 #[derive(Debug)]
 pub struct Unit {
     /// Position in the session, from 1.
     pub sequence: u64,
     /// What it is described by.
     pub config: Arc<StreamConfig>,
-    /// The picture. Its times are those of the camera, unwrapped.
-    pub picture: AccessUnit,
+    /// The picture, if there is one. Its times are those of the camera, unwrapped.
+    pub picture: Option<AccessUnit>,
+    /// The camera's time of the picture, or of the first sound where there is none; unwrapped, 90 kHz.
+    pub pts_90k: i64,
     /// Decoding time on the stream's time line, from 0, 90 kHz.
     pub time: i64,
-    /// Until the next picture, 90 kHz.
+    /// Until the next unit, 90 kHz.
     pub duration: u32,
     /// The sound.
     pub audio: Vec<AudioSample>,
@@ -154,11 +167,28 @@ impl Unit {
         audio: Vec<AudioSample>,
         wall_us: i64,
     ) -> Unit {
+        let pts_90k = picture.pts_90k;
+        Unit {
+            picture: Some(picture),
+            ..Unit::of_sound(sequence, config, pts_90k, timing, audio, wall_us)
+        }
+    }
+
+    /// Sound without a picture. `pts_90k` is the camera's time of its first sample.
+    pub fn of_sound(
+        sequence: u64,
+        config: Arc<StreamConfig>,
+        pts_90k: i64,
+        timing: (i64, u32),
+        audio: Vec<AudioSample>,
+        wall_us: i64,
+    ) -> Unit {
         let (time, duration) = timing;
         Unit {
             sequence,
             config,
-            picture,
+            picture: None,
+            pts_90k,
             time,
             duration,
             audio,
@@ -168,14 +198,19 @@ impl Unit {
         }
     }
 
-    /// Decoding can start here.
+    /// Decoding can start here: a key frame, or any unit of a stream of sound alone.
     pub fn is_key(&self) -> bool {
-        self.picture.keyframe
+        match &self.picture {
+            Some(picture) => picture.keyframe,
+            None => self.config.video.is_none(),
+        }
     }
 
     /// Bytes of picture and sound.
     pub fn size_bytes(&self) -> usize {
-        self.picture.nals.len()
+        self.picture
+            .as_ref()
+            .map_or(0, |picture| picture.nals.len())
             + self
                 .audio
                 .iter()
@@ -194,7 +229,7 @@ impl Unit {
                 .collect();
             fmp4::write_fragment(
                 self.sequence as u32,
-                &[self.video_sample(0)],
+                self.video_sample(0).as_slice(),
                 &audio,
                 &mut bytes,
             );
@@ -208,15 +243,16 @@ impl Unit {
     }
 
     /// The picture as a sample of a file whose time line begins at `origin`.
-    pub fn video_sample(&self, origin: i64) -> fmp4::Sample<'_> {
-        let shift = self.picture.pts_90k - self.picture.dts_90k;
-        fmp4::Sample {
-            data: &self.picture.nals,
+    pub fn video_sample(&self, origin: i64) -> Option<fmp4::Sample<'_>> {
+        let picture = self.picture.as_ref()?;
+        let shift = picture.pts_90k - picture.dts_90k;
+        Some(fmp4::Sample {
+            data: &picture.nals,
             dts: u64::try_from(self.time - origin).unwrap_or(0),
             duration: self.duration,
             cts: i32::try_from(shift).unwrap_or(0),
-            key: self.picture.keyframe,
-        }
+            key: picture.keyframe,
+        })
     }
 }
 

@@ -46,6 +46,11 @@ impl AudioTrack {
         )
     }
 
+    /// Whether any has come that can be carried.
+    pub(crate) const fn has_config(&self) -> bool {
+        self.config.is_some()
+    }
+
     /// Audio frames handed out.
     pub(crate) const fn frames(&self) -> u64 {
         self.frames

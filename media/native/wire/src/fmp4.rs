@@ -28,16 +28,18 @@ pub const AUDIO_TRACK: u32 = 2;
 /// The extended type of the metadata box, which follows `ftyp`. Its body is the caller's bytes.
 pub const METADATA_UUID: [u8; 16] = *b"tongshi-segment\x01";
 
-/// The `codecs` parameter for these tracks, such as `avc1.4d401f,flac` or
-/// `hvc1.1.6.L93.B0,mp4a.40.2`.
+/// The `codecs` parameter for these tracks, such as `avc1.4d401f,flac`,
+/// `hvc1.1.6.L93.B0,mp4a.40.2` or, for sound alone, `flac`.
 ///
 /// Source: RFC 6381 section 3.
 #[must_use]
-pub fn mime_codecs(video: &VideoConfig, audio: Option<&AudioConfig>) -> String {
-    match audio {
-        None => video.profile.clone(),
-        Some(audio) => format!("{},{}", video.profile, audio_codec_string(audio)),
-    }
+pub fn mime_codecs(video: Option<&VideoConfig>, audio: Option<&AudioConfig>) -> String {
+    let video = video.map(|video| video.profile.clone());
+    let tracks: Vec<String> = video
+        .into_iter()
+        .chain(audio.map(audio_codec_string))
+        .collect();
+    tracks.join(",")
 }
 
 /// The codec string of an audio track: `flac` for G.711, `mp4a.40.` with the object type for AAC.

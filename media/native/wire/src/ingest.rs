@@ -4,6 +4,7 @@
 
 mod pipeline;
 mod program;
+mod tracks;
 
 use crate::media::MediaEvent;
 use crate::reorder::Reorder;
@@ -11,6 +12,7 @@ use crate::rtp;
 use crate::stats::{IngestStats, Jitter};
 use pipeline::Pipeline;
 
+pub use self::tracks::Tracks;
 pub use crate::access_unit::MAX_ACCESS_UNIT_BYTES;
 pub use crate::probe::PayloadHint;
 
@@ -132,6 +134,12 @@ impl Ingest {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.reorder.held_bytes() + self.pipeline.held_bytes()
+    }
+
+    /// What is known of the tracks by now.
+    #[must_use]
+    pub fn tracks(&self) -> Tracks {
+        self.pipeline.tracks()
     }
 
     /// Counters and gauges, as of the last call.

@@ -76,6 +76,11 @@ impl VideoTrack {
         }
     }
 
+    /// Whether the data has proved what it is.
+    pub(crate) const fn has_codec(&self) -> bool {
+        self.codec.is_some()
+    }
+
     /// Packets were lost.
     pub(crate) fn lost(&mut self) {
         let dropped = self.assembler.lost(self.pass_corrupt);

@@ -43,9 +43,12 @@ fn aac() -> AudioConfig {
 
 #[test]
 fn codec_strings_follow_rfc_6381() {
-    assert_eq!(mime_codecs(&h264(), None), "avc1.4d4028");
-    assert_eq!(mime_codecs(&h264(), Some(&g711())), "avc1.4d4028,flac");
-    let both = mime_codecs(&h265(), Some(&aac()));
+    assert_eq!(mime_codecs(Some(&h264()), None), "avc1.4d4028");
+    assert_eq!(
+        mime_codecs(Some(&h264()), Some(&g711())),
+        "avc1.4d4028,flac"
+    );
+    let both = mime_codecs(Some(&h265()), Some(&aac()));
     assert_eq!(both, "hvc1.1.6.L120.90,mp4a.40.2");
 }
 

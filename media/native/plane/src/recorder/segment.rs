@@ -42,7 +42,8 @@ impl Segment {
         let mut body = first.wall_us.to_be_bytes().to_vec();
         body.extend_from_slice(metadata);
         let config = Arc::clone(&first.config);
-        let init = fmp4::init_segment(&config.video, config.audio.as_ref(), Some(&body), true)
+        let (video, audio) = (config.video.as_ref(), config.audio.as_ref());
+        let init = fmp4::init_segment_tracks(video, audio, Some(&body), true)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let file = OpenOptions::new()
             .write(true)
@@ -56,8 +57,8 @@ impl Segment {
                 duration_s: 0.0,
                 start_wall_us: first.wall_us,
                 end_wall_us: first.wall_us,
-                first_pts_90k: first.picture.pts_90k,
-                last_pts_90k: first.picture.pts_90k,
+                first_pts_90k: first.pts_90k,
+                last_pts_90k: first.pts_90k,
                 info: config.info.clone(),
             },
             config,
@@ -118,7 +119,7 @@ impl Segment {
         let video: Vec<fmp4::Sample<'_>> = self
             .held
             .iter()
-            .map(|unit| unit.video_sample(self.origin))
+            .filter_map(|unit| unit.video_sample(self.origin))
             .collect();
         let sounds: Vec<&AudioSample> = self.held.iter().flat_map(|unit| &unit.audio).collect();
         let audio = even_samples(&sounds, self.origin * rate / VIDEO_CLOCK);
@@ -126,7 +127,7 @@ impl Segment {
         self.buffer.clear();
         fmp4::write_fragment(self.sequence, &video, &audio, &mut self.buffer);
         let ticks = last.time + i64::from(last.duration) - first.time;
-        let last_pts_90k = self.held.iter().map(|unit| unit.picture.pts_90k).max();
+        let last_pts_90k = self.held.iter().map(|unit| unit.pts_90k).max();
         let end_wall_us = last.wall_us + i64::from(last.duration) * 1_000_000 / VIDEO_CLOCK;
         self.held.clear();
         self.held_ticks = 0;

@@ -15,6 +15,7 @@ use crate::timeline::{Stamp, Timeline};
 use crate::video::VideoTrack;
 
 use super::program::{Program, Streams};
+use super::tracks::Tracks;
 
 /// Payloads kept while it is not clear what they are.
 const MAX_PROBED: usize = 32;
@@ -122,6 +123,18 @@ impl Pipeline {
         kept + self.demuxer.held_bytes()
             + self.video.assembler.held_bytes()
             + self.audio.held_bytes()
+    }
+
+    pub(super) const fn tracks(&self) -> Tracks {
+        let elementary = matches!(
+            self.reader,
+            Reader::AnnexB | Reader::H264(_) | Reader::H265(_)
+        );
+        Tracks {
+            listed: self.streams.listed,
+            video: elementary || self.streams.has_video() || self.video.has_codec(),
+            audio: self.streams.has_audio() || self.audio.has_config(),
+        }
     }
 
     pub(super) const fn count(&self, stats: &mut IngestStats) {

@@ -15,6 +15,20 @@ pub(super) struct Streams {
     /// The map lists private stream 1 as audio (rule 8).
     private_audio: bool,
     refused: Option<Unsupported>,
+    /// A map has come.
+    pub(super) listed: bool,
+}
+
+impl Streams {
+    /// Whether there is video of a kind that can be carried, as far as the map tells.
+    pub(super) const fn has_video(&self) -> bool {
+        self.video.is_some() && self.refused.is_none()
+    }
+
+    /// Whether there is audio.
+    pub(super) const fn has_audio(&self) -> bool {
+        self.audio.is_some() || self.private_audio
+    }
 }
 
 /// One program stream for the time of one payload.
@@ -71,6 +85,7 @@ impl PsSink for Program<'_> {
             (0xC0..=0xDF).contains(&entry.stream_id)
                 || entry.stream_id == 0xBD && AudioTrack::is_audio_type(entry.stream_type)
         };
+        self.streams.listed = true;
         if let Some(&entry) = entries.iter().find(video) {
             if !is_listed(entries, self.streams.video) {
                 self.streams.video = Some(entry.stream_id);
