@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tongshi_wire::MediaEvent;
 use tongshi_wire::fed::{Fed, Feeder};
-use tongshi_wire::ingest::Ingest;
+use tongshi_wire::ingest::{Ingest, Tracks};
 use tongshi_wire::stats::IngestStats;
 
 use crate::session::SessionShared;
@@ -122,6 +122,14 @@ pub(crate) enum Reading {
 }
 
 impl Reading {
+    /// What is known of the tracks; frames are not listed beforehand.
+    pub(crate) fn tracks(&self) -> Tracks {
+        match self {
+            Reading::Packets(ingest) => ingest.tracks(),
+            Reading::Frames(feeder) => feeder.tracks(),
+        }
+    }
+
     pub(crate) fn next_timer(&self) -> Option<u64> {
         match self {
             Reading::Packets(ingest) => ingest.next_timer(),

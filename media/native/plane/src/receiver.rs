@@ -215,7 +215,7 @@ impl Receiver {
         if self.events.is_empty() {
             return;
         }
-        self.publisher.expect(self.ingest.tracks());
+        self.publisher.expect(self.reading.tracks());
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
             match &event {

@@ -5,7 +5,7 @@
 //! [`crate::timeline::Timeline`] as those of a reception, so that leaps and wraps are taken out.
 
 use crate::audio::AudioTrack;
-use crate::ingest::IngestConfig;
+use crate::ingest::{IngestConfig, Tracks};
 use crate::media::{AudioCodec, MediaEvent, VideoCodec};
 use crate::stats::IngestStats;
 use crate::timeline::{Stamp, Timeline};
@@ -128,6 +128,16 @@ impl Feeder {
     /// Frames were left out before this one: pictures wait for the next key frame.
     pub fn lost(&mut self) {
         self.video.lost();
+    }
+
+    /// Which tracks have come; nothing lists them beforehand.
+    #[must_use]
+    pub const fn tracks(&self) -> Tracks {
+        Tracks {
+            listed: false,
+            video: self.video.is_expected(),
+            audio: self.audio.has_config(),
+        }
     }
 
     /// Counters and gauges, as of the last call. Packets are frames here.

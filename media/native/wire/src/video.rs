@@ -81,6 +81,11 @@ impl VideoTrack {
         self.codec.is_some()
     }
 
+    /// Whether somebody, or the data, has said what it is.
+    pub(crate) const fn is_expected(&self) -> bool {
+        self.codec.is_some() || self.declared.is_some()
+    }
+
     /// Packets were lost.
     pub(crate) fn lost(&mut self) {
         let dropped = self.assembler.lost(self.pass_corrupt);
