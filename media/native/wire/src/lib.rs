@@ -42,6 +42,8 @@ pub mod rtp;
 pub mod rtp_aac;
 pub mod rtp_h264;
 pub mod rtp_h265;
+pub mod rtp_pack;
+pub mod rtsp;
 pub mod stats;
 pub mod timeline;
 mod video;

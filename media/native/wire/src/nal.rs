@@ -155,6 +155,19 @@ pub fn picture_format(codec: VideoCodec, sps: &[u8]) -> Result<PictureFormat, Wi
     }
 }
 
+/// The NAL units of a length-prefixed picture, each with its offset; ends at the first length that does not fit.
+pub fn length_prefixed(nals: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let length = nals.get(at..)?.first_chunk::<4>()?;
+        let start = at + 4;
+        let end = start.checked_add(u32::from_be_bytes(*length) as usize)?;
+        let unit = nals.get(start..end)?;
+        at = end;
+        Some((start, unit))
+    })
+}
+
 /// Appends length-prefixed NAL units to `out` as an Annex B stream with 4-byte start codes.
 ///
 /// Stops at the first length that does not fit.
