@@ -14,6 +14,7 @@
 //!                                  │
 //!                                  ▼
 //!                            g711 ▶ flac │ aac ▶ fmp4
+//!                            ps::PsMuxer ▶ pacer ▶ rtp_send
 //! ```
 //!
 //! Clauses are cited as `GB/T 28181-2016 C.2`, `RFC n section m` or by the rule and quirk
@@ -34,6 +35,7 @@ pub mod g711;
 pub mod ingest;
 pub mod media;
 pub mod nal;
+pub mod pacer;
 mod parameter_sets;
 mod probe;
 pub mod ps;
@@ -43,6 +45,7 @@ pub mod rtp_aac;
 pub mod rtp_h264;
 pub mod rtp_h265;
 pub mod rtp_pack;
+pub mod rtp_send;
 pub mod rtsp;
 pub mod stats;
 pub mod timeline;

@@ -1,6 +1,7 @@
-//! A tolerant demultiplexer for MPEG program streams as cameras send them.
+//! MPEG program streams: a tolerant demultiplexer for what cameras send, and a multiplexer for
+//! what goes to other platforms.
 //!
-//! Lengths are trusted first; start codes repair. In H.264 and H.265 the bytes `00 00 01` with a
+//! Reading: lengths are trusted first; start codes repair. In H.264 and H.265 the bytes `00 00 01` with a
 //! byte of B9 or more cannot be coded video, so the reader of video ([`PsSink::video`]) reports
 //! such a code wherever it finds it, and a wrong length costs nothing. Marker bits, CRCs, SCR and
 //! the system header are never needed.
@@ -11,10 +12,17 @@
 
 mod demux;
 mod header;
+mod mux;
 mod search;
+mod write;
 
 pub use demux::{PsDemuxer, PsStats};
 pub use header::{MapEntry, PesHeader, parse_program_map};
+pub use mux::{PsMuxer, PsPicture};
+pub use write::{
+    AUDIO_STREAM_ID, MAX_PES_PAYLOAD, Stamps, VIDEO_STREAM_ID, mpeg_crc32, write_pack_header,
+    write_pes_header, write_program_map, write_system_header,
+};
 
 /// Most bytes collected of one unit: a program stream map with its length field.
 pub const MAX_HEAD_BYTES: usize = 4_096;
