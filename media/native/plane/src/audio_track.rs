@@ -1,6 +1,6 @@
 //! The sound of a stream on an even time line, coded for fMP4: G.711 becomes FLAC, AAC stays.
 
-use tongshi_wire::flac::{FlacEncoder, MAX_BLOCK_SAMPLES};
+use tongshi_wire::flac::MAX_BLOCK_SAMPLES;
 use tongshi_wire::g711::Law;
 use tongshi_wire::{AudioCodec, AudioConfig, AudioFrame, aac};
 
@@ -18,7 +18,6 @@ pub struct AudioTrack {
     pub config: AudioConfig,
     /// When the last frame arrived.
     pub last_at_us: u64,
-    encoder: Option<FlacEncoder>,
     next: Option<i64>,
     behind: i64,
 }
@@ -26,12 +25,9 @@ pub struct AudioTrack {
 impl AudioTrack {
     /// A track whose time line begins with its first frame.
     pub fn new(config: AudioConfig, now_us: u64) -> AudioTrack {
-        let encoder =
-            (config.codec != AudioCodec::Aac).then(|| FlacEncoder::new(config.sample_rate));
         AudioTrack {
             config,
             last_at_us: now_us,
-            encoder,
             next: None,
             behind: 0,
         }
@@ -51,31 +47,17 @@ impl AudioTrack {
         self.next = Some(start + samples);
         let law = match self.config.codec {
             AudioCodec::Aac => {
-                out.push(AudioSample {
-                    data: frame.data.clone(),
-                    law: Vec::new(),
-                    time: start,
-                    duration: samples as u32,
-                });
+                let data = frame.data.clone();
+                out.push(AudioSample::new(data, None, start, samples as u32));
                 return;
             }
             AudioCodec::G711A => Law::A,
             AudioCodec::G711U => Law::Mu,
         };
-        let Some(encoder) = &mut self.encoder else {
-            return;
-        };
         let mut time = start;
         for block in frame.data.chunks(MAX_BLOCK_SAMPLES) {
-            let mut data = Vec::with_capacity(block.len() * 2 + 16);
-            if encoder.encode_g711(law, block, &mut data).is_ok() {
-                out.push(AudioSample {
-                    data,
-                    law: block.to_vec(),
-                    time,
-                    duration: block.len() as u32,
-                });
-            }
+            let duration = block.len() as u32;
+            out.push(AudioSample::new(block.to_vec(), Some(law), time, duration));
             time += block.len() as i64;
         }
     }

@@ -157,10 +157,10 @@ impl Reading {
         }
     }
 
-    pub(crate) fn stats(&self) -> &IngestStats {
+    pub(crate) fn stats(&self) -> IngestStats {
         match self {
             Reading::Packets(ingest) => ingest.stats(),
-            Reading::Frames(feeder) => feeder.stats(),
+            Reading::Frames(feeder) => *feeder.stats(),
         }
     }
 }

@@ -21,6 +21,9 @@ use crate::source_lock::{SourceLock, Verdict};
 use crate::sync::lock;
 use crate::unit::{StreamConfig, Unit};
 
+/// Time between two looks of others at the statistics.
+const STATS_US: u64 = 200_000;
+
 /// What a packet needs from its surroundings.
 pub(crate) struct Scene<'a> {
     pub(crate) now_us: u64,
@@ -42,6 +45,7 @@ pub(crate) struct Receiver {
     recorders: Vec<RecorderPort>,
     events: Vec<MediaEvent>,
     published: Vec<Published>,
+    stats_at_us: u64,
     silence_us: u64,
     silent: bool,
     started: bool,
@@ -81,6 +85,7 @@ impl Receiver {
             recorders: Vec::new(),
             events: Vec::new(),
             published: Vec::new(),
+            stats_at_us: 0,
             silence_us: config.silence_us,
             silent: false,
             started: false,
@@ -295,7 +300,10 @@ impl Receiver {
         self.publish(scene);
         self.recorders.retain(|recorder| !recorder.is_finished());
         self.watch_silence(now_us);
-        self.publish_stats(now_us);
+        if now_us >= self.stats_at_us {
+            self.stats_at_us = now_us + STATS_US;
+            self.publish_stats(now_us);
+        }
     }
 
     fn watch_silence(&mut self, now_us: u64) {

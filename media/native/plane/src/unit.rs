@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tongshi_wire::fmp4;
+use tongshi_wire::g711::Law;
 use tongshi_wire::{AccessUnit, AudioConfig, VideoConfig, WireError};
+use tongshi_wire::{flac, fmp4};
 
 use crate::facts::{AudioInfo, MediaInfo};
 
@@ -109,28 +110,51 @@ fn describe(info: &MediaInfo) -> String {
     )
 }
 
-/// One coded piece of sound, in the form that goes into fMP4 and in that of the camera.
+/// One coded piece of sound, in the form of the camera and in that of fMP4.
 #[derive(Debug)]
 pub struct AudioSample {
-    /// FLAC frame or AAC access unit.
-    pub data: Vec<u8>,
-    /// G.711 bytes behind the FLAC frame; empty for AAC, which is the same in both forms.
-    pub law: Vec<u8>,
+    /// As the camera sent it: bytes of G.711, or an AAC access unit.
+    original: Vec<u8>,
+    /// How G.711 is coded; none for AAC, which is the same in both forms.
+    law: Option<Law>,
     /// Time of its first sample in samples, on the stream's time line.
     pub time: i64,
     /// Samples in it.
     pub duration: u32,
+    flac: OnceLock<Vec<u8>>,
 }
 
 impl AudioSample {
+    /// Takes one piece of at most [`MAX_BLOCK_SAMPLES`](flac::MAX_BLOCK_SAMPLES) samples.
+    pub fn new(original: Vec<u8>, law: Option<Law>, time: i64, duration: u32) -> AudioSample {
+        AudioSample {
+            original,
+            law,
+            time,
+            duration,
+            flac: OnceLock::new(),
+        }
+    }
+
     /// As the camera sent it: bytes of G.711, or an AAC access unit.
     #[allow(dead_code, reason = "for the ways out that are no fMP4")]
     pub fn original(&self) -> &[u8] {
-        if self.law.is_empty() {
-            &self.data
-        } else {
-            &self.law
-        }
+        &self.original
+    }
+
+    /// What goes into fMP4: an AAC access unit, or a FLAC frame, made by whoever needs it first. FLAC costs
+    /// more than all else that is done for a stream, and who relays or shows FLV has no use for it.
+    pub fn coded(&self) -> &[u8] {
+        let Some(law) = self.law else {
+            return &self.original;
+        };
+        self.flac.get_or_init(|| {
+            let mut frame = Vec::with_capacity(self.original.len() * 2 + 16);
+            let first_sample = u64::try_from(self.time).unwrap_or(0);
+            // The only error is a size that `new` rules out; an empty frame is passed over by players.
+            let _ = flac::encode_g711(law, &self.original, first_sample, &mut frame);
+            frame
+        })
     }
 }
 
@@ -214,7 +238,7 @@ impl Unit {
             + self
                 .audio
                 .iter()
-                .map(|sample| sample.data.len() + sample.law.len())
+                .map(|sample| 2 * sample.original.len())
                 .sum::<usize>()
     }
 
@@ -259,7 +283,7 @@ impl Unit {
 /// The sound as a sample of a file whose time line begins at `origin` (in samples); none before it.
 pub fn audio_sample(sample: &AudioSample, origin: i64) -> Option<fmp4::Sample<'_>> {
     Some(fmp4::Sample {
-        data: &sample.data,
+        data: sample.coded(),
         dts: u64::try_from(sample.time - origin).ok()?,
         duration: sample.duration,
         cts: 0,

@@ -21,81 +21,48 @@ pub const STREAMINFO_BYTES: usize = 34;
 /// (RFC 9639 section 7).
 pub const MAX_BLOCK_SAMPLES: usize = 4_608;
 
-/// Encodes 16-bit mono audio into FLAC frames of variable block size.
-#[derive(Debug, Clone)]
-pub struct FlacEncoder {
-    sample_rate: u32,
-    next_sample: u64,
-    pcm: Vec<i16>,
-    scratch: residual::Scratch,
+/// Appends one FLAC frame of variable block size to `out`: all of `pcm`, 16 bit, mono, the first of it being
+/// sample number `first_sample` of its stream.
+///
+/// # Errors
+///
+/// `pcm` is empty or longer than [`MAX_BLOCK_SAMPLES`]; nothing is appended then.
+pub fn encode(pcm: &[i16], first_sample: u64, out: &mut Vec<u8>) -> Result<(), WireError> {
+    if pcm.is_empty() {
+        return Err(WireError::truncated("FLAC block", 0, 1, 0));
+    }
+    if pcm.len() > MAX_BLOCK_SAMPLES {
+        return Err(WireError::too_large(
+            "FLAC block in samples",
+            0,
+            pcm.len(),
+            MAX_BLOCK_SAMPLES,
+        ));
+    }
+    let start = out.len();
+    let mut writer = BitWriter::new(out);
+    write_frame_header(&mut writer, first_sample, pcm.len());
+    residual::write_subframe(&mut writer, pcm);
+    writer.align();
+    let checksum = crc16(&out[start..]);
+    out.extend_from_slice(&checksum.to_be_bytes());
+    Ok(())
 }
 
-impl FlacEncoder {
-    /// An encoder for `sample_rate` samples per second.
-    #[must_use]
-    pub fn new(sample_rate: u32) -> Self {
-        Self {
-            sample_rate,
-            next_sample: 0,
-            pcm: Vec::new(),
-            scratch: residual::Scratch::default(),
-        }
-    }
-
-    /// The STREAMINFO body for the `dfLa` box: unknown length and checksum.
-    ///
-    /// Source: RFC 9639 section 8.2.
-    #[must_use]
-    pub fn stream_info(&self) -> [u8; STREAMINFO_BYTES] {
-        stream_info(self.sample_rate)
-    }
-
-    /// Appends one FLAC frame to `out` that holds all of `pcm`.
-    ///
-    /// # Errors
-    ///
-    /// `pcm` is empty or longer than [`MAX_BLOCK_SAMPLES`]; nothing is appended then.
-    pub fn encode(&mut self, pcm: &[i16], out: &mut Vec<u8>) -> Result<(), WireError> {
-        if pcm.is_empty() {
-            return Err(WireError::truncated("FLAC block", 0, 1, 0));
-        }
-        if pcm.len() > MAX_BLOCK_SAMPLES {
-            return Err(WireError::too_large(
-                "FLAC block in samples",
-                0,
-                pcm.len(),
-                MAX_BLOCK_SAMPLES,
-            ));
-        }
-        let start = out.len();
-        let mut writer = BitWriter::new(out);
-        write_frame_header(&mut writer, self.next_sample, pcm.len());
-        residual::write_subframe(&mut writer, pcm, &mut self.scratch);
-        writer.align();
-        let checksum = crc16(&out[start..]);
-        out.extend_from_slice(&checksum.to_be_bytes());
-        self.next_sample += pcm.len() as u64;
-        Ok(())
-    }
-
-    /// Decodes G.711 and appends it to `out` as one FLAC frame.
-    ///
-    /// # Errors
-    ///
-    /// As [`FlacEncoder::encode`].
-    pub fn encode_g711(
-        &mut self,
-        law: Law,
-        data: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), WireError> {
-        let mut pcm = std::mem::take(&mut self.pcm);
-        pcm.clear();
-        g711::decode(law, data, &mut pcm);
-        let done = self.encode(&pcm, out);
-        self.pcm = pcm;
-        done
-    }
+/// Decodes one piece of G.711 and appends it to `out` as one FLAC frame that begins at `first_sample`.
+///
+/// # Errors
+///
+/// As [`encode`].
+pub fn encode_g711(
+    law: Law,
+    data: &[u8],
+    first_sample: u64,
+    out: &mut Vec<u8>,
+) -> Result<(), WireError> {
+    let mut pcm = Vec::with_capacity(data.len());
+    g711::decode(law, data, &mut pcm);
+    encode(&pcm, first_sample, out)
 }
 
 /// The STREAMINFO body of a mono, 16-bit stream of unknown length.

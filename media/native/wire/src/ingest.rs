@@ -9,7 +9,7 @@ mod tracks;
 use crate::media::MediaEvent;
 use crate::reorder::Reorder;
 use crate::rtp;
-use crate::stats::{IngestStats, Jitter};
+use crate::stats::IngestStats;
 use pipeline::Pipeline;
 
 pub use self::tracks::Tracks;
@@ -52,7 +52,6 @@ impl Default for IngestConfig {
 #[derive(Debug)]
 pub struct Ingest {
     reorder: Reorder,
-    jitter: Jitter,
     pipeline: Pipeline,
     stats: IngestStats,
 }
@@ -63,7 +62,6 @@ impl Ingest {
     pub fn new(config: IngestConfig) -> Self {
         Self {
             reorder: Reorder::new(config.reorder_packets, config.reorder_us, config.ordered),
-            jitter: Jitter::default(),
             pipeline: Pipeline::new(&config),
             stats: IngestStats::default(),
         }
@@ -85,13 +83,10 @@ impl Ingest {
         self.stats.bytes += packet.len() as u64;
         self.stats.payload_type = parsed.payload_type;
         self.stats.rtp_timestamp = parsed.timestamp;
-        self.jitter
-            .receive(parsed.timestamp, now_us, clock_rate(parsed.payload_type));
         let pipeline = &mut self.pipeline;
         self.reorder.receive(parsed, now_us, |delivery| {
             pipeline.deliver(delivery, out);
         });
-        self.count();
     }
 
     /// The sender was asked for another position or speed; see [`crate::timeline::Timeline::retime`].
@@ -105,7 +100,6 @@ impl Ingest {
         self.reorder.handle_timer(now_us, |delivery| {
             pipeline.deliver(delivery, out);
         });
-        self.count();
     }
 
     /// When [`Ingest::handle_timer`] wants to be called, in microseconds; none when nothing waits.
@@ -121,7 +115,6 @@ impl Ingest {
         self.reorder
             .flush(|delivery| pipeline.deliver(delivery, out));
         self.pipeline.flush(out);
-        self.count();
     }
 
     /// Takes back the buffer of an access unit that nobody needs any more, to be filled again.
@@ -142,30 +135,17 @@ impl Ingest {
         self.pipeline.tracks()
     }
 
-    /// Counters and gauges, as of the last call.
+    /// Counters and gauges now.
     #[must_use]
-    pub const fn stats(&self) -> &IngestStats {
-        &self.stats
-    }
-
-    fn count(&mut self) {
+    pub const fn stats(&self) -> IngestStats {
         let reorder = self.reorder.stats();
-        self.stats.lost = reorder.lost;
-        self.stats.reordered = reorder.reordered;
-        self.stats.duplicates = reorder.duplicates;
-        self.stats.late = reorder.late;
-        self.stats.resets = reorder.resets;
-        self.stats.jitter_ticks = self.jitter.ticks();
-        let rate = u64::from(clock_rate(self.stats.payload_type));
-        self.stats.jitter_us = u64::from(self.jitter.ticks()) * 1_000_000 / rate;
-        self.pipeline.count(&mut self.stats);
-    }
-}
-
-/// Ticks per second of the RTP timestamp: 8,000 for the audio payload types, 90,000 for the rest.
-const fn clock_rate(payload_type: u8) -> u32 {
-    match payload_type {
-        0 | 4 | 8 | 9 | 18 | 20 | 102 => 8_000,
-        _ => 90_000,
+        let mut stats = self.stats;
+        stats.lost = reorder.lost;
+        stats.reordered = reorder.reordered;
+        stats.duplicates = reorder.duplicates;
+        stats.late = reorder.late;
+        stats.resets = reorder.resets;
+        self.pipeline.count(&mut stats);
+        stats
     }
 }

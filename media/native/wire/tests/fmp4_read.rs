@@ -4,7 +4,7 @@ mod support;
 
 use proptest::prelude::*;
 use support::nals;
-use tongshi_wire::flac::{FlacEncoder, decode_frame};
+use tongshi_wire::flac::{decode_frame, encode_g711};
 use tongshi_wire::fmp4::read::{Found, Fragment, FragmentAt, Movie, Scanner, SoundForm};
 use tongshi_wire::fmp4::{Sample, init_segment, write_fragment};
 use tongshi_wire::g711::{self, Law};
@@ -50,7 +50,6 @@ fn file(codec: VideoCodec, audio: Option<&AudioConfig>) -> (Vec<u8>, Vec<usize>)
         .unwrap()
         .bytes;
     let mut begins = Vec::new();
-    let mut encoder = FlacEncoder::new(8_000);
     for fragment in 0..FRAGMENTS {
         begins.push(bytes.len());
         let pictures: Vec<Vec<u8>> = (0..PICTURES)
@@ -69,7 +68,7 @@ fn file(codec: VideoCodec, audio: Option<&AudioConfig>) -> (Vec<u8>, Vec<usize>)
             .collect();
         let mut frame = Vec::new();
         let law_bytes: Vec<u8> = (0..160).map(|n| (n * 7 + fragment) as u8).collect();
-        encoder.encode_g711(Law::A, &law_bytes, &mut frame).unwrap();
+        encode_g711(Law::A, &law_bytes, fragment as u64 * 160, &mut frame).unwrap();
         let pieces: Vec<Sample<'_>> = audio
             .iter()
             .map(|_| Sample {

@@ -145,5 +145,4 @@ fn statistics_count_packets_bytes_rtcp_and_what_is_malformed() {
         (stats.access_units, stats.keyframes, stats.packs),
         (20, 4, 20)
     );
-    assert!(stats.jitter_ticks > 0);
 }

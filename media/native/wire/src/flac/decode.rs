@@ -1,4 +1,4 @@
-//! FLAC frames back to samples: what [`super::FlacEncoder`] writes, and nothing more.
+//! FLAC frames back to samples: what [`super::encode`] writes, and nothing more.
 //!
 //! Source: RFC 9639 sections 9.1 (frame header), 9.2 (subframes), 9.2.7 (coded residual).
 
@@ -231,11 +231,11 @@ impl<'a> BitReader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flac::FlacEncoder;
+    use crate::flac::encode;
 
     fn round_trip(pcm: &[i16]) {
         let (mut frame, mut back) = (Vec::new(), vec![7]);
-        FlacEncoder::new(8_000).encode(pcm, &mut frame).unwrap();
+        encode(pcm, 0, &mut frame).unwrap();
         decode_frame(&frame, &mut back).unwrap();
         assert_eq!(back.split_first(), Some((&7, pcm)));
     }
@@ -263,7 +263,7 @@ mod tests {
     fn a_frame_with_one_wrong_byte_is_refused_and_leaves_nothing() {
         let mut frame = Vec::new();
         let pcm: Vec<i16> = (0..160).map(|n| (n * n) as i16).collect();
-        FlacEncoder::new(8_000).encode(&pcm, &mut frame).unwrap();
+        encode(&pcm, 0, &mut frame).unwrap();
         for index in 0..frame.len() {
             let mut wrong = frame.clone();
             wrong[index] ^= 0x10;

@@ -15,21 +15,16 @@ const MAX_PARTITION_ORDER: u32 = 2;
 /// Bits of one sample.
 const SAMPLE_BITS: u32 = 16;
 
-/// Buffers that are reused from frame to frame.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Scratch {
-    residuals: [Vec<i32>; MAX_ORDER + 1],
-}
-
 /// Writes the subframe in the smallest of the forms constant, fixed and verbatim.
-pub(super) fn write_subframe(writer: &mut BitWriter<'_>, pcm: &[i16], scratch: &mut Scratch) {
+pub(super) fn write_subframe(writer: &mut BitWriter<'_>, pcm: &[i16]) {
     if pcm.iter().all(|&sample| sample == pcm[0]) {
         writer.put(0, 8);
         put_sample(writer, pcm[0]);
         return;
     }
-    let order = differences(pcm, &mut scratch.residuals);
-    let residual = &scratch.residuals[order][..];
+    let mut residuals = <[Vec<i32>; MAX_ORDER + 1]>::default();
+    let order = differences(pcm, &mut residuals);
+    let residual = &residuals[order][..];
     let plan = Partitions::choose(residual, pcm.len(), order);
     let fixed_bits = plan.bits + order as u64 * u64::from(SAMPLE_BITS);
     if fixed_bits >= pcm.len() as u64 * u64::from(SAMPLE_BITS) {
@@ -52,12 +47,10 @@ fn put_sample(writer: &mut BitWriter<'_>, sample: i16) {
 
 /// Fills the residuals of every order and returns the order with the least sum.
 fn differences(pcm: &[i16], residuals: &mut [Vec<i32>; MAX_ORDER + 1]) -> usize {
-    residuals[0].clear();
     residuals[0].extend(pcm.iter().map(|&sample| i32::from(sample)));
     for order in 1..=MAX_ORDER {
         let (lower, upper) = residuals.split_at_mut(order);
         let from = &lower[order - 1];
-        upper[0].clear();
         upper[0].extend(from.windows(2).map(|pair| pair[1] - pair[0]));
     }
     let highest = MAX_ORDER.min(pcm.len() - 1);

@@ -1,40 +1,16 @@
 //! The search for start codes, at the speed of memory.
 
-/// Bytes compared in one step; the compiler turns the inner loop into vector instructions.
-const BLOCK: usize = 64;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
+
+/// Chooses its vector instructions once, at the first search.
+static START_CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&[0, 0, 1]));
 
 /// Finds `00 00 01` in `bytes`, from position `from` on.
-///
-/// Coded video holds two zeros in a row about once in 65,536 bytes, so whole blocks without
-/// such a pair are passed over; only a block with one is read byte by byte.
 #[must_use]
 pub fn find_start_code(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut position = from;
-    while position + BLOCK + 2 <= bytes.len() {
-        if has_zero_pair(bytes, position) {
-            let end = position + BLOCK + 2;
-            if let Some(found) = find_slowly(&bytes[position..end]) {
-                return Some(position + found);
-            }
-        }
-        position += BLOCK;
-    }
-    let found = find_slowly(bytes.get(position..)?)?;
-    Some(position + found)
-}
-
-fn has_zero_pair(bytes: &[u8], position: usize) -> bool {
-    let here = &bytes[position..position + BLOCK];
-    let next = &bytes[position + 1..position + 1 + BLOCK];
-    let smallest = here
-        .iter()
-        .zip(next)
-        .fold(u8::MAX, |least, (&a, &b)| least.min(a | b));
-    smallest == 0
-}
-
-fn find_slowly(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(3).position(|code| code == [0, 0, 1])
+    let found = START_CODE.find(bytes.get(from..)?)?;
+    Some(from + found)
 }
 
 /// The NAL units of an Annex B byte stream, without start codes and trailing zeros.
