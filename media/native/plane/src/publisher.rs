@@ -51,6 +51,8 @@ pub struct Publisher {
     held: Vec<(Pending, u32)>,
     pending: Option<Pending>,
     origin_90k: Option<i64>,
+    /// Of the newest key frame, or sound alone, on the stream's time line.
+    time: i64,
     last_duration: u32,
     sequence: u64,
 }
@@ -69,6 +71,7 @@ impl Publisher {
             held: Vec::new(),
             pending: None,
             origin_90k: None,
+            time: 0,
             last_duration: DEFAULT_DURATION,
             sequence: 0,
         }
@@ -152,7 +155,8 @@ impl Publisher {
         if self.video.is_none() {
             return;
         }
-        self.origin_90k.get_or_insert(picture.dts_90k);
+        let origin = *self.origin_90k.get_or_insert(picture.dts_90k);
+        self.time = picture.dts_90k - origin;
         if self.config.is_some() {
             self.describe_again(now_us, out);
         } else if self.audio.is_some() || !self.may_sound() {
@@ -260,6 +264,7 @@ impl Publisher {
             (length * VIDEO_CLOCK / rate).clamp(1, MAX_DURATION) as u32,
         );
         self.sequence += 1;
+        self.time = timing.0;
         let config = Arc::clone(config);
         let unit = Unit::of_sound(self.sequence, config, pts_90k, timing, samples, wall_us);
         out.push(Published::Unit(Arc::new(unit)));
@@ -302,7 +307,7 @@ impl Publisher {
         let Ok(config) = StreamConfig::new(video, audio) else {
             return;
         };
-        let config = Arc::new(config);
+        let config = Arc::new(config.since(self.time));
         self.config = Some(Arc::clone(&config));
         out.push(Published::Config(config));
     }

@@ -7,6 +7,7 @@ use tongshi_wire::{AccessUnit, AudioConfig, VideoConfig, WireError};
 use tongshi_wire::{flac, fmp4};
 
 use crate::facts::{AudioInfo, MediaInfo};
+use crate::outputs::flv::{self, FlvHeads};
 
 /// Ticks of the video clock for each second.
 pub const VIDEO_CLOCK: i64 = 90_000;
@@ -24,14 +25,9 @@ pub struct StreamConfig {
     pub init: Vec<u8>,
     /// The text message that goes before it on a WebSocket.
     pub description: String,
+    /// Decoding time of its first picture on the stream's time line, from 0, 90 kHz.
+    pub since: i64,
     flv: OnceLock<FlvHeads>,
-}
-
-/// The description of a stream in FLV: before the first tag, and between two of them.
-#[derive(Debug, Default)]
-struct FlvHeads {
-    start: Vec<u8>,
-    change: Vec<u8>,
 }
 
 impl StreamConfig {
@@ -66,8 +62,16 @@ impl StreamConfig {
             info,
             init,
             description,
+            since: 0,
             flv: OnceLock::new(),
         })
+    }
+
+    /// The same, in force from this time on.
+    #[must_use]
+    pub fn since(mut self, time: i64) -> StreamConfig {
+        self.since = time;
+        self
     }
 
     /// What an FLV stream begins with: file header, metadata and sequence headers.
@@ -81,7 +85,7 @@ impl StreamConfig {
     }
 
     fn flv_heads(&self) -> &FlvHeads {
-        self.flv.get_or_init(FlvHeads::default)
+        self.flv.get_or_init(|| FlvHeads::new(self))
     }
 }
 
@@ -137,7 +141,6 @@ impl AudioSample {
     }
 
     /// As the camera sent it: bytes of G.711, or an AAC access unit.
-    #[allow(dead_code, reason = "for the ways out that are no fMP4")]
     pub fn original(&self) -> &[u8] {
         &self.original
     }
@@ -263,7 +266,7 @@ impl Unit {
 
     /// The unit as FLV tags, shared like [`Unit::fragment`].
     pub fn flv_tags(&self) -> &[u8] {
-        self.flv_tags.get_or_init(Vec::new)
+        self.flv_tags.get_or_init(|| flv::tags(self))
     }
 
     /// The picture as a sample of a file whose time line begins at `origin`.

@@ -6,10 +6,13 @@
 
 use crate::audio::AudioTrack;
 use crate::ingest::{IngestConfig, Tracks};
-use crate::media::{AudioCodec, MediaEvent, VideoCodec};
+use crate::media::{AudioCodec, MediaEvent, Unsupported, VideoCodec};
 use crate::stats::IngestStats;
 use crate::timeline::{Stamp, Timeline};
 use crate::video::VideoTrack;
+
+/// Kinds of refused media that are reported.
+const MAX_REFUSED: usize = 16;
 
 /// One frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,11 @@ pub enum Fed {
         /// Channels; read from the AudioSpecificConfig when there is one.
         channels: u8,
     },
+    /// Something that the source sends and that is not carried.
+    Unsupported {
+        /// What it is.
+        what: Unsupported,
+    },
 }
 
 impl Fed {
@@ -49,6 +57,7 @@ impl Fed {
         match self {
             Self::Video { annexb, .. } => annexb.len(),
             Self::Audio { data, asc, .. } => data.len() + asc.len(),
+            Self::Unsupported { .. } => 0,
         }
     }
 
@@ -67,6 +76,7 @@ pub struct Feeder {
     video: VideoTrack,
     audio: AudioTrack,
     timeline: Timeline,
+    refused: Vec<Unsupported>,
     stats: IngestStats,
 }
 
@@ -76,6 +86,7 @@ impl Default for Feeder {
             video: VideoTrack::new(IngestConfig::default().pass_corrupt),
             audio: AudioTrack::default(),
             timeline: Timeline::default(),
+            refused: Vec::new(),
             stats: IngestStats::default(),
         }
     }
@@ -108,6 +119,12 @@ impl Feeder {
                 let form = (*sample_rate, *channels, asc.as_slice());
                 self.audio
                     .receive_fed(*codec, data, form, stamp, &mut self.timeline, out);
+            }
+            Fed::Unsupported { what } => {
+                if !self.refused.contains(what) && self.refused.len() < MAX_REFUSED {
+                    self.refused.push(*what);
+                    out.push(MediaEvent::Unsupported { what: *what });
+                }
             }
         }
         self.count();

@@ -24,11 +24,13 @@
 
 pub mod aac;
 mod access_unit;
+pub mod amf;
 mod audio;
 mod convert;
 pub mod error;
 pub mod fed;
 pub mod flac;
+pub mod flv;
 pub mod fmp4;
 pub mod framing;
 pub mod g711;

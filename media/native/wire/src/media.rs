@@ -166,6 +166,14 @@ pub enum Unsupported {
     G711Form(u32, u8),
     /// AAC whose AudioSpecificConfig cannot be read.
     AacConfig,
+    /// Video with this codec number of FLV, such as 2 (H.263).
+    FlvVideo(u8),
+    /// Audio with this codec number of FLV, such as 2 (MP3) or 11 (Speex).
+    FlvAudio(u8),
+    /// A codec with this FourCC in the enhanced form of FLV, such as `av01`.
+    FourCc([u8; 4]),
+    /// Several tracks in one FLV tag.
+    FlvTracks,
 }
 
 impl fmt::Display for Unsupported {
@@ -190,6 +198,12 @@ impl fmt::Display for Unsupported {
                     "G.711 audio with {rate} samples/s in {channels} channels"
                 )
             }
+            Self::FlvVideo(number) => write!(f, "video with the FLV number {number}"),
+            Self::FlvAudio(2 | 14) => f.write_str("MP3 audio"),
+            Self::FlvAudio(11) => f.write_str("Speex audio"),
+            Self::FlvAudio(number) => write!(f, "audio with the FLV number {number}"),
+            Self::FourCc(name) => write!(f, "the codec {}", name.escape_ascii()),
+            Self::FlvTracks => f.write_str("several tracks in one FLV tag"),
             Self::AacConfig => f.write_str("AAC audio with an unreadable configuration"),
         }
     }

@@ -3,6 +3,7 @@
 //! Source: ITU-T H.264 7.3.1, 7.4.1 and annex B; ITU-T H.265 7.3.1, 7.4.2 and annex B.
 
 mod bits;
+mod decoder_records;
 pub mod h264;
 pub mod h265;
 mod records;
@@ -10,6 +11,7 @@ mod scan;
 mod sei;
 
 pub use bits::{BitReader, unescape};
+pub use decoder_records::{DecoderRecord, append_annexb_of};
 pub use records::{avcc_record, codec_string, hvcc_record, video_config};
 pub(crate) use scan::trim_zeros;
 pub use scan::{AnnexB, find_start_code};

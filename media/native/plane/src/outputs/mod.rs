@@ -2,6 +2,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod connection;
+pub(crate) mod flv;
 pub(crate) mod format;
 pub(crate) mod http;
 pub(crate) mod inbox;
