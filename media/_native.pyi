@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any, Literal, TypedDict, final, type_check_only
 
-__all__ = ["NativeError", "Plane", "__version__", "frame_chunks", "ingest_packets"]
+__all__ = ["NativeError", "Plane", "__version__", "frame_chunks", "ingest_packets", "probe_buffers"]
 
 __version__: str
 
@@ -21,6 +21,13 @@ class Settings(TypedDict):
     url_key: bytes
     nap_us: int
     receive_buffer_bytes: int
+    receive_host: str
+    shared_udp_port: int
+    shared_tcp_port: int
+    shared_buffer_bytes: int
+    connections_per_source: int
+    cool_down_us: int
+    strict_ssrc: bool
     reorder_packets: int
     reorder_us: int
     gop_bytes: int
@@ -100,6 +107,24 @@ class Snapshot(TypedDict):
     receive_buffer_bytes: int
     feed_dropped: int
 
+@type_check_only
+class SharedPorts(TypedDict):
+    udp_port: int
+    tcp_port: int
+    receive_buffer_bytes: int
+    steered: bool
+    malformed: int
+    stray_rtcp: int
+    unknown: int
+    handed: int
+    handed_dropped: int
+    connections: int
+    refused: int
+    unclaimed: int
+    waiting: int
+    unknown_rows: list[tuple[int, str, str, int]]
+    sources: list[tuple[str, int]]
+
 @final
 class Plane:
     def __new__(cls, settings: Settings) -> Plane: ...
@@ -114,6 +139,8 @@ class Plane:
         port: int,
         ssrc: int | None,
         strict_ssrc: bool,
+        *,
+        shared: bool = False,
     ) -> int: ...
     def open_fed_session(self, session_id: str) -> None: ...
     def feed_video(self, session_id: str, codec: str, annexb: bytes, pts_90k: int, dts_90k: int) -> None: ...
@@ -127,6 +154,8 @@ class Plane:
         channels: int,
         asc: bytes,
     ) -> None: ...
+    def expect_peer(self, session_id: str, host: str, port: int | None) -> None: ...
+    def shared_ports(self) -> SharedPorts: ...
     def expect_ssrc(self, session_id: str, ssrc: int) -> None: ...
     def connect(self, session_id: str, host: str, port: int, timeout_us: int) -> None: ...
     def retime(self, session_id: str, by_arrival: bool) -> None: ...
@@ -158,3 +187,4 @@ def ingest_packets(
 def frame_chunks(
     chunks: Sequence[bytes], *, ssrc: int | None = None
 ) -> tuple[list[bytes], dict[str, Any]]: ...
+def probe_buffers(wanted: int) -> tuple[int, int]: ...

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from media import _native  # noqa: TID251  (this is the face)
-from media.errors import EngineError, ListenFailed, MediaError, PlaneClosed, PortUnavailable, SessionClosed
+from media.errors import (
+    EngineError,
+    ListenFailed,
+    MediaError,
+    PlaneClosed,
+    PortUnavailable,
+    SessionClosed,
+    SsrcTaken,
+)
 from media.nal import VideoCodec
 from media.ps_format import AudioCodec
 from media.settings import MediaSettings
@@ -39,6 +47,8 @@ def _error_of(error: _native.NativeError) -> MediaError:
     kind, message, errno = error.args
     if kind == "address_in_use":
         return PortUnavailable(message)
+    if kind == "ssrc_taken":
+        return SsrcTaken(message)
     if kind in _CLOSED:
         return SessionClosed(_CLOSED[kind])
     return EngineError(message, kind, errno)
@@ -46,6 +56,12 @@ def _error_of(error: _native.NativeError) -> MediaError:
 
 def _microseconds(seconds: float) -> int:
     return round(seconds * 1_000_000)
+
+
+def buffer_grant(wanted_bytes: int) -> tuple[int, int]:
+    """What the system grants of a receive and of a send buffer of ``wanted_bytes``."""
+    with _translated():
+        return _native.probe_buffers(wanted_bytes)
 
 
 def native_settings(settings: MediaSettings, url_key: bytes) -> _native.Settings:
@@ -57,6 +73,13 @@ def native_settings(settings: MediaSettings, url_key: bytes) -> _native.Settings
         "url_key": url_key,
         "nap_us": round(settings.nap_ms * 1000),
         "receive_buffer_bytes": settings.receive_buffer_bytes,
+        "receive_host": settings.reception_host,
+        "shared_udp_port": settings.shared_udp_port,
+        "shared_tcp_port": settings.shared_tcp_port,
+        "shared_buffer_bytes": settings.shared_buffer_bytes,
+        "connections_per_source": settings.connections_per_source,
+        "cool_down_us": _microseconds(settings.port_cool_down_s),
+        "strict_ssrc": settings.strict_ssrc,
         "reorder_packets": settings.reorder_packets,
         "reorder_us": round(settings.reorder_ms * 1000),
         "gop_bytes": settings.gop_cache_bytes,
@@ -146,16 +169,31 @@ class Engine:
             except Exception:
                 logger.exception("fact %s of media session %s was not understood", kind, session_id)
 
-    def open_session(self, session_id: str, transport: NativeTransport, port: int, ssrc: int | None) -> int:
-        """Bind the port and receive.
+    def open_session(
+        self,
+        session_id: str,
+        transport: NativeTransport,
+        port: int,
+        ssrc: int | None,
+        *,
+        is_shared: bool = False,
+    ) -> int:
+        """Bind the port and receive, or receive on the shared port of the transport.
 
         Raises:
             PortUnavailable: the port, or the one after it, is taken.
+            SsrcTaken: another session of the shared port has this SSRC, or had it until a moment ago.
         """
         settings = self._settings
         with _translated():
             return self._native_plane.open_session(
-                session_id, transport, settings.reception_host, port, ssrc, settings.strict_ssrc
+                session_id,
+                transport,
+                settings.reception_host,
+                port,
+                ssrc,
+                settings.strict_ssrc,
+                shared=is_shared,
             )
 
     def open_fed_session(self, session_id: str) -> None:
@@ -184,6 +222,14 @@ class Engine:
     def expect_ssrc(self, session_id: str, ssrc: int) -> None:
         with _translated():
             self._native_plane.expect_ssrc(session_id, ssrc)
+
+    def expect_peer(self, session_id: str, host: str, port: int | None) -> None:
+        with _translated():
+            self._native_plane.expect_peer(session_id, host, port)
+
+    def shared_ports(self) -> _native.SharedPorts:
+        with _translated():
+            return self._native_plane.shared_ports()
 
     async def connect(self, session_id: str, address: tuple[str, int], timeout_s: float) -> None:
         """Open the connection of a TCP session to a device that listens.

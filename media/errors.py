@@ -8,6 +8,7 @@ MediaError
 ├── PlaneClosed            the room is not open
 ├── SessionClosed          the reception has ended; ``reason`` says why
 ├── PortUnavailable        this port is taken by somebody else
+├── SsrcTaken              another session of the shared port has, or just had, this SSRC
 ├── NoPortFree             all receive ports are taken or cooling down
 ├── ListenFailed           the system refused the listener of the viewers
 ├── ConnectRefused         the device does not accept our connection (TCP active)
@@ -59,6 +60,10 @@ class SessionClosed(MediaError):
 
 class PortUnavailable(MediaError):
     """A port is taken by another program."""
+
+
+class SsrcTaken(MediaError):
+    """Another session of the shared port has this SSRC, or had it until a moment ago."""
 
 
 class NoPortFree(MediaError):

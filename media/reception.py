@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,7 @@ from media.nal import VideoCodec
 from media.outputs import OUTPUTS
 from media.outputs.signed import PLAY, TTL_MAX_S, Grant, unix_s
 from media.ps_format import AudioCodec
+from media.settings import ReceiveOn
 from media.stats import SessionStats
 from media.views import stats_of
 
@@ -46,6 +48,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _RUN: Final = re.compile(r"[0-9a-f]{1,64}")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class MediaTransport(StrEnum):
@@ -74,11 +84,18 @@ class MediaSession:
     """One reception. Made by :meth:`MediaPlane.open_session` (its port listens at once) or ``open_fed``."""
 
     def __init__(
-        self, plane: MediaPlane, session_id: str, transport: MediaTransport, port: int, label: str
+        self,
+        plane: MediaPlane,
+        session_id: str,
+        transport: MediaTransport,
+        port: int,
+        label: str,
+        receive_on: ReceiveOn = ReceiveOn.OWN_PORT,
     ) -> None:
         self.session_id: Final = session_id
         self.transport: Final = transport
         self.port: Final = port
+        self.receive_on: Final = receive_on
         self.label: Final = label
         self.info: StreamInfo | None = None
         self.is_silent = False
@@ -110,9 +127,22 @@ class MediaSession:
         return self.viewers + len(self._recorders)
 
     def expect_ssrc(self, ssrc: int) -> None:
-        """The answer named its SSRC: from now on it is the agreed one."""
+        """The answer named its SSRC: from now on it is the agreed one.
+
+        Raises:
+            SsrcTaken: on a shared port, another session has it, or had it until a moment ago.
+        """
         if not self.is_closed:
             self._plane.engine.expect_ssrc(self.session_id, ssrc)
+
+    def expect_peer(self, host: str, port: int | None = None) -> None:
+        """The device is, or may be, at this address; ``port`` is what it announced, if it did.
+
+        On a shared port, packets from there with another SSRC than agreed are taken after ``ssrc_window_s``,
+        if no other session can be meant. Names are not looked up.
+        """
+        if not self.is_closed and self.receive_on is ReceiveOn.SHARED_PORT and _is_address(host):
+            self._plane.engine.expect_peer(self.session_id, host, port or None)
 
     async def connect(self, host: str, port: int) -> None:
         """Open the connection to a device that listens; several attempts, at least a second apart (GB-C103).

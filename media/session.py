@@ -18,6 +18,7 @@ from media.errors import (
     PlaneClosed,
     PortUnavailable,
     SessionClosed,
+    SsrcTaken,
 )
 from media.facts import (
     AudioInfo,
@@ -32,7 +33,8 @@ from media.facts import (
 )
 from media.ports import PortPool
 from media.reception import Keyframe, MediaSession, MediaTransport
-from media.settings import MediaSettings, parse_port_range
+from media.settings import MediaSettings, ReceiveOn, parse_port_range
+from media.shared_ports import SharedPorts, is_shared, shared_ports_of
 from media.snapshot import SnapshotDesk
 from media.stats import PlaneTotals, SessionStats
 from media.views import stats_of
@@ -43,6 +45,7 @@ __all__ = [
     "MediaPlane",
     "MediaSession",
     "MediaTransport",
+    "ReceiveOn",
     "RecorderDetached",
     "RecorderFact",
     "RecorderFailed",
@@ -51,6 +54,7 @@ __all__ = [
     "SegmentGrown",
     "SegmentOpened",
     "SessionStats",
+    "SharedPorts",
     "StreamInfo",
 ]
 
@@ -120,15 +124,25 @@ class MediaPlane:
             "media closed: %d sessions, %d viewers", self.totals.sessions_opened, self.totals.viewers_opened
         )
 
-    async def open_session(self, *, transport: MediaTransport, ssrc: int | None, label: str) -> MediaSession:
-        """Open a receive port.
+    async def open_session(
+        self,
+        *,
+        transport: MediaTransport,
+        ssrc: int | None,
+        label: str,
+        receive_on: ReceiveOn | None = None,
+    ) -> MediaSession:
+        """Open a receive port, or a place at the shared one.
 
         Args:
-            ssrc: as agreed in the offer; None takes any.
+            ssrc: as agreed in the offer; None takes any, and needs a port of its own.
             label: for logs and statistics.
+            receive_on: None goes by the settings, and takes a port of its own where the shared one cannot be:
+                no SSRC, none configured for this transport, or the SSRC is another session's.
 
         Raises:
             NoPortFree: every port of the range is taken, resting, or held by other programs.
+            SsrcTaken: the shared port was asked for, and another session of it has, or just had, this SSRC.
             EngineError: the system refused something else.
         """
         if not self.engine.is_open:
@@ -136,8 +150,8 @@ class MediaPlane:
         if transport is MediaTransport.FED:
             raise LocalViolation("a fed session has no port: open_fed opens it")
         session_id = secrets.token_hex(16)
-        port = self._bind(session_id, transport, ssrc)
-        session = self._admit(MediaSession(self, session_id, transport, port, label))
+        port, place = self._place(session_id, transport, ssrc, receive_on)
+        session = self._admit(MediaSession(self, session_id, transport, port, label, place))
         self._check_buffer(session)
         return session
 
@@ -200,6 +214,10 @@ class MediaPlane:
             counted.add(stats)
         return counted
 
+    def shared_ports(self) -> SharedPorts:
+        """What is known of the shared ports now."""
+        return shared_ports_of(self.engine.shared_ports())
+
     # -- inside
 
     def _admit(self, session: MediaSession) -> MediaSession:
@@ -208,6 +226,24 @@ class MediaPlane:
         way = session.transport.value
         logger.info("media session open: port %d %s", session.port, way, extra=session.fields())
         return session
+
+    def _place(
+        self, session_id: str, transport: MediaTransport, ssrc: int | None, wanted: ReceiveOn | None
+    ) -> tuple[int, ReceiveOn]:
+        """The port of a new session, and which kind it is."""
+        if is_shared(self.settings, transport, ssrc, wanted):
+            if ssrc is None:
+                raise LocalViolation("a session on a shared port needs an SSRC")
+            try:
+                port = self.engine.open_session(session_id, _NATIVE[transport], 0, ssrc, is_shared=True)
+            except SsrcTaken as error:
+                if wanted is not None:
+                    raise
+                self.totals.ssrcs_refused += 1
+                logger.warning("%s: this stream gets a port of its own", error)
+            else:
+                return port, ReceiveOn.SHARED_PORT
+        return self._bind(session_id, transport, ssrc), ReceiveOn.OWN_PORT
 
     def _bind(self, session_id: str, transport: MediaTransport, ssrc: int | None) -> int:
         for _ in range(PORT_ATTEMPTS):
@@ -238,7 +274,7 @@ class MediaPlane:
             )
 
     def _account(self, session: MediaSession, stats: SessionStats, reason: str) -> None:
-        if session.transport is not MediaTransport.FED:
+        if session.receive_on is ReceiveOn.OWN_PORT and session.transport is not MediaTransport.FED:
             self._ports.release(session.port, time.monotonic())
         session.ended(reason)
         logger.info(
@@ -262,7 +298,18 @@ class MediaPlane:
         if session is None:
             if not session_id and kind == "session_failed":
                 raise EngineError(f"a thread of the data plane has died: {values['message']}")
+            if kind == "unknown_ssrc":
+                self._unknown_ssrc(values)
             return
         session.take_fact(kind, values)
         if session.is_closed and session.is_drained():
             self._ending.pop(session_id, None)
+
+    def _unknown_ssrc(self, values: Mapping[str, Any]) -> None:
+        self.totals.unknown_ssrcs += 1
+        logger.warning(
+            "SSRC %010d from %s on the shared %s port belongs to no session",
+            values["ssrc"],
+            values["source"],
+            values["way"].upper(),
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Final
 
 from annotated_types import Ge, Le, Predicate
@@ -41,6 +42,13 @@ def default_threads() -> int:
     return min(2, os.cpu_count() or 1)
 
 
+class ReceiveOn(StrEnum):
+    """On which kind of port a stream is received."""
+
+    OWN_PORT = "own-port"
+    SHARED_PORT = "shared-port"
+
+
 @dataclass(frozen=True, slots=True)
 class MediaSettings:
     """Where media comes in and goes out, and what is kept of it in memory."""
@@ -55,8 +63,18 @@ class MediaSettings:
     """Address that receives from devices; empty: the same as ``host``."""
     rtp_ports: Annotated[str, Predicate(is_port_range)] = "30000-35000"
     """Range of receive ports. A stream takes an even one, and over UDP the next for RTCP."""
+    receive_on: ReceiveOn = ReceiveOn.OWN_PORT
+    """Each stream on a port of its own, or all on the shared ports, told apart by their SSRC."""
+    shared_udp_port: Annotated[int, Ge(0), Le(65534)] = 0
+    """Datagram port for all streams, with RTCP on the next; 0: none."""
+    shared_tcp_port: Annotated[int, Ge(0), Le(65535)] = 0
+    """Port to which devices connect for all streams; 0: none."""
+    shared_buffer_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 16 << 20
+    """Kernel buffer asked for the shared datagram port, for each receiving thread."""
+    connections_per_source: Annotated[int, Ge(0), Le(65_536)] = 1024
+    """Connections that one host may hold at the shared TCP port; 0: any number."""
     port_cool_down_s: Annotated[float, Ge(0), Le(600)] = 10.0
-    """How long a port rests after use: the device may still be sending."""
+    """How long a port, or on a shared port an SSRC, rests after use: the device may still be sending."""
     strict_ssrc: bool = False
     """Refuse packets with another SSRC than agreed; off: take them after ``ssrc_window_s`` and report."""
     ssrc_window_s: Annotated[float, Ge(0), Le(10)] = 0.5

@@ -96,6 +96,10 @@ class PlaneTotals:
     sessions_closed: int = 0
     ports_refused: int = 0
     """Ports that another program held."""
+    ssrcs_refused: int = 0
+    """Sessions that got a port of their own because another one of the shared port had their SSRC."""
+    unknown_ssrcs: int = 0
+    """SSRCs on shared ports, by host, that belonged to no session."""
     viewers_opened: int = 0
     viewers_closed: int = 0
     viewer_bytes: int = 0

@@ -15,6 +15,20 @@ pub struct PlaneConfig {
     pub nap_us: u64,
     /// Receive buffer asked for each UDP socket.
     pub receive_buffer_bytes: usize,
+    /// Address of the shared ports.
+    pub receive_host: String,
+    /// Datagram port for many sessions, with RTCP on the next; 0 = none.
+    pub shared_udp_port: u16,
+    /// Listener for many sessions; 0 = none.
+    pub shared_tcp_port: u16,
+    /// Receive buffer asked for each socket of the shared datagram port.
+    pub shared_buffer_bytes: usize,
+    /// Connections that one host may hold at the shared listener, and at that of viewers; 0 = any number.
+    pub connections_per_source: usize,
+    /// How long the SSRCs of an ended session rest.
+    pub cool_down_us: u64,
+    /// Never take another SSRC than agreed on the shared ports.
+    pub strict_ssrc: bool,
     /// Packets that may wait for a missing one.
     pub reorder_packets: usize,
     /// Time that they may wait.
@@ -58,6 +72,13 @@ impl Default for PlaneConfig {
             url_key: Vec::new(),
             nap_us: 5_000,
             receive_buffer_bytes: 4 << 20,
+            receive_host: "127.0.0.1".into(),
+            shared_udp_port: 0,
+            shared_tcp_port: 0,
+            shared_buffer_bytes: 16 << 20,
+            connections_per_source: 0,
+            cool_down_us: 10_000_000,
+            strict_ssrc: false,
             reorder_packets: 64,
             reorder_us: 200_000,
             gop_bytes: 8 << 20,

@@ -24,6 +24,13 @@ pub enum PlaneError {
     DuplicateSession(String),
     /// An argument makes no sense.
     BadArgument(String),
+    /// Another session of the shared port has this SSRC, or had it until a moment ago.
+    SsrcTaken {
+        /// The SSRC.
+        ssrc: u32,
+        /// Its session has ended, and it rests.
+        rests: bool,
+    },
     /// The plane has been closed, or its thread is gone.
     Closed,
 }
@@ -46,6 +53,7 @@ impl PlaneError {
             PlaneError::UnknownSession(_) => "unknown_session",
             PlaneError::DuplicateSession(_) => "duplicate_session",
             PlaneError::BadArgument(_) => "bad_argument",
+            PlaneError::SsrcTaken { .. } => "ssrc_taken",
             PlaneError::Closed => "closed",
         }
     }
@@ -68,6 +76,15 @@ impl fmt::Display for PlaneError {
             PlaneError::UnknownSession(id) => write!(f, "no session has the id {id}"),
             PlaneError::DuplicateSession(id) => write!(f, "a session has the id {id} already"),
             PlaneError::BadArgument(text) => write!(f, "{text}"),
+            PlaneError::SsrcTaken { ssrc, rests: false } => {
+                write!(f, "another session has SSRC {ssrc:010} on the shared port")
+            }
+            PlaneError::SsrcTaken { ssrc, rests: true } => {
+                write!(
+                    f,
+                    "SSRC {ssrc:010} rests after its last session on the shared port"
+                )
+            }
             PlaneError::Closed => write!(f, "the data plane is closed"),
         }
     }

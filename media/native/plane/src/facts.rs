@@ -76,6 +76,12 @@ pub enum FactKind {
         received: u32,
         accepted: bool,
     },
+    /// Of a shared port, and of no session.
+    UnknownSsrc {
+        ssrc: u32,
+        source: SocketAddr,
+        way: &'static str,
+    },
     MediaStarted {
         info: MediaInfo,
     },

@@ -1,28 +1,30 @@
 //! The sockets of one reception: a datagram port with its RTCP port, or a listener with one connection.
 
+pub(crate) mod report;
+
 use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
 use tongshi_wire::framing::{FramingStats, TcpFramer};
 
 use crate::error::PlaneError;
 use crate::facts::FactKind;
+use crate::intake::report::Reporter;
 use crate::receiver::Receiver;
-use crate::rtcp;
+use crate::shared::directory::Way;
+use crate::shared::doorman::Arrival;
+use crate::shared::intake::{Member, Share, SharedIntake, SharedPorts};
+use crate::shared::sources::Place;
 use crate::sys::epoll::{Interest, Poller};
 use crate::sys::receive::{BATCH, ReceiveBatch};
-use crate::sys::socket;
+use crate::sys::{bind, socket};
 
 /// One read of a TCP connection.
 pub(crate) const READ_BYTES: usize = 256 << 10;
 /// Reads, or batches of datagrams, before another session has its turn.
 const TURNS: usize = 8;
-/// Time between receiver reports.
-const REPORT_US: u64 = 5_000_000;
-/// The first one comes earlier, so that the sender soon knows that it is heard.
-const FIRST_REPORT_US: u64 = 1_000_000;
 /// Attempts to find a free pair of ports when the system chooses.
 const PAIR_ATTEMPTS: usize = 20;
 
@@ -42,11 +44,7 @@ impl Door {
 pub(crate) struct UdpIntake {
     rtp: UdpSocket,
     rtcp: UdpSocket,
-    own_ssrc: u32,
-    /// Where sender reports come from.
-    reporter: Option<SocketAddr>,
-    report_at_us: u64,
-    reported_packets: u64,
+    reporter: Reporter,
 }
 
 struct Connection {
@@ -54,10 +52,20 @@ struct Connection {
     peer: SocketAddr,
     framer: TcpFramer,
     counted: FramingStats,
+    /// Among the connections of its host at the shared listener.
+    _place: Option<Place>,
+}
+
+/// Where connections come from.
+enum Entrance {
+    /// A port of the session's own.
+    Own(TcpListener),
+    /// The shared listener, whose thread hands them on.
+    Shared(u16, Member),
 }
 
 pub(crate) struct TcpIntake {
-    listener: TcpListener,
+    entrance: Entrance,
     connection: Option<Connection>,
 }
 
@@ -66,6 +74,8 @@ pub(crate) enum Intake {
     Tcp(TcpIntake),
     /// Frames are given; there is no socket.
     Fed,
+    /// The shared datagram port, which the worker reads.
+    Shared(SharedIntake),
 }
 
 impl Intake {
@@ -84,10 +94,7 @@ impl Intake {
                     let intake = UdpIntake {
                         rtp,
                         rtcp,
-                        own_ssrc: random_ssrc(port),
-                        reporter: None,
-                        report_at_us: 0,
-                        reported_packets: 0,
+                        reporter: Reporter::new(u32::from(port)),
                     };
                     return Ok((Intake::Udp(intake), granted));
                 }
@@ -104,22 +111,52 @@ impl Intake {
     ) -> Result<(Intake, usize), PlaneError> {
         let address = SocketAddr::new(host, port);
         let fail = |error| PlaneError::system(format!("TCP {address}"), error);
-        let listener = TcpListener::bind(address).map_err(fail)?;
-        listener.set_nonblocking(true).map_err(fail)?;
+        let listener = bind::tcp(address).map_err(fail)?;
         // Connections inherit the buffer; without one the kernel grows it by itself.
         Ok((
             Intake::Tcp(TcpIntake {
-                listener,
+                entrance: Entrance::Own(listener),
                 connection: None,
             }),
             receive_buffer_bytes,
         ))
     }
 
+    /// A place at a shared port.
+    pub(crate) fn shared(ports: &Arc<SharedPorts>, way: Way, port: u16, key: u64) -> Intake {
+        match way {
+            Way::Udp => Intake::Shared(SharedIntake::new(Arc::clone(ports), key, port)),
+            Way::Tcp => Intake::Tcp(TcpIntake {
+                entrance: Entrance::Shared(port, Member::new(Arc::clone(ports), key)),
+                connection: None,
+            }),
+        }
+    }
+
+    /// The worker has taken the session.
+    pub(crate) fn move_in(&mut self, share: &Share) {
+        if let Intake::Shared(shared) = self {
+            shared.move_in(share);
+        }
+    }
+
+    pub(crate) fn tick(&mut self, receiver: &mut Receiver, now_us: u64) {
+        match self {
+            Intake::Udp(udp) => udp.tick(receiver, now_us),
+            Intake::Shared(shared) => shared.tick(receiver, now_us),
+            Intake::Tcp(tcp) => tcp.tick(receiver, now_us),
+            Intake::Fed => {}
+        }
+    }
+
     pub(crate) fn port(&self) -> u16 {
         let address = match self {
             Intake::Udp(udp) => udp.rtp.local_addr(),
-            Intake::Tcp(tcp) => tcp.listener.local_addr(),
+            Intake::Shared(shared) => return shared.port(),
+            Intake::Tcp(tcp) => match &tcp.entrance {
+                Entrance::Own(listener) => listener.local_addr(),
+                Entrance::Shared(port, _) => return *port,
+            },
             Intake::Fed => return 0,
         };
         address.map_or(0, |address| address.port())
@@ -131,8 +168,12 @@ impl Intake {
                 (Door::Rtp, udp.rtp.as_raw_fd()),
                 (Door::Rtcp, udp.rtcp.as_raw_fd()),
             ],
+            Intake::Shared(_) => Vec::new(),
             Intake::Tcp(tcp) => {
-                let mut doors = vec![(Door::Listener, tcp.listener.as_raw_fd())];
+                let mut doors = Vec::new();
+                if let Entrance::Own(listener) = &tcp.entrance {
+                    doors.push((Door::Listener, listener.as_raw_fd()));
+                }
                 doors.extend(
                     tcp.connection
                         .iter()
@@ -180,9 +221,8 @@ impl UdpIntake {
             };
             for received in (0..count).filter_map(|index| batch.get(index)) {
                 if door == Door::Rtcp {
-                    if receiver.receive_rtcp(received.source, received.data, now_us) {
-                        self.reporter = Some(received.source);
-                    }
+                    self.reporter
+                        .receive_rtcp(received.source, received.data, receiver, now_us);
                     continue;
                 }
                 for packet in received.data.chunks(received.segment_bytes) {
@@ -195,31 +235,8 @@ impl UdpIntake {
         }
     }
 
-    /// RFC 3550 section 6.2; some cameras stop without reports (Q100). Nothing is sent to a silent source.
-    pub(crate) fn send_report(&mut self, receiver: &mut Receiver, now_us: u64) {
-        if now_us < self.report_at_us || receiver.stats.packets == self.reported_packets {
-            return;
-        }
-        let Some((source, ssrc)) = receiver.source_lock.locked() else {
-            return;
-        };
-        if self.report_at_us != 0 {
-            let report = rtcp::receiver_report(
-                self.own_ssrc,
-                ssrc,
-                &mut receiver.reception,
-                receiver.sender_report,
-                now_us,
-            );
-            let after = SocketAddr::new(source.ip(), source.port().wrapping_add(1));
-            let reporter = self
-                .reporter
-                .filter(|reporter| reporter.ip() == source.ip());
-            let _ = self.rtcp.send_to(&report, reporter.unwrap_or(after));
-        }
-        self.reported_packets = receiver.stats.packets;
-        let is_first = self.report_at_us == 0;
-        self.report_at_us = now_us + if is_first { FIRST_REPORT_US } else { REPORT_US };
+    pub(crate) fn tick(&mut self, receiver: &mut Receiver, now_us: u64) {
+        self.reporter.send(&self.rtcp, receiver, now_us);
     }
 }
 
@@ -234,22 +251,38 @@ impl TcpIntake {
         now_us: u64,
     ) {
         for _ in 0..TURNS {
-            let Ok(accepted) = self.listener.accept() else {
+            let Entrance::Own(listener) = &self.entrance else {
                 return;
             };
-            self.take(poller, token, accepted, receiver, now_us);
+            let Ok((stream, peer)) = listener.accept() else {
+                return;
+            };
+            self.take(
+                poller,
+                token,
+                Arrival::fresh(stream, peer),
+                receiver,
+                now_us,
+            );
         }
     }
 
-    /// Takes a connection that the device or we have opened.
+    fn tick(&mut self, receiver: &Receiver, now_us: u64) {
+        if let Entrance::Shared(_, member) = &mut self.entrance {
+            member.attend(receiver, now_us);
+        }
+    }
+
+    /// Takes a connection that the device or we have opened, with what was read of it before.
     pub(crate) fn take(
         &mut self,
         poller: &Poller,
         token: u64,
-        (stream, peer): (TcpStream, SocketAddr),
+        arrival: Arrival,
         receiver: &mut Receiver,
         now_us: u64,
     ) {
+        let (stream, peer) = (arrival.stream, arrival.peer);
         let foreign = receiver
             .source_lock
             .locked()
@@ -266,18 +299,24 @@ impl TcpIntake {
             return;
         }
         self.drop_connection(poller, receiver, "replaced by a new connection");
+        if let Some(ssrc) = arrival.put_up_with {
+            receiver.source_lock.put_up_with(ssrc);
+        }
         let mut framer = TcpFramer::new();
-        if let Some(ssrc) = receiver.source_lock.expected() {
+        if let Some(ssrc) = arrival.put_up_with.or(receiver.source_lock.expected()) {
             framer.expect_ssrc(ssrc);
         }
         receiver.stats.connections += 1;
         receiver.report(FactKind::ConnectionOpened { source: peer });
-        self.connection = Some(Connection {
+        let mut open = Connection {
             stream,
             peer,
             framer,
             counted: FramingStats::default(),
-        });
+            _place: arrival.place,
+        };
+        open.take(&arrival.head, receiver, now_us);
+        self.connection = Some(open);
     }
 
     fn drop_connection(&mut self, poller: &Poller, receiver: &mut Receiver, reason: &str) {
@@ -306,13 +345,7 @@ impl TcpIntake {
             match open.stream.read(buffer) {
                 Ok(0) => ended = Some("closed by the device".to_owned()),
                 Ok(count) => {
-                    let peer = open.peer;
-                    open.framer.feed(&buffer[..count], &mut |packet| {
-                        receiver.receive(peer, packet, now_us)
-                    });
-                    let now = *open.framer.stats();
-                    receiver.count_framing(&open.counted, &now);
-                    open.counted = now;
+                    open.take(&buffer[..count], receiver, now_us);
                     if count < buffer.len() {
                         return;
                     }
@@ -329,13 +362,23 @@ impl TcpIntake {
     }
 }
 
+impl Connection {
+    #[inline]
+    fn take(&mut self, bytes: &[u8], receiver: &mut Receiver, now_us: u64) {
+        let peer = self.peer;
+        self.framer
+            .feed(bytes, &mut |packet| receiver.receive(peer, packet, now_us));
+        let now = *self.framer.stats();
+        receiver.count_framing(&self.counted, &now);
+        self.counted = now;
+    }
+}
+
 fn bind_pair(host: IpAddr, port: u16) -> Result<(UdpSocket, UdpSocket), PlaneError> {
     let bind = |port: u16| {
         let address = SocketAddr::new(host, port);
         let fail = |error| PlaneError::system(format!("UDP {address}"), error);
-        let socket = UdpSocket::bind(address).map_err(fail)?;
-        socket.set_nonblocking(true).map_err(fail)?;
-        Ok(socket)
+        bind::udp(address, false).map_err(fail)
     };
     let rtp = bind(port)?;
     let bound = rtp.local_addr().map_or(port, |address| address.port());
@@ -343,12 +386,4 @@ fn bind_pair(host: IpAddr, port: u16) -> Result<(UdpSocket, UdpSocket), PlaneErr
         .checked_add(1)
         .ok_or_else(|| PlaneError::BadArgument(format!("no port above {bound} for RTCP")))?;
     Ok((rtp, bind(above)?))
-}
-
-/// Unlike enough for RFC 3550 section 8: it only names us in reports of this port.
-fn random_ssrc(port: u16) -> u32 {
-    let nanos = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.subsec_nanos());
-    nanos.wrapping_mul(0x9E37_79B1) ^ (u32::from(port) << 16) ^ std::process::id()
 }

@@ -1,5 +1,6 @@
 //! The face of this crate: few coarse calls, from any thread.
 
+mod sharing;
 mod viewing;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::clock;
 use crate::config::PlaneConfig;
 use crate::error::PlaneError;
 use crate::facts::{Fact, FactKind, FactQueue};
@@ -22,6 +24,8 @@ use crate::recorder::RecorderConfig;
 use crate::recorder::disk::{self, DiskQueue, Job};
 use crate::recorder::port::RecorderPort;
 use crate::session::{SessionShared, SessionSnapshot, Transport};
+use crate::shared::doorman::{Arrival, Running};
+use crate::shared::intake::SharedPorts;
 use crate::source_lock::SourceLock;
 use crate::sync::{lock, panic_text};
 use crate::worker::{self, Command, WorkerBox};
@@ -46,12 +50,15 @@ pub struct SessionRequest {
     pub ssrc: Option<u32>,
     /// Never take another SSRC.
     pub strict_ssrc: bool,
+    /// Receive on the shared port of the transport; an SSRC is agreed then.
+    pub shared: bool,
 }
 
 struct Threads {
     workers: Vec<(Arc<WorkerBox>, JoinHandle<()>)>,
     output: Option<JoinHandle<()>>,
     disk: Option<JoinHandle<()>>,
+    doorman: Option<Running>,
 }
 
 /// The data plane: receiving threads, one output thread, one disk thread.
@@ -61,6 +68,7 @@ pub struct Plane {
     sessions: Arc<SessionMap>,
     pub(crate) outputs: Arc<Desks>,
     disk: Arc<DiskQueue>,
+    shared: Arc<SharedPorts>,
     address: SocketAddr,
     mailboxes: Vec<Arc<WorkerBox>>,
     threads: Mutex<Option<Threads>>,
@@ -86,13 +94,15 @@ impl Plane {
         )
         .map_err(|error| PlaneError::system(format!("TCP {address}"), error))?;
         let (failed, failures) = mpsc::channel();
+        let (shared, shares) = SharedPorts::open(&config, config.threads.max(1))?;
         let disk_queue = Arc::new(DiskQueue::default());
         let disk =
             disk::spawn(Arc::clone(&disk_queue), Arc::clone(&facts)).map_err(thread_error)?;
-        let workers = (0..config.threads.max(1))
-            .map(|index| {
+        let workers = shares
+            .into_iter()
+            .map(|share| {
                 worker::spawn(
-                    index,
+                    share,
                     Arc::clone(&outputs),
                     Arc::clone(&facts),
                     config.nap_us,
@@ -101,6 +111,12 @@ impl Plane {
             })
             .collect::<Result<Vec<_>, _>>()
             .map_err(thread_error)?;
+        let mailboxes: Vec<Arc<WorkerBox>> = workers
+            .iter()
+            .map(|(mailbox, _)| Arc::clone(mailbox))
+            .collect();
+        shared.set_mailboxes(mailboxes.clone());
+        let doorman = sharing::open_door(&config, &shared, &facts, &failed)?;
         let output = spawn_output(server, failed).map_err(thread_error)?;
         Ok(Plane {
             config,
@@ -108,15 +124,14 @@ impl Plane {
             sessions,
             outputs,
             disk: disk_queue,
+            shared,
             address,
-            mailboxes: workers
-                .iter()
-                .map(|(mailbox, _)| Arc::clone(mailbox))
-                .collect(),
+            mailboxes,
             threads: Mutex::new(Some(Threads {
                 workers,
                 output: Some(output),
                 disk: Some(disk),
+                doorman,
             })),
             failures: Mutex::new(failures),
             next_key: AtomicU64::new(1),
@@ -151,7 +166,9 @@ impl Plane {
         self.check_open()?;
         check_id(&request.session_id)?;
         let bytes = self.config.receive_buffer_bytes;
+        let mut place = self.next_place();
         let (intake, granted) = match request.transport {
+            _ if request.shared => self.open_shared(request, &mut place)?,
             Transport::Udp => Intake::udp(request.host, request.port, bytes)?,
             Transport::TcpPassive => Intake::tcp(request.host, request.port, bytes)?,
             Transport::Fed => {
@@ -167,21 +184,28 @@ impl Plane {
         self.start_session(
             &request.session_id,
             request.transport,
+            place,
             (intake, granted),
             source_lock,
         )
+    }
+
+    /// A new key, and the worker whose turn it is.
+    fn next_place(&self) -> (u64, usize) {
+        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+        let turn = self.next_worker.fetch_add(1, Ordering::Relaxed);
+        (key, turn % self.mailboxes.len())
     }
 
     fn start_session(
         &self,
         session_id: &str,
         transport: Transport,
+        (key, worker): (u64, usize),
         (intake, granted): (Intake, usize),
         source_lock: SourceLock,
     ) -> Result<u16, PlaneError> {
         let port = intake.port();
-        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
-        let worker = self.next_worker.fetch_add(1, Ordering::Relaxed) % self.mailboxes.len();
         let session_id = session_id.to_owned();
         let shared = SessionShared::new(
             session_id.clone(),
@@ -203,6 +227,7 @@ impl Plane {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         if sessions.contains_key(&session_id) {
+            self.shared.directory.close(key, clock::monotonic_us());
             return Err(PlaneError::DuplicateSession(session_id));
         }
         sessions.insert(session_id, shared);
@@ -214,6 +239,8 @@ impl Plane {
     /// The answer named its SSRC.
     pub fn expect_ssrc(&self, session_id: &str, ssrc: u32) -> Result<(), PlaneError> {
         let session = self.session(session_id)?;
+        let now_us = clock::monotonic_us();
+        self.shared.directory.add(session.key, ssrc, now_us)?;
         self.mailboxes[session.worker].send(Command::ExpectSsrc(session.key, ssrc));
         Ok(())
     }
@@ -235,7 +262,8 @@ impl Plane {
         }
         let stream = TcpStream::connect_timeout(&peer, timeout)
             .map_err(|error| PlaneError::system(format!("TCP to {peer}"), error))?;
-        self.mailboxes[session.worker].send(Command::Adopt(session.key, stream, peer));
+        let arrival = Box::new(Arrival::fresh(stream, peer));
+        self.mailboxes[session.worker].send(Command::Adopt(session.key, arrival));
         Ok(())
     }
 
@@ -249,14 +277,14 @@ impl Plane {
 
     /// What is known about one session.
     pub fn snapshot(&self, session_id: &str) -> Result<SessionSnapshot, PlaneError> {
-        Ok(self.session(session_id)?.snapshot())
+        Ok(self.seen(&*self.session(session_id)?))
     }
 
     /// What is known about all sessions.
     pub fn snapshots(&self) -> Vec<SessionSnapshot> {
         let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
         let sessions: Vec<Arc<SessionShared>> = sessions.values().cloned().collect();
-        sessions.iter().map(|session| session.snapshot()).collect()
+        sessions.iter().map(|session| self.seen(session)).collect()
     }
 
     /// Codec and Annex B bytes of the newest key frame.
@@ -311,6 +339,9 @@ impl Plane {
             .remove(session_id)
             .ok_or_else(|| PlaneError::UnknownSession(session_id.to_owned()))?;
         drop(sessions);
+        self.shared
+            .directory
+            .close(session.key, clock::monotonic_us());
         let (done, closed) = mpsc::sync_channel(1);
         self.mailboxes[session.worker].send(Command::Close(session.key, reason.to_owned(), done));
         // A worker that is gone drops its end; a stuck one is not waited for longer.
@@ -323,6 +354,10 @@ impl Plane {
         let Some(mut threads) = lock(&self.threads).take() else {
             return;
         };
+        if let Some((bell, handle)) = threads.doorman.take() {
+            bell.stop();
+            let _ = handle.join();
+        }
         for (mailbox, _) in &threads.workers {
             mailbox.send(Command::Stop);
         }

@@ -26,6 +26,7 @@ fn request(session_id: &str, transport: Transport) -> SessionRequest {
         port: 0,
         ssrc: None,
         strict_ssrc: false,
+        shared: false,
     }
 }
 

@@ -110,7 +110,7 @@ impl Receiver {
             self.stats.malformed += 1;
             return;
         }
-        if (rtcp::FIRST_PACKET_TYPE..=rtcp::LAST_PACKET_TYPE).contains(&kind) {
+        if rtcp::is_rtcp(kind) {
             self.receive_rtcp(source, packet, now_us);
             return;
         }

@@ -12,6 +12,26 @@ const RTP_CLOCK: u64 = 90_000;
 /// Seconds from 1900, where NTP begins, to 1970.
 const NTP_1970: i64 = 2_208_988_800;
 
+/// The SSRC of an RTP packet, or of the sender of an RTCP packet; none where there is no such packet.
+#[inline]
+pub fn ssrc_of(packet: &[u8]) -> Option<u32> {
+    let &[first, kind, _, _, a, b, c, d] = packet.first_chunk::<8>()?;
+    if first >> 6 != 2 {
+        return None;
+    }
+    if is_rtcp(kind) {
+        return Some(u32::from_be_bytes([a, b, c, d]));
+    }
+    let &[.., a, b, c, d] = packet.first_chunk::<12>()?;
+    Some(u32::from_be_bytes([a, b, c, d]))
+}
+
+/// Whether the second byte of a packet says that it is RTCP.
+#[inline]
+pub fn is_rtcp(kind: u8) -> bool {
+    (FIRST_PACKET_TYPE..=LAST_PACKET_TYPE).contains(&kind)
+}
+
 /// Numbers of one SSRC as a receiver report states them.
 #[derive(Debug, Default)]
 pub struct Reception {

@@ -42,6 +42,8 @@ pub struct SourceLock {
     relock_us: u64,
     locked: Option<Lock>,
     wrong_since_us: Option<u64>,
+    /// Another SSRC for which the time of waiting is over.
+    put_up_with: Option<u32>,
 }
 
 impl SourceLock {
@@ -55,7 +57,13 @@ impl SourceLock {
             relock_us,
             locked: None,
             wrong_since_us: None,
+            put_up_with: None,
         }
+    }
+
+    /// Takes another SSRC than the expected one at once: on a shared port it was waited for elsewhere.
+    pub fn put_up_with(&mut self, ssrc: u32) {
+        self.put_up_with = Some(ssrc);
     }
 
     /// Changes the expected SSRC (the answer's `y=`). A lock on another SSRC stays until the expected one arrives.
@@ -110,6 +118,9 @@ impl SourceLock {
         }
         if self.expected.is_none() || is_expected {
             return self.take(source, ssrc, now_us, false);
+        }
+        if self.put_up_with == Some(ssrc) && !self.strict {
+            return self.take(source, ssrc, now_us, true);
         }
         let first = self.wrong_since_us.is_none();
         let since = *self.wrong_since_us.get_or_insert(now_us);

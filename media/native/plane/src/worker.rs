@@ -1,8 +1,9 @@
 //! A receiving thread: waits for its sockets, reads in batches, rests a few milliseconds.
 
+mod sharing;
+
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, SyncSender};
@@ -17,6 +18,8 @@ use crate::intake::{Door, Intake, READ_BYTES};
 use crate::outputs::inbox::{Deliveries, Desks};
 use crate::receiver::{Receiver, Scene};
 use crate::recorder::port::RecorderPort;
+use crate::shared::doorman::Arrival;
+use crate::shared::intake::Share;
 use crate::sync::{lock, panic_text};
 use crate::sys::epoll::{Interest, Poller, Readiness};
 use crate::sys::eventfd::EventFd;
@@ -28,12 +31,14 @@ const TICK_US: u64 = 50_000;
 const TICK_SLACK_US: u64 = 50_000;
 const EVENTS: usize = 512;
 const WAKE: u64 = u64::MAX;
+const SHARED_RTP: u64 = u64::MAX - 1;
+const SHARED_RTCP: u64 = u64::MAX - 2;
 
 /// What the owner of the plane asks of a worker.
 pub(crate) enum Command {
     Open(Box<Receiver>, Intake),
     ExpectSsrc(u64, u32),
-    Adopt(u64, TcpStream, SocketAddr),
+    Adopt(u64, Box<Arrival>),
     Retime(u64, bool),
     /// Frames of a session without a socket.
     Feed(u64, Feed),
@@ -81,17 +86,20 @@ struct Worker {
     poller: Poller,
     slots: Vec<Option<Slot>>,
     batch: ReceiveBatch,
+    /// Of the shared datagram port; lent out while it is read.
+    shared_batch: Option<ReceiveBatch>,
     buffer: Vec<u8>,
     deliveries: Deliveries,
     outputs: Arc<Desks>,
     facts: Arc<FactQueue>,
+    share: Share,
     nap: Duration,
     stopping: bool,
 }
 
 /// Starts a thread. It ends on [`Command::Stop`].
 pub(crate) fn spawn(
-    index: usize,
+    share: Share,
     outputs: Arc<Desks>,
     facts: Arc<FactQueue>,
     nap_us: u64,
@@ -104,19 +112,22 @@ pub(crate) fn spawn(
     });
     let poller = Poller::new(EVENTS)?;
     poller.add(mailbox.wake.raw(), WAKE, Interest::Read)?;
+    share.watch(&poller, SHARED_RTP, SHARED_RTCP)?;
     let shared = Arc::clone(&mailbox);
     let handle = std::thread::Builder::new()
-        .name(format!("media-in-{index}"))
+        .name(format!("media-in-{}", share.worker))
         .spawn(move || {
             let mut worker = Worker {
                 mailbox: shared,
                 poller,
                 slots: Vec::new(),
                 batch: ReceiveBatch::new(),
+                shared_batch: share.sockets.as_ref().map(|_| ReceiveBatch::new()),
                 buffer: vec![0; READ_BYTES],
                 deliveries: Deliveries::default(),
                 outputs,
                 facts,
+                share,
                 nap: Duration::from_micros(nap_us),
                 stopping: false,
             };
@@ -141,10 +152,15 @@ impl Worker {
             let now_us = clock::monotonic_us();
             let wall_us = clock::wall_us();
             for readiness in &ready {
-                if readiness.token == WAKE {
-                    self.run_commands(now_us, wall_us);
-                } else {
-                    self.read(readiness.token, now_us, wall_us);
+                match readiness.token {
+                    WAKE => {
+                        self.run_commands(now_us, wall_us);
+                        self.take_handed(now_us, wall_us);
+                    }
+                    SHARED_RTP | SHARED_RTCP => {
+                        self.read_shared(readiness.token == SHARED_RTCP, now_us, wall_us);
+                    }
+                    token => self.read(token, now_us, wall_us),
                 }
             }
             if now_us >= tick_at_us {
@@ -246,9 +262,7 @@ impl Worker {
                     wall_us,
                     deliveries,
                 });
-                if let Intake::Udp(udp) = &mut slot.intake {
-                    udp.send_report(&mut slot.receiver, now_us);
-                }
+                slot.intake.tick(&mut slot.receiver, now_us);
             });
         }
     }
@@ -262,7 +276,7 @@ impl Worker {
                 Command::ExpectSsrc(key, ssrc) => {
                     self.with_session(key, |slot| slot.receiver.source_lock.expect(ssrc))
                 }
-                Command::Adopt(key, stream, peer) => self.adopt(key, stream, peer, now_us),
+                Command::Adopt(key, arrival) => self.adopt(key, *arrival, now_us, wall_us),
                 Command::Retime(key, by_arrival) => {
                     self.with_session(key, |slot| slot.receiver.retime(by_arrival, now_us));
                 }
@@ -298,14 +312,19 @@ impl Worker {
         }
     }
 
-    fn adopt(&mut self, key: u64, stream: TcpStream, peer: SocketAddr, now_us: u64) {
+    fn adopt(&mut self, key: u64, arrival: Arrival, now_us: u64, wall_us: i64) {
         let Some(index) = self.index_of(key) else {
             return;
         };
-        self.with_slot(index, |slot, poller, _, _, _| {
+        self.with_slot(index, |slot, poller, _, _, deliveries| {
             if let Intake::Tcp(tcp) = &mut slot.intake {
                 let token = token(index, Door::Connection);
-                tcp.take(poller, token, (stream, peer), &mut slot.receiver, now_us);
+                tcp.take(poller, token, arrival, &mut slot.receiver, now_us);
+                slot.receiver.settle(&mut Scene {
+                    now_us,
+                    wall_us,
+                    deliveries,
+                });
             }
         });
     }
@@ -326,7 +345,8 @@ impl Worker {
         });
     }
 
-    fn open(&mut self, receiver: Box<Receiver>, intake: Intake) {
+    fn open(&mut self, receiver: Box<Receiver>, mut intake: Intake) {
+        intake.move_in(&self.share);
         let index = self
             .slots
             .iter()

@@ -59,6 +59,10 @@ pub fn fact<'py>(py: Python<'py>, fact: Fact) -> PyResult<Bound<'py, PyTuple>> {
             "wrong_ssrc",
             dict!(py, expected: expected, received: received, accepted: accepted),
         ),
+        FactKind::UnknownSsrc { ssrc, source, way } => (
+            "unknown_ssrc",
+            dict!(py, ssrc: ssrc, source: source.to_string(), way: way),
+        ),
         FactKind::MediaStarted { info: media } => {
             ("media_started", dict!(py, info: info(py, media)?))
         }

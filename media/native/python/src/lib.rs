@@ -6,6 +6,7 @@ mod convert;
 mod feeding;
 mod oracle;
 mod plane;
+mod shared;
 
 use pyo3::prelude::*;
 
@@ -22,6 +23,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("NativeError", module.py().get_type::<NativeError>())?;
     module.add_class::<plane::Plane>()?;
+    module.add_function(wrap_pyfunction!(plane::probe_buffers, module)?)?;
     module.add_function(wrap_pyfunction!(oracle::ingest_packets, module)?)?;
     module.add_function(wrap_pyfunction!(oracle::frame_chunks, module)?)?;
     Ok(())

@@ -14,6 +14,7 @@ use tongshi_plane::{
 use crate::NativeError;
 use crate::convert;
 use crate::feeding;
+use crate::shared;
 
 /// Receiving threads, one output thread, one disk thread.
 #[pyclass(module = "media._native", frozen)]
@@ -61,6 +62,13 @@ fn plane_config(settings: &Bound<'_, PyDict>) -> PyResult<PlaneConfig> {
         url_key: setting(settings, "url_key")?,
         nap_us: setting(settings, "nap_us")?,
         receive_buffer_bytes: setting(settings, "receive_buffer_bytes")?,
+        receive_host: setting(settings, "receive_host")?,
+        shared_udp_port: setting(settings, "shared_udp_port")?,
+        shared_tcp_port: setting(settings, "shared_tcp_port")?,
+        shared_buffer_bytes: setting(settings, "shared_buffer_bytes")?,
+        connections_per_source: setting(settings, "connections_per_source")?,
+        cool_down_us: setting(settings, "cool_down_us")?,
+        strict_ssrc: setting(settings, "strict_ssrc")?,
         reorder_packets: setting(settings, "reorder_packets")?,
         reorder_us: setting(settings, "reorder_us")?,
         gop_bytes: setting(settings, "gop_bytes")?,
@@ -78,6 +86,21 @@ fn plane_config(settings: &Bound<'_, PyDict>) -> PyResult<PlaneConfig> {
         recorder_queue_bytes: setting(settings, "recorder_queue_bytes")?,
         recorder_fragment_us: setting(settings, "recorder_fragment_us")?,
     })
+}
+
+fn ip_address(host: &str) -> PyResult<IpAddr> {
+    host.parse().map_err(|_| {
+        refuse(&PlaneError::BadArgument(format!(
+            "{host:?} is no IP address"
+        )))
+    })
+}
+
+/// Receive and send buffers, in bytes, that the system grants a socket that asks for `wanted`.
+#[pyfunction]
+pub fn probe_buffers(py: Python<'_>, wanted: usize) -> PyResult<(usize, usize)> {
+    let grant = run(py, || NativePlane::probe_buffers(wanted))?;
+    Ok((grant.receive_bytes, grant.send_bytes))
 }
 
 #[pymethods]
@@ -112,7 +135,7 @@ impl Plane {
         clippy::too_many_arguments,
         reason = "one coarse call instead of many small ones"
     )]
-    #[pyo3(signature = (session_id, transport, host, port, ssrc, strict_ssrc))]
+    #[pyo3(signature = (session_id, transport, host, port, ssrc, strict_ssrc, *, shared = false))]
     fn open_session(
         &self,
         py: Python<'_>,
@@ -122,6 +145,7 @@ impl Plane {
         port: u16,
         ssrc: Option<u32>,
         strict_ssrc: bool,
+        shared: bool,
     ) -> PyResult<u16> {
         let bad = |text: String| refuse(&PlaneError::BadArgument(text));
         let transport = match transport {
@@ -129,9 +153,7 @@ impl Plane {
             "tcp_passive" => Transport::TcpPassive,
             other => return Err(bad(format!("{other:?} is no transport"))),
         };
-        let host: IpAddr = host
-            .parse()
-            .map_err(|_| bad(format!("{host:?} is no IP address")))?;
+        let host = ip_address(host)?;
         let request = SessionRequest {
             session_id,
             transport,
@@ -139,6 +161,7 @@ impl Plane {
             port,
             ssrc,
             strict_ssrc,
+            shared,
         };
         run(py, || self.inner.open_session(&request))
     }
@@ -185,6 +208,22 @@ impl Plane {
         run(py, || self.inner.expect_ssrc(session_id, ssrc))
     }
 
+    fn expect_peer(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        host: &str,
+        port: Option<u16>,
+    ) -> PyResult<()> {
+        let host = ip_address(host)?;
+        run(py, || self.inner.expect_peer(session_id, host, port))
+    }
+
+    fn shared_ports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = run(py, || Ok(self.inner.shared_ports()))?;
+        shared::stats(py, &stats)
+    }
+
     /// Blocks up to `timeout_us` (with the interpreter free): to be called in a thread.
     fn connect(
         &self,
@@ -194,11 +233,7 @@ impl Plane {
         port: u16,
         timeout_us: u64,
     ) -> PyResult<()> {
-        let host: IpAddr = host.parse().map_err(|_| {
-            refuse(&PlaneError::BadArgument(format!(
-                "{host:?} is no IP address"
-            )))
-        })?;
+        let host = ip_address(host)?;
         let peer = SocketAddr::new(host, port);
         run(py, || {
             self.inner

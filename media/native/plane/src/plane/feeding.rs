@@ -17,7 +17,8 @@ impl Plane {
         self.check_open()?;
         check_id(session_id)?;
         let nobody = SourceLock::new(None, false, 0, self.config.relock_us);
-        self.start_session(session_id, Transport::Fed, (Intake::Fed, 0), nobody)
+        let place = self.next_place();
+        self.start_session(session_id, Transport::Fed, place, (Intake::Fed, 0), nobody)
             .map(|_| ())
     }
 

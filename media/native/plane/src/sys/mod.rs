@@ -1,5 +1,7 @@
 //! The calls to the kernel that the standard library does not have. All `unsafe` of the data plane is here.
 
+pub mod address;
+pub mod bind;
 pub mod epoll;
 pub mod eventfd;
 pub mod receive;

@@ -5,6 +5,7 @@ use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, RawFd};
 
+use super::address;
 use super::socket::{SOL_UDP, UDP_GRO};
 
 /// Datagrams (or GRO runs) taken by one call.
@@ -123,7 +124,7 @@ impl ReceiveBatch {
         let length = (header.msg_len as usize).min(BUFFER_BYTES);
         let start = index * STRIDE;
         let data = &self.buffers[start..start + length];
-        let source = socket_address(&self.names[index])?;
+        let source = address::plain(socket_address(&self.names[index])?);
         let segment_bytes = self.segment_size(header).unwrap_or(length).max(1);
         Some(Received {
             source,

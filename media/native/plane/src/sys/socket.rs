@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, RawFd};
 pub(super) const SOL_UDP: i32 = 17;
 pub(super) const UDP_GRO: i32 = 104;
 
-fn set(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
+pub(super) fn set(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     // SAFETY: the option is one C int that lives across the call.
     let result = unsafe {
         libc::setsockopt(
@@ -25,7 +25,7 @@ fn set(fd: RawFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     }
 }
 
-fn get(fd: RawFd, level: i32, name: i32) -> io::Result<i32> {
+pub(super) fn get(fd: RawFd, level: i32, name: i32) -> io::Result<i32> {
     let mut value = 0i32;
     let mut length = size_of::<i32>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` bytes into `value`; both live across the call.
