@@ -43,7 +43,7 @@ check: setup
 
 bench: setup
 	@for bench in tests/benchmarks/bench_*.py; do echo; echo "== $$bench"; $(BIN)/python $$bench; done
-	@cargo bench --manifest-path $(NATIVE)/Cargo.toml --package tongshi-wire --bench ingest --locked
+	@cargo bench --manifest-path $(NATIVE)/Cargo.toml --package tongshi-wire --bench cost --locked
 
 fuzz: setup
 	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/fuzz tests/integration/console/test_lying_device.py \

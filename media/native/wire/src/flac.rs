@@ -111,9 +111,27 @@ pub fn crc8(bytes: &[u8]) -> u8 {
 #[must_use]
 pub fn crc16(bytes: &[u8]) -> u16 {
     const TABLE: [u16; 256] = crc16_table();
-    bytes.iter().fold(0, |crc, &byte| {
+    /// What a byte does to the checksum when another one follows it.
+    const AHEAD: [u16; 256] = crc16_ahead();
+    let mut pairs = bytes.chunks_exact(2);
+    let crc = (&mut pairs).fold(0, |crc: u16, pair| {
+        AHEAD[usize::from((crc >> 8) as u8 ^ pair[0])] ^ TABLE[usize::from(crc as u8 ^ pair[1])]
+    });
+    pairs.remainder().iter().fold(crc, |crc, &byte| {
         crc << 8 ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)]
     })
+}
+
+const fn crc16_ahead() -> [u16; 256] {
+    let table = crc16_table();
+    let mut ahead = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let crc = table[byte];
+        ahead[byte] = crc << 8 ^ table[(crc >> 8) as usize];
+        byte += 1;
+    }
+    ahead
 }
 
 const fn crc8_table() -> [u8; 256] {

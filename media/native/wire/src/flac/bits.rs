@@ -1,6 +1,6 @@
 //! Bits, most significant first, onto the end of a byte vector.
 
-/// Writes bits to the end of a vector; whole bytes go out as they fill.
+/// Writes bits to the end of a vector; four bytes go out as they fill.
 pub(super) struct BitWriter<'a> {
     out: &'a mut Vec<u8>,
     held: u64,
@@ -17,13 +17,15 @@ impl<'a> BitWriter<'a> {
     }
 
     /// Writes the low `width` bits of `value`, `width` at most 32.
+    #[inline]
     pub(super) fn put(&mut self, value: u32, width: u32) {
         let mask = (1u64 << width) - 1;
         self.held = self.held << width | (u64::from(value) & mask);
         self.count += width;
-        while self.count >= 8 {
-            self.count -= 8;
-            self.out.push((self.held >> self.count) as u8);
+        if self.count >= 32 {
+            self.count -= 32;
+            let word = (self.held >> self.count) as u32;
+            self.out.extend_from_slice(&word.to_be_bytes());
         }
     }
 
@@ -36,7 +38,16 @@ impl<'a> BitWriter<'a> {
         self.put(1, zeros + 1);
     }
 
+    /// Writes out the whole bytes that are held.
+    fn flush(&mut self) {
+        while self.count >= 8 {
+            self.count -= 8;
+            self.out.push((self.held >> self.count) as u8);
+        }
+    }
+
     /// Writes a Rice code: the high part in unary, a one, the low `parameter` bits.
+    #[inline]
     pub(super) fn put_rice(&mut self, value: u32, parameter: u32) {
         let zeros = value >> parameter;
         let low = value & ((1 << parameter) - 1);
@@ -68,18 +79,22 @@ impl<'a> BitWriter<'a> {
 
     /// Fills the last byte with zeros.
     pub(super) fn align(&mut self) {
+        self.flush();
         if self.count > 0 {
             self.put(0, 8 - self.count);
+            self.flush();
         }
     }
 
     /// Bytes in the vector so far.
-    pub(super) fn byte_position(&self) -> usize {
+    pub(super) fn byte_position(&mut self) -> usize {
+        self.flush();
         self.out.len()
     }
 
     /// The whole bytes written since `position`.
-    pub(super) fn written_since(&self, position: usize) -> &[u8] {
+    pub(super) fn written_since(&mut self, position: usize) -> &[u8] {
+        self.flush();
         &self.out[position..]
     }
 }
@@ -105,7 +120,9 @@ mod tests {
             ),
         ] {
             let mut out = Vec::new();
-            BitWriter::new(&mut out).put_coded_number(number);
+            let mut writer = BitWriter::new(&mut out);
+            writer.put_coded_number(number);
+            writer.align();
             assert_eq!(out, bytes, "{number:#x}");
         }
     }
