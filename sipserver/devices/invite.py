@@ -62,6 +62,7 @@ class Invite:
         self.end_reason = ""
         self.evidence: Final = InviteEvidence(transport)
         self._first_failure: DeviceError | None = None
+        self._why_again = ""
         self._context = context
         self._attempt = attempt
         self._ready: asyncio.Future[StreamInfo] = asyncio.get_running_loop().create_future()
@@ -169,7 +170,7 @@ class Invite:
         self._start(self._switch_transport())
 
     def _rephrase(self) -> None:
-        self._start(self._ask_again(f"another form, {self._attempt.form if self._attempt else ''}"))
+        self._start(self._ask_again(self._why_again))
 
     def _await_media(self) -> None:
         self._start(self._wait_keyframe())
@@ -262,8 +263,14 @@ class Invite:
             # It was asked for TCP only because nothing came over UDP.
             raise self._first_failure
         if outcome is Input.ANSWERED:
-            self._media.expect(self._exchange.agreed_ssrc)
+            exchange = self._exchange
+            if not self._media.expect(exchange.agreed_ssrc, exchange.answer, exchange.host):
+                outcome = self._once_more("the answer's SSRC is another session's")
         self.feed(outcome)
+
+    def _once_more(self, reason: str) -> Input:
+        self._why_again = reason
+        return Input.OTHER_FORM
 
     async def _clear_stale(self) -> None:
         """486 on a channel that nobody else plays: a dialog of an earlier run is still open there (Q17)."""
@@ -303,7 +310,7 @@ class Invite:
             nudge.cancel()
         self._learn_from_picture(session)
         if self._attempt is not None and not self._attempt.take(self.info):
-            self.feed(Input.OTHER_FORM)
+            self.feed(self._once_more(f"another form, {self._attempt.form}"))
             return
         if self.request.kind is sdp.SessionKind.PLAY and self.request.stream is LiveStream.MAIN:
             self._context.substreams.main_came(self.key, self.info)
@@ -315,6 +322,9 @@ class Invite:
         self.evidence.media = session.stats()
         kind, text = explained(error, self.evidence)
         failure = kind.about(self.key, text)
+        if self._media.does_better_alone(error):
+            self.feed(self._once_more("a port of its own"))
+            return
         if not isinstance(error, NO_PATH) or isinstance(error, media_errors.OnlyStrangers):
             raise failure from error
         if self._first_failure is not None:

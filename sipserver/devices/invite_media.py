@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
 from catalog.model import ChannelKey
 from media import errors as media_errors
-from media.session import MediaSession, MediaTransport
+from media.session import MediaSession, MediaTransport, ReceiveOn
 from sipserver.devices.errors import NoCapacity
 from sipserver.devices.invite_context import InviteContext
 from sipserver.devices.media_verdicts import error_type
 from sipserver.devices.stream_request import StreamRequest
 from sipserver.gb.errors import SsrcExhausted
+from sipserver.gb.sdp import SessionDescription
+
+logger = logging.getLogger(__name__)
 
 
 class InviteMedia:
@@ -56,6 +60,7 @@ class InviteMedia:
                 transport=transport,
                 ssrc=context.ssrc_behaviour.expected(key.device_id, self.ssrc),
                 label=self._label,
+                receive_on=context.ssrc_behaviour.receive_on(key.device_id),
             )
         )
         try:
@@ -70,13 +75,42 @@ class InviteMedia:
         if self._request.on_session is not None:
             self._request.on_session(session)
 
-    def expect(self, ssrc: str | None) -> None:
-        """The answer agreed on this SSRC, if on any; a device known for ways of its own may send another."""
-        if self.session is None or ssrc is None:
-            return
-        number = self._context.ssrc_behaviour.expected(self._key.device_id, ssrc)
-        if number is not None:
-            self.session.expect_ssrc(number)
+    def expect(self, ssrc: str | None, answer: SessionDescription | None, host: str) -> bool:
+        """The answer agreed on this SSRC, if on any; a device known for ways of its own may send another.
+
+        Args:
+            host: where the device answered from; its media may come from there or from what ``answer`` says.
+
+        Returns:
+            False where a shared port does not do: another session has this SSRC. The device gets a port of
+            its own next time.
+        """
+        session, behaviour = self.session, self._context.ssrc_behaviour
+        if session is None or ssrc is None:
+            return True
+        port = answer.port if answer is not None else None
+        for each in {host, answer.host if answer is not None else ""} - {""}:
+            session.expect_peer(each, port)
+        number = behaviour.expected(self._key.device_id, ssrc)
+        if number is None:
+            return True
+        try:
+            session.expect_ssrc(number)
+        except media_errors.SsrcTaken as error:
+            logger.warning("%s: %s", self._key, error)
+            behaviour.needs_own_port(self._key.device_id)
+            return False
+        return True
+
+    def does_better_alone(self, error: media_errors.MediaError) -> bool:
+        """Packets of the device came to the shared port, and nothing tells for which session."""
+        session = self.session
+        if session is None or session.receive_on is not ReceiveOn.SHARED_PORT:
+            return False
+        if not isinstance(error, media_errors.WrongSsrc):
+            return False
+        self._context.ssrc_behaviour.needs_own_port(self._key.device_id)
+        return True
 
     async def close(self, reason: str) -> None:
         """Give both back; harmless when repeated."""

@@ -44,7 +44,7 @@ class Input(Enum):
     BUSY = "busy"  # 486 for the first time
     NO_TCP = "no tcp"  # the device answered RTP/AVP, or 4xx, to an offer over TCP, for the first time
     NO_PATH = "no path"  # accepted, and no packet came; the other transport may be tried
-    OTHER_FORM = "other form"  # the main picture came for the sub-stream; it can be asked for differently
+    OTHER_FORM = "other form"  # it can be asked for in another form, or on a port of its own
     CLEARED = "cleared"
     KEYFRAME = "keyframe"  # the first picture can be shown
     FAILED = "failed"  # anything that ends it with an error

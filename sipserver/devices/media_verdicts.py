@@ -38,6 +38,7 @@ VERDICTS: Final[Mapping[type[media.MediaError], type[DeviceError]]] = {
     media.ConnectRefused: TcpRefused,
     media.NoPortFree: NoCapacity,
     media.PortUnavailable: NoCapacity,
+    media.SsrcTaken: NoCapacity,
 }
 
 # From this share on, what is lost explains that no key frame comes whole.

@@ -15,7 +15,7 @@ from catalog.model import (
     PresenceRow,
 )
 from catalog.notified import CatalogChange, CatalogChanged
-from media.session import MediaSession, MediaTransport
+from media.session import MediaSession, MediaTransport, ReceiveOn
 from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest, SipResponse
 from sipserver.transport.calls import InviteCall
@@ -87,5 +87,10 @@ class MediaPort(Protocol):
     def sessions(self) -> Mapping[str, MediaSession]: ...
 
     async def open_session(
-        self, *, transport: MediaTransport, ssrc: int | None, label: str
+        self,
+        *,
+        transport: MediaTransport,
+        ssrc: int | None,
+        label: str,
+        receive_on: ReceiveOn | None = None,
     ) -> MediaSession: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from media.session import ReceiveOn
 from sipserver.devices.invite_evidence import InviteEvidence
 from sipserver.devices.profiles.facets import Facet
 from sipserver.devices.profiles.profiles import Profiles
@@ -20,14 +21,27 @@ class SsrcBehaviour:
     def __init__(self, profiles: Profiles) -> None:
         self._profiles = profiles
         self._unasked: dict[str, int] = {}
+        # Devices whose packets a shared port could not tell from those of others.
+        self._needs_own_port: set[str] = set()
 
     def expected(self, device_id: str, agreed: str) -> int | None:
         """The SSRC to wait for, None: take any."""
         known = self._profiles.value(device_id, Facet.SSRC)
         return None if known in OWN_WAYS else ssrc.to_int(agreed)
 
+    def receive_on(self, device_id: str) -> ReceiveOn | None:
+        """A port of its own for a device that a shared port does not do for; None: as the settings say."""
+        return ReceiveOn.OWN_PORT if device_id in self._needs_own_port else None
+
+    def needs_own_port(self, device_id: str) -> None:
+        """Its SSRCs are not those that were agreed, or are another session's."""
+        if len(self._needs_own_port) >= REMEMBERED_MAX:
+            self._needs_own_port.clear()
+        self._needs_own_port.add(device_id)
+
     def forget(self, device_id: str) -> None:
         self._unasked.pop(device_id, None)
+        self._needs_own_port.discard(device_id)
 
     def learn(self, device_id: str, evidence: InviteEvidence) -> None:
         """The first picture is there."""

@@ -19,7 +19,7 @@ from catalog.model import (
 )
 from catalog.notified import STATUS_OF, CatalogChange, CatalogChanged, ChangeKind
 from media import errors as media_errors
-from media.session import MediaTransport, StreamInfo
+from media.session import MediaTransport, ReceiveOn, StreamInfo
 
 PICTURE = StreamInfo("H264", 640, 360, None, "")
 
@@ -132,7 +132,12 @@ class FakeSession:
     """A media session whose picture comes when a test says so."""
 
     def __init__(
-        self, plane: FakeMediaPlane, transport: MediaTransport, ssrc: int | None, label: str
+        self,
+        plane: FakeMediaPlane,
+        transport: MediaTransport,
+        ssrc: int | None,
+        label: str,
+        receive_on: ReceiveOn | None = None,
     ) -> None:
         self.session_id = f"s{next(plane.numbers)}"
         self.port = next(plane.ports)
@@ -141,6 +146,8 @@ class FakeSession:
         self.label = label
         self.readers = 0
         self.expected: int | None = None
+        self.receive_on = plane.settings_receive_on if receive_on is None else receive_on
+        self.peers: list[tuple[str, int | None]] = []
         self.close_reason: str | None = None
         self.closed = asyncio.Event()
         self.silence_s: float | None = 0.0
@@ -152,7 +159,12 @@ class FakeSession:
         self._keyframe = asyncio.Event()
 
     def expect_ssrc(self, ssrc: int) -> None:
+        if ssrc in self._plane.taken_ssrcs and self.receive_on is ReceiveOn.SHARED_PORT:
+            raise media_errors.SsrcTaken(f"another session has SSRC {ssrc}")
         self.expected = ssrc
+
+    def expect_peer(self, host: str, port: int | None = None) -> None:
+        self.peers.append((host, port))
 
     def picture(self) -> None:
         self.info = PICTURE
@@ -189,6 +201,8 @@ class FakeMediaPlane:
         self.sessions: dict[str, FakeSession] = {}
         self.opened: list[FakeSession] = []
         self.pictures_come = True
+        self.settings_receive_on = ReceiveOn.OWN_PORT
+        self.taken_ssrcs: set[int] = set()
         self.media_error: Exception | None = None
         self.open_error: Exception | None = None
         self.opening: asyncio.Event | None = None
@@ -196,13 +210,20 @@ class FakeMediaPlane:
         self.numbers = itertools.count(1)
         self.ports = itertools.count(30000, 2)
 
-    async def open_session(self, *, transport: MediaTransport, ssrc: int | None, label: str) -> FakeSession:
+    async def open_session(
+        self,
+        *,
+        transport: MediaTransport,
+        ssrc: int | None,
+        label: str,
+        receive_on: ReceiveOn | None = None,
+    ) -> FakeSession:
         self.asked += 1
         if self.open_error is not None:
             raise self.open_error
         if self.opening is not None:
             await self.opening.wait()
-        session = FakeSession(self, transport, ssrc, label)
+        session = FakeSession(self, transport, ssrc, label, receive_on)
         self.sessions[session.session_id] = session
         self.opened.append(session)
         return session

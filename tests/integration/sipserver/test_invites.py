@@ -12,7 +12,7 @@ import pytest
 
 from catalog.model import CatalogRow, ChannelKey
 from media import errors as media_errors
-from media.session import MediaTransport
+from media.session import MediaTransport, ReceiveOn
 from sipserver.devices import invite as invite_module
 from sipserver.devices import invites as invites_module
 from sipserver.devices import upstream_dialog
@@ -181,6 +181,25 @@ async def test_an_answer_without_ssrc_keeps_the_offered_one(make_bench: MakeBenc
     async with device:
         await hold(bench)
         assert bench.media.opened[0].expected == bench.media.opened[0].ssrc
+
+
+async def test_an_answer_with_the_ssrc_of_another_session_is_asked_again_with_a_port_of_its_own(
+    make_bench: MakeBench,
+) -> None:
+    """gb28181.md 6.6: when SSRCs collide on a shared port, the newer one goes to a dedicated port."""
+    bench, device = await camera(make_bench)
+    bench.media.settings_receive_on = ReceiveOn.SHARED_PORT
+    bench.media.taken_ssrcs = {703000001}
+    device.answers["INVITE"] = lambda request: accept(device, request, y="0703000001")
+    async with device:
+        held = await hold(bench)
+        shared, own = bench.media.opened
+        assert (shared.receive_on, own.receive_on) == (ReceiveOn.SHARED_PORT, ReceiveOn.OWN_PORT)
+        assert shared.peers == [("127.0.0.1", 15060)]
+        assert shared.close_reason == "the answer's SSRC is another session's"
+        assert held.session is own  # type: ignore[comparison-overlap]
+        assert own.expected == 703000001
+        await held.release()
 
 
 @pytest.mark.parametrize(

@@ -122,16 +122,16 @@ impl Directory {
     }
 
     /// While the session's media comes, an SSRC that nobody claims is not meant for it.
-    pub(crate) fn has_media(&self, key: u64, has_media: bool) {
-        lock(&self.tables).peers.has_media(key, has_media);
+    pub(crate) fn media_from(&self, key: u64, source: Option<SocketAddr>) {
+        lock(&self.tables).peers.media_from(key, source);
     }
 
     /// The place of an SSRC that is claimed; nothing is counted.
     pub(crate) fn known(&self, ssrc: u32, source: SocketAddr, way: Way) -> Option<Claim> {
         let tables = lock(&self.tables);
-        let claim = tables.claims.get(&ssrc).filter(|claim| claim.way == way);
+        let claim = tables.put_up_with.get(&(ssrc, source));
         claim
-            .or_else(|| tables.put_up_with.get(&(ssrc, source)))
+            .or_else(|| tables.claims.get(&ssrc).filter(|claim| claim.way == way))
             .copied()
     }
 
@@ -171,11 +171,13 @@ impl Directory {
         now_us: u64,
     ) -> Answer {
         let mut tables = lock(&self.tables);
-        if let Some(&claim) = tables.claims.get(&ssrc).filter(|claim| claim.way == way) {
-            return Answer::Known(claim);
-        }
         if let Some(&claim) = tables.put_up_with.get(&(ssrc, source)) {
             return Answer::PutUpWith(claim);
+        }
+        if let Some(&claim) = tables.claims.get(&ssrc).filter(|claim| claim.way == way) {
+            if !tables.peers.contradicts(claim.key, source, way) {
+                return Answer::Known(claim);
+            }
         }
         let is_resting = match tables.resting.get_mut(&ssrc) {
             Some(until) if *until > now_us => {
@@ -193,7 +195,7 @@ impl Directory {
         match claim {
             Some(claim) if waited && !is_resting && !self.strict => {
                 tables.put_up_with.insert((ssrc, source), claim);
-                tables.peers.has_media(claim.key, true);
+                tables.peers.media_from(claim.key, Some(source));
                 drop(tables);
                 self.changed();
                 Answer::PutUpWith(claim)

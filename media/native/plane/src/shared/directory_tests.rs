@@ -103,7 +103,7 @@ fn neither_a_strict_directory_nor_a_session_that_has_its_media_puts_up_with_anot
         directory.open(7, claim(1), SECOND).unwrap();
         directory.expect_peer(1, at(1, 0).ip(), None);
     }
-    settled.has_media(1, true);
+    settled.media_from(1, Some(at(1, 4_000)));
     for directory in [strict, settled] {
         for step in 0..10 {
             let now_us = 2 * SECOND + step * WINDOW;

@@ -222,7 +222,7 @@ fn bind_pair(config: &PlaneConfig) -> Result<(SharedSockets, usize), PlaneError>
 pub(crate) struct Member {
     ports: Arc<SharedPorts>,
     key: u64,
-    has_media: bool,
+    media: Option<SocketAddr>,
 }
 
 impl Member {
@@ -230,15 +230,18 @@ impl Member {
         Member {
             ports,
             key,
-            has_media: false,
+            media: None,
         }
     }
 
     pub(crate) fn attend(&mut self, receiver: &Receiver, now_us: u64) {
-        let has_media = receiver.source_lock.is_alive(now_us);
-        if has_media != self.has_media {
-            self.has_media = has_media;
-            self.ports.directory.has_media(self.key, has_media);
+        let locked = receiver.source_lock.locked();
+        let media = locked
+            .filter(|_| receiver.source_lock.is_alive(now_us))
+            .map(|(source, _)| source);
+        if media != self.media {
+            self.media = media;
+            self.ports.directory.media_from(self.key, media);
         }
     }
 }

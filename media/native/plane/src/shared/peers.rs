@@ -13,8 +13,8 @@ struct Waiting {
     way: Way,
     opened_at_us: u64,
     addresses: Vec<(IpAddr, Option<u16>)>,
-    /// Its own media comes: nothing else is taken for it.
-    has_media: bool,
+    /// Where its media comes from, while it comes: nothing else is taken for it.
+    media: Option<SocketAddr>,
     foreign: u64,
 }
 
@@ -28,7 +28,7 @@ impl Peers {
             way,
             opened_at_us: now_us,
             addresses: Vec::new(),
-            has_media: false,
+            media: None,
             foreign: 0,
         };
         self.0.insert(key, waiting);
@@ -44,9 +44,9 @@ impl Peers {
     }
 
     /// While its own media comes, nothing else is taken for it.
-    pub(crate) fn has_media(&mut self, key: u64, has_media: bool) {
+    pub(crate) fn media_from(&mut self, key: u64, source: Option<SocketAddr>) {
         if let Some(waiting) = self.0.get_mut(&key) {
-            waiting.has_media = has_media;
+            waiting.media = source;
         }
     }
 
@@ -57,6 +57,28 @@ impl Peers {
     /// Packets from the device's address with an SSRC that was not agreed.
     pub(crate) fn foreign(&self, key: u64) -> u64 {
         self.0.get(&key).map_or(0, |waiting| waiting.foreign)
+    }
+
+    /// Whether packets of an SSRC that one session claims come from the device of another that still waits: from
+    /// its very address and port, or from its address, and the claiming session's device is known to be elsewhere.
+    pub(crate) fn contradicts(&self, key: u64, source: SocketAddr, way: Way) -> bool {
+        let Some(own) = self.0.get(&key) else {
+            return false;
+        };
+        let exact = (source.ip(), Some(source.port()));
+        if own.media == Some(source) || own.addresses.contains(&exact) {
+            return false;
+        }
+        let is_elsewhere = own.media.is_none()
+            && !own.addresses.is_empty()
+            && own.addresses.iter().all(|(ip, _)| *ip != source.ip());
+        self.0.iter().any(|(&each, waiting)| {
+            each != key
+                && waiting.way == way
+                && waiting.media.is_none()
+                && (waiting.addresses.contains(&exact)
+                    || is_elsewhere && waiting.addresses.iter().any(|(ip, _)| *ip == source.ip()))
+        })
     }
 
     /// The one session that packets of an unclaimed SSRC can be meant for: it waits for this very address and port,
@@ -71,7 +93,8 @@ impl Peers {
         let (mut exact, mut host) = (Candidates::default(), Candidates::default());
         for (&key, waiting) in &mut self.0 {
             let knows = |(ip, _): &(IpAddr, Option<u16>)| *ip == source.ip();
-            if waiting.way != way || waiting.has_media || !waiting.addresses.iter().any(knows) {
+            if waiting.way != way || waiting.media.is_some() || !waiting.addresses.iter().any(knows)
+            {
                 continue;
             }
             waiting.foreign += count;
@@ -124,9 +147,9 @@ mod tests {
         assert_eq!(peers.meant(at(5), Way::Udp, 1, Some(200)), Some(1));
         assert_eq!(peers.meant(at(5), Way::Tcp, 1, Some(200)), None);
         assert_eq!(peers.foreign(1), 1);
-        peers.has_media(1, true);
+        peers.media_from(1, Some(at(5)));
         assert_eq!(peers.meant(at(5), Way::Udp, 1, Some(200)), None);
-        peers.has_media(1, false);
+        peers.media_from(1, None);
         assert_eq!(peers.meant(at(5), Way::Udp, 1, Some(200)), Some(1));
     }
 
@@ -141,6 +164,27 @@ mod tests {
         assert_eq!(peers.meant(at(7_000), Way::Udp, 1, Some(200)), None);
         peers.close(1);
         assert_eq!(peers.meant(at(7_000), Way::Udp, 1, Some(200)), Some(2));
+    }
+
+    /// Field lesson 7, wrong picture: a recorder sends one channel with the SSRC that was agreed for another.
+    #[test]
+    fn the_device_of_another_session_contradicts_a_claim() {
+        let mut peers = Peers::default();
+        for key in [1, 2, 3] {
+            peers.open(key, Way::Udp, 100);
+        }
+        assert!(!peers.contradicts(2, at(6_000), Way::Udp));
+        peers.expect(1, at(0).ip(), Some(6_000));
+        assert!(peers.contradicts(2, at(6_000), Way::Udp));
+        assert!(!peers.contradicts(1, at(6_000), Way::Udp));
+        assert!(!peers.contradicts(2, at(7_000), Way::Udp));
+        peers.media_from(2, Some(at(9)));
+        assert!(peers.contradicts(2, at(6_000), Way::Udp));
+        assert!(!peers.contradicts(2, at(9), Way::Udp));
+        peers.expect(3, SocketAddr::from(([192, 0, 2, 9], 0)).ip(), None);
+        assert!(peers.contradicts(3, at(7_000), Way::Udp));
+        peers.media_from(1, Some(at(5)));
+        assert!(!peers.contradicts(2, at(6_000), Way::Udp));
     }
 
     /// Field lesson 7: an old sender that is still sending is no answer to a new invite.

@@ -41,7 +41,7 @@ pub(crate) struct Routes {
     by_ssrc: HashMap<u32, Route, BuildHasherDefault<SsrcHasher>>,
     odd: HashMap<(u32, SocketAddr), Route>,
     /// The way of the packet before: the packets of a picture come in a row.
-    last: Option<(u32, Route)>,
+    last: Option<(u32, SocketAddr, Route)>,
 }
 
 impl Routes {
@@ -57,19 +57,18 @@ impl Routes {
 
     #[inline]
     pub(crate) fn get(&mut self, ssrc: u32, source: SocketAddr) -> Option<Route> {
-        if let Some((last, route)) = self.last {
-            if last == ssrc {
+        if let Some((last, from, route)) = self.last {
+            if last == ssrc && from == source {
                 return Some(route);
             }
         }
-        if let Some(&route) = self.by_ssrc.get(&ssrc) {
-            self.last = Some((ssrc, route));
-            return Some(route);
-        }
-        if self.odd.is_empty() {
-            return None;
-        }
-        self.odd.get(&(ssrc, source)).copied()
+        let odd = match self.odd.is_empty() {
+            true => None,
+            false => self.odd.get(&(ssrc, source)),
+        };
+        let &route = odd.or_else(|| self.by_ssrc.get(&ssrc))?;
+        self.last = Some((ssrc, source, route));
+        Some(route)
     }
 
     pub(crate) fn remember(&mut self, ssrc: u32, route: Route) {
@@ -140,6 +139,9 @@ mod tests {
         routes.remember_odd(0, source(1), HERE);
         assert_eq!(routes.get(0, source(1)), Some(HERE));
         assert_eq!(routes.get(0, source(2)), None);
+        routes.remember(0, Route::Away(1));
+        assert_eq!(routes.get(0, source(1)), Some(HERE));
+        assert_eq!(routes.get(0, source(2)), Some(Route::Away(1)));
     }
 
     #[test]
