@@ -44,6 +44,8 @@ class Settings(TypedDict):
     viewer_send_buffer_bytes: int
     recorder_queue_bytes: int
     recorder_fragment_us: int
+    playback_threads: int
+    playback_read_us: int
 
 @type_check_only
 class Audio(TypedDict):
@@ -125,6 +127,28 @@ class SharedPorts(TypedDict):
     unknown_rows: list[tuple[int, str, str, int]]
     sources: list[tuple[str, int]]
 
+@type_check_only
+class PlayOptions(TypedDict):
+    scale: float
+    download: bool
+    recorded_stamps: bool
+    whole_groups: bool
+    paused: bool
+    exact: bool
+
+@type_check_only
+class PlaybackState(TypedDict):
+    state: Literal["playing", "paused", "ended"]
+    position_us: int
+    scale: float
+    pictures: int
+    bytes: int
+    files_skipped: int
+    pictures_damaged: int
+    gaps: int
+    starved: int
+    held_bytes: int
+
 @final
 class Plane:
     def __new__(cls, settings: Settings) -> Plane: ...
@@ -156,6 +180,17 @@ class Plane:
     ) -> None: ...
     def expect_peer(self, session_id: str, host: str, port: int | None) -> None: ...
     def shared_ports(self) -> SharedPorts: ...
+    def open_recordings(
+        self,
+        session_id: str,
+        segments: Sequence[tuple[str | PathLike[str], int, int, str]],
+        period_us: tuple[int, int],
+        options: PlayOptions,
+    ) -> None: ...
+    def pause_recordings(self, session_id: str, paused: bool) -> None: ...
+    def seek_recordings(self, session_id: str, wall_us: int, exact: bool) -> None: ...
+    def scale_recordings(self, session_id: str, scale: float) -> None: ...
+    def recordings_state(self, session_id: str) -> PlaybackState: ...
     def expect_ssrc(self, session_id: str, ssrc: int) -> None: ...
     def connect(self, session_id: str, host: str, port: int, timeout_us: int) -> None: ...
     def retime(self, session_id: str, by_arrival: bool) -> None: ...

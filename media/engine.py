@@ -96,6 +96,8 @@ def native_settings(settings: MediaSettings, url_key: bytes) -> _native.Settings
         "viewer_send_buffer_bytes": settings.viewer_send_buffer_bytes,
         "recorder_queue_bytes": settings.recorder_queue_bytes,
         "recorder_fragment_us": _microseconds(settings.recorder_fragment_s),
+        "playback_threads": settings.playback_threads,
+        "playback_read_us": _microseconds(settings.playback_read_s),
     }
 
 
@@ -218,6 +220,33 @@ class Engine:
         """``form``: samples per second, channels, AudioSpecificConfig (AAC alone)."""
         with _translated():
             self._native_plane.feed_audio(session_id, codec.value, data, pts_90k, *form)
+
+    def open_recordings(
+        self,
+        session_id: str,
+        segments: Sequence[tuple[Path, int, int, str]],
+        period_us: tuple[int, int],
+        options: _native.PlayOptions,
+    ) -> None:
+        """A session that plays recorded files: path, begin and end (µs since 1970), codec of the sound."""
+        with _translated():
+            self._native_plane.open_recordings(session_id, segments, period_us, options)
+
+    def pause_recordings(self, session_id: str, paused: bool) -> None:
+        with _translated():
+            self._native_plane.pause_recordings(session_id, paused)
+
+    def seek_recordings(self, session_id: str, wall_us: int, exact: bool) -> None:
+        with _translated():
+            self._native_plane.seek_recordings(session_id, wall_us, exact)
+
+    def scale_recordings(self, session_id: str, scale: float) -> None:
+        with _translated():
+            self._native_plane.scale_recordings(session_id, scale)
+
+    def recordings_state(self, session_id: str) -> _native.PlaybackState:
+        with _translated():
+            return self._native_plane.recordings_state(session_id)
 
     def expect_ssrc(self, session_id: str, ssrc: int) -> None:
         with _translated():

@@ -17,6 +17,8 @@ from media.stats import SessionStats
 def verdict(stats: SessionStats, timeout_s: float) -> MediaError:
     """The error that says what an operator should look at, with the numbers that prove it."""
     waited = f"within {timeout_s:g} s"
+    if stats.transport == "RECORDED":
+        return NoMedia(f"the disk gave no recorded picture {waited}")
     if stats.transport == "FED":
         return _without_picture_fed(stats, waited)
     where = f"port {stats.port} ({stats.transport})"

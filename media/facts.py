@@ -16,6 +16,11 @@ def time_of_us(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def us_of_time(instant: datetime) -> int:
+    """Microseconds since 1970 of an aware instant, exact."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
     """The sound of a stream, as the camera sends it: ``G711A``, ``G711U`` or ``AAC``."""

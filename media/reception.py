@@ -59,12 +59,13 @@ def _is_address(host: str) -> bool:
 
 
 class MediaTransport(StrEnum):
-    """How media comes: RTP over UDP, RTP over a TCP connection, or frames that are given."""
+    """How media comes: RTP over UDP or TCP, frames that are given, or our own recordings."""
 
     UDP = "UDP"
     TCP_PASSIVE = "TCP_PASSIVE"  # the device connects to us
     TCP_ACTIVE = "TCP_ACTIVE"  # we connect to the device
     FED = "FED"  # no port: a program, or a push over another protocol, gives frames
+    RECORDED = "RECORDED"  # no port: our own recordings are played
 
     @property
     def is_tcp(self) -> bool:
@@ -81,7 +82,8 @@ class Keyframe:
 
 
 class MediaSession:
-    """One reception. Made by :meth:`MediaPlane.open_session` (its port listens at once) or ``open_fed``."""
+    """One reception. Made by :meth:`MediaPlane.open_session` (its port listens at once) ``open_fed`` or
+    ``open_recordings``."""
 
     def __init__(
         self,
@@ -106,6 +108,8 @@ class MediaSession:
         """Called when the stream starts and when codec, size or sound change."""
         self.on_closed: Callable[[str], None] | None = None
         """Called once with the reason, also when the data plane gave the session up."""
+        self.on_recording: Callable[[str, Mapping[str, Any]], None] | None = None
+        """Takes what the data plane says of a playback; set by ``media.recordings``."""
         self._plane = plane
         self._started: asyncio.Future[StreamInfo] = asyncio.get_running_loop().create_future()
         self._viewers: Counter[str] = Counter()
@@ -405,6 +409,10 @@ class MediaSession:
         logger.error("data plane gave up media session: %s", values["message"], extra=self.fields())
         self._plane.give_up(self, f"internal error: {values['message']}")
 
+    def _recording(self, kind: str, values: Mapping[str, Any]) -> None:
+        if self.on_recording is not None:
+            self.on_recording(kind, values)
+
     def ended(self, reason: str) -> None:
         if self.close_reason is not None:
             return
@@ -431,4 +439,6 @@ _FACTS: Final[Mapping[str, Callable[[MediaSession, Mapping[str, Any]], None]]] =
     "viewer_closed": MediaSession._viewer_closed,
     "wrong_ssrc": MediaSession._wrong_ssrc,
     "session_failed": MediaSession._failed,
+    "recording_skipped": lambda session, values: session._recording("recording_skipped", values),
+    "recording_ended": lambda session, values: session._recording("recording_ended", values),
 }

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from media.engine import Engine, NativeTransport
@@ -33,6 +34,7 @@ from media.facts import (
 )
 from media.ports import PortPool
 from media.reception import Keyframe, MediaSession, MediaTransport
+from media.recordings import Play, RecordedSegment, RecordingStream, begin_playback
 from media.settings import MediaSettings, ReceiveOn, parse_port_range
 from media.shared_ports import SharedPorts, is_shared, shared_ports_of
 from media.snapshot import SnapshotDesk
@@ -147,8 +149,8 @@ class MediaPlane:
         """
         if not self.engine.is_open:
             raise PlaneClosed("the media room is not open")
-        if transport is MediaTransport.FED:
-            raise LocalViolation("a fed session has no port: open_fed opens it")
+        if transport not in _NATIVE:
+            raise LocalViolation(f"a session that is {transport} has no port: it is opened by another call")
         session_id = secrets.token_hex(16)
         port, place = self._place(session_id, transport, ssrc, receive_on)
         session = self._admit(MediaSession(self, session_id, transport, port, label, place))
@@ -160,6 +162,21 @@ class MediaPlane:
         session_id = secrets.token_hex(16)
         self.engine.open_fed_session(session_id)
         return self._admit(MediaSession(self, session_id, MediaTransport.FED, 0, label))
+
+    async def open_recordings(
+        self,
+        segments: Sequence[RecordedSegment],
+        start: datetime,
+        end: datetime,
+        play: Play | None = None,
+        *,
+        label: str,
+    ) -> RecordingStream:
+        """Play recorded files, in the order of their times, as a session; see :mod:`media.recordings`."""
+        session_id = secrets.token_hex(16)
+        begin_playback(self.engine, session_id, segments, (start, end), play or Play())
+        session = self._admit(MediaSession(self, session_id, MediaTransport.RECORDED, 0, label))
+        return RecordingStream(session, self.engine, start, end)
 
     async def close_session(self, session: MediaSession, reason: str) -> None:
         """See :meth:`MediaSession.close`."""
@@ -274,7 +291,7 @@ class MediaPlane:
             )
 
     def _account(self, session: MediaSession, stats: SessionStats, reason: str) -> None:
-        if session.receive_on is ReceiveOn.OWN_PORT and session.transport is not MediaTransport.FED:
+        if session.receive_on is ReceiveOn.OWN_PORT and session.port:
             self._ports.release(session.port, time.monotonic())
         session.ended(reason)
         logger.info(

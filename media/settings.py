@@ -126,6 +126,10 @@ class MediaSettings:
     """What may wait for the disk, for each recording, before pictures are left out."""
     recorder_fragment_s: Annotated[float, Ge(0.04), Le(2)] = 1.0
     """Longest piece of a recording that is written at once, and lost if the process is killed."""
+    playback_threads: Annotated[int, Ge(1), Le(64)] = 2
+    """Threads that read recordings which are played."""
+    playback_read_s: Annotated[float, Ge(0.1), Le(60)] = 5.0
+    """A disk that takes longer to answer is not waited for: a playback goes on with the next file."""
     snapshot_timeout_s: Annotated[float, Ge(0.1), Le(60)] = 5.0
     snapshots_parallel: Annotated[int, Ge(1), Le(64)] = 2
     """Key frames decoded at a time."""

@@ -61,6 +61,10 @@ pub struct PlaneConfig {
     pub recorder_queue_bytes: usize,
     /// Longest fragment inside a recorded file.
     pub recorder_fragment_us: u64,
+    /// Threads that read recordings.
+    pub playback_threads: usize,
+    /// How long a disk may take to answer one of them.
+    pub playback_read_us: u64,
 }
 
 impl Default for PlaneConfig {
@@ -95,6 +99,8 @@ impl Default for PlaneConfig {
             viewer_send_buffer_bytes: 0,
             recorder_queue_bytes: 16 << 20,
             recorder_fragment_us: 1_000_000,
+            playback_threads: 2,
+            playback_read_us: 5_000_000,
         }
     }
 }

@@ -147,6 +147,16 @@ pub enum FactKind {
     RecorderDetached {
         recorder_id: String,
     },
+    RecordingSkipped {
+        file: String,
+        start_wall_us: i64,
+        reason: String,
+    },
+    RecordingEnded {
+        reason: &'static str,
+        position_wall_us: i64,
+        seeks: u64,
+    },
     SessionFailed {
         message: String,
     },

@@ -115,10 +115,11 @@ impl FeedPort {
     }
 }
 
-/// What turns the intake of a session into events: packets, or frames.
+/// What turns the intake of a session into events: packets, or frames. Recordings are units already.
 pub(crate) enum Reading {
     Packets(Box<Ingest>),
     Frames(Box<Feeder>),
+    Recordings(Box<IngestStats>),
 }
 
 impl Reading {
@@ -127,13 +128,14 @@ impl Reading {
         match self {
             Reading::Packets(ingest) => ingest.tracks(),
             Reading::Frames(feeder) => feeder.tracks(),
+            Reading::Recordings(_) => Tracks::default(),
         }
     }
 
     pub(crate) fn next_timer(&self) -> Option<u64> {
         match self {
             Reading::Packets(ingest) => ingest.next_timer(),
-            Reading::Frames(_) => None,
+            Reading::Frames(_) | Reading::Recordings(_) => None,
         }
     }
 
@@ -147,6 +149,7 @@ impl Reading {
         match self {
             Reading::Packets(ingest) => ingest.flush(out),
             Reading::Frames(feeder) => feeder.flush(out),
+            Reading::Recordings(_) => {}
         }
     }
 
@@ -154,6 +157,7 @@ impl Reading {
         match self {
             Reading::Packets(ingest) => ingest.retime(by_arrival, now_us),
             Reading::Frames(feeder) => feeder.retime(by_arrival, now_us),
+            Reading::Recordings(_) => {}
         }
     }
 
@@ -161,6 +165,7 @@ impl Reading {
         match self {
             Reading::Packets(ingest) => ingest.stats(),
             Reading::Frames(feeder) => *feeder.stats(),
+            Reading::Recordings(stats) => **stats,
         }
     }
 }

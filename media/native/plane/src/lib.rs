@@ -24,6 +24,7 @@ mod publisher;
 mod rates;
 mod receiver;
 mod recorder;
+mod recordings;
 mod rtcp;
 mod session;
 mod shared;
@@ -40,6 +41,10 @@ pub use error::PlaneError;
 pub use facts::{AudioInfo, Fact, FactKind, MediaInfo, SegmentState};
 pub use plane::{Plane, SessionRequest};
 pub use recorder::RecorderConfig;
+pub use recordings::{
+    Control, MAX_SEGMENTS, PlayState, PlaybackSnapshot, RecordingsRequest, SCALES, SegmentRef,
+    Stamps,
+};
 pub use session::{SessionSnapshot, SessionStats, Transport};
 pub use shared::directory::Way;
 pub use shared::intake::SharedPortStats;

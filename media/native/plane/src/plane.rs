@@ -23,6 +23,7 @@ use crate::receiver::Receiver;
 use crate::recorder::RecorderConfig;
 use crate::recorder::disk::{self, DiskQueue, Job};
 use crate::recorder::port::RecorderPort;
+use crate::recordings::{self, Order, PacerBox};
 use crate::session::{SessionShared, SessionSnapshot, Transport};
 use crate::shared::doorman::{Arrival, Running};
 use crate::shared::intake::SharedPorts;
@@ -31,6 +32,7 @@ use crate::sync::{lock, panic_text};
 use crate::worker::{self, Command, WorkerBox};
 
 mod feeding;
+mod playing;
 
 /// Longest wait for a worker to close a session.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
@@ -59,6 +61,7 @@ struct Threads {
     output: Option<JoinHandle<()>>,
     disk: Option<JoinHandle<()>>,
     doorman: Option<Running>,
+    pacer: Option<JoinHandle<()>>,
 }
 
 /// The data plane: receiving threads, one output thread, one disk thread.
@@ -69,6 +72,7 @@ pub struct Plane {
     pub(crate) outputs: Arc<Desks>,
     disk: Arc<DiskQueue>,
     shared: Arc<SharedPorts>,
+    pacer: Arc<PacerBox>,
     address: SocketAddr,
     mailboxes: Vec<Arc<WorkerBox>>,
     threads: Mutex<Option<Threads>>,
@@ -117,6 +121,8 @@ impl Plane {
             .collect();
         shared.set_mailboxes(mailboxes.clone());
         let doorman = sharing::open_door(&config, &shared, &facts, &failed)?;
+        let (pacer_box, pacer) =
+            recordings::spawn(&config, &facts, failed.clone()).map_err(thread_error)?;
         let output = spawn_output(server, failed).map_err(thread_error)?;
         Ok(Plane {
             config,
@@ -125,6 +131,7 @@ impl Plane {
             outputs,
             disk: disk_queue,
             shared,
+            pacer: pacer_box,
             address,
             mailboxes,
             threads: Mutex::new(Some(Threads {
@@ -132,6 +139,7 @@ impl Plane {
                 output: Some(output),
                 disk: Some(disk),
                 doorman,
+                pacer: Some(pacer),
             })),
             failures: Mutex::new(failures),
             next_key: AtomicU64::new(1),
@@ -171,7 +179,7 @@ impl Plane {
             _ if request.shared => self.open_shared(request, &mut place)?,
             Transport::Udp => Intake::udp(request.host, request.port, bytes)?,
             Transport::TcpPassive => Intake::tcp(request.host, request.port, bytes)?,
-            Transport::Fed => {
+            Transport::Fed | Transport::Recorded => {
                 return Err(PlaneError::BadArgument("frames need no port".into()));
             }
         };
@@ -358,6 +366,7 @@ impl Plane {
             bell.stop();
             let _ = handle.join();
         }
+        self.pacer.post(Order::Stop);
         for (mailbox, _) in &threads.workers {
             mailbox.send(Command::Stop);
         }
@@ -366,9 +375,9 @@ impl Plane {
         }
         self.outputs.stop();
         self.disk.push(Job::Stop);
-        for handle in [threads.output.take(), threads.disk.take()]
+        for handle in [&mut threads.output, &mut threads.disk, &mut threads.pacer]
             .into_iter()
-            .flatten()
+            .filter_map(Option::take)
         {
             let _ = handle.join();
         }

@@ -15,6 +15,7 @@ use crate::outputs::inbox::{Deliveries, Delivery};
 use crate::publisher::{Published, Publisher};
 use crate::rates::Rates;
 use crate::recorder::port::RecorderPort;
+use crate::recordings::Played;
 use crate::rtcp::{self, Reception};
 use crate::session::{SessionShared, SessionStats, Transport};
 use crate::source_lock::{SourceLock, Verdict};
@@ -64,6 +65,7 @@ impl Receiver {
     ) -> Receiver {
         let reading = match shared.transport {
             Transport::Fed => Reading::Frames(Box::default()),
+            Transport::Recorded => Reading::Recordings(Box::default()),
             transport => Reading::Packets(Box::new(Ingest::new(IngestConfig {
                 reorder_packets: config.reorder_packets,
                 reorder_us: config.reorder_us,
@@ -150,6 +152,29 @@ impl Receiver {
         self.stats.bytes = feeder.stats().bytes;
         self.stats.packet_at_us = Some(scene.now_us);
         self.settle(scene);
+    }
+
+    /// Takes pictures of our own recordings.
+    pub(crate) fn receive_played(&mut self, played: Played, scene: &mut Scene<'_>) {
+        self.shared.backlog.sub(played.bytes);
+        self.stats.packet_at_us = Some(scene.now_us);
+        for item in played.items {
+            if let (Published::Unit(unit), Reading::Recordings(stats)) = (&item, &mut self.reading)
+            {
+                self.stats.packets += 1;
+                self.stats.bytes += unit.size_bytes() as u64;
+                self.stats.media_90k = unit.time;
+                stats.access_units += 1;
+                stats.keyframes += u64::from(unit.is_key());
+                stats.audio_frames += unit.audio.len() as u64;
+                self.rates.picture(unit.is_key(), scene.now_us);
+            }
+            self.published.push(item);
+        }
+        self.publish(scene);
+        if let Some(ended) = played.ended {
+            self.report(ended);
+        }
     }
 
     /// Sender reports of the locked source; from anywhere else they are only counted.
@@ -307,6 +332,10 @@ impl Receiver {
     }
 
     fn watch_silence(&mut self, now_us: u64) {
+        if self.shared.transport == Transport::Recorded {
+            // A playback that stands still is not silent.
+            return;
+        }
         let since = self.stats.packet_at_us.unwrap_or(self.stats.opened_at_us);
         let silence_us = now_us.saturating_sub(since);
         let silent = silence_us >= self.silence_us;

@@ -11,6 +11,7 @@ use crate::feed::FeedGate;
 use crate::gop::GopCache;
 use crate::outputs::inbox::ViewerCounts;
 use crate::outputs::signed_url::{Cut, Pass};
+use crate::recordings::{Backlog, PlaybackSnapshot};
 use crate::sync::lock;
 use crate::unit::{StreamConfig, Unit};
 
@@ -26,6 +27,8 @@ pub enum Transport {
     TcpPassive,
     /// No socket: frames are given ([`Plane::feed`](crate::Plane::feed)).
     Fed,
+    /// Our own recordings ([`Plane::open_recordings`](crate::Plane::open_recordings)).
+    Recorded,
 }
 
 /// Counters and gauges of one session.
@@ -126,6 +129,10 @@ pub(crate) struct SessionShared {
     pub(crate) stats: Mutex<SessionStats>,
     /// Frames on their way to the worker of a fed session.
     pub(crate) feed: FeedGate,
+    /// Where a playback of recordings stands.
+    pub(crate) playback: Mutex<PlaybackSnapshot>,
+    /// What its readers have not taken yet.
+    pub(crate) backlog: Backlog,
 }
 
 impl SessionShared {
@@ -155,6 +162,8 @@ impl SessionShared {
                 ..SessionStats::default()
             }),
             feed: FeedGate::new(config.feed_queue_bytes),
+            playback: Mutex::default(),
+            backlog: Backlog::default(),
         }
     }
 

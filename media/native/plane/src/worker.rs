@@ -18,6 +18,7 @@ use crate::intake::{Door, Intake, READ_BYTES};
 use crate::outputs::inbox::{Deliveries, Desks};
 use crate::receiver::{Receiver, Scene};
 use crate::recorder::port::RecorderPort;
+use crate::recordings::Played;
 use crate::shared::doorman::Arrival;
 use crate::shared::intake::Share;
 use crate::sync::{lock, panic_text};
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Retime(u64, bool),
     /// Frames of a session without a socket.
     Feed(u64, Feed),
+    /// Pictures of our own recordings.
+    Play(u64, Box<Played>),
     Attach(u64, Box<RecorderPort>),
     Detach(u64, String),
     Close(u64, String, SyncSender<()>),
@@ -61,7 +64,7 @@ pub(crate) struct WorkerBox {
 
 impl WorkerBox {
     pub(crate) fn send(&self, command: Command) {
-        if matches!(command, Command::Feed(..)) {
+        if matches!(command, Command::Feed(..) | Command::Play(..)) {
             self.fed.store(true, Ordering::Relaxed);
         }
         let mut commands = lock(&self.commands);
@@ -281,6 +284,7 @@ impl Worker {
                     self.with_session(key, |slot| slot.receiver.retime(by_arrival, now_us));
                 }
                 Command::Feed(key, feed) => self.feed(key, &feed, now_us, wall_us),
+                Command::Play(key, played) => self.play(key, *played, now_us, wall_us),
                 Command::Attach(key, port) => {
                     self.with_session(key, |slot| slot.receiver.attach(*port))
                 }
@@ -336,6 +340,22 @@ impl Worker {
         self.with_slot(index, |slot, _, _, _, deliveries| {
             slot.receiver.receive_feed(
                 feed,
+                &mut Scene {
+                    now_us,
+                    wall_us,
+                    deliveries,
+                },
+            );
+        });
+    }
+
+    fn play(&mut self, key: u64, played: Played, now_us: u64, wall_us: i64) {
+        let Some(index) = self.index_of(key) else {
+            return;
+        };
+        self.with_slot(index, |slot, _, _, _, deliveries| {
+            slot.receiver.receive_played(
+                played,
                 &mut Scene {
                     now_us,
                     wall_us,

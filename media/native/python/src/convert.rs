@@ -82,6 +82,22 @@ pub fn fact<'py>(py: Python<'py>, fact: Fact) -> PyResult<Bound<'py, PyTuple>> {
             dict!(py, source: source.to_string(), reason: reason),
         ),
         FactKind::SessionFailed { message } => ("session_failed", dict!(py, message: message)),
+        FactKind::RecordingSkipped {
+            file,
+            start_wall_us,
+            reason,
+        } => (
+            "recording_skipped",
+            dict!(py, file: file, start_wall_us: start_wall_us, reason: reason),
+        ),
+        FactKind::RecordingEnded {
+            reason,
+            position_wall_us,
+            seeks,
+        } => (
+            "recording_ended",
+            dict!(py, reason: reason, position_wall_us: position_wall_us, seeks: seeks),
+        ),
         viewer @ (FactKind::ViewerOpened { .. } | FactKind::ViewerClosed { .. }) => {
             viewer_fact(py, viewer)?
         }
@@ -188,6 +204,7 @@ pub fn snapshot<'py>(py: Python<'py>, snapshot: &SessionSnapshot) -> PyResult<Di
         Transport::Udp => "udp",
         Transport::TcpPassive => "tcp_passive",
         Transport::Fed => "fed",
+        Transport::Recorded => "recorded",
     };
     let silent_since = stats.packet_at_us.unwrap_or(stats.opened_at_us);
     Ok(dict!(

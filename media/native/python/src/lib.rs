@@ -6,6 +6,7 @@ mod convert;
 mod feeding;
 mod oracle;
 mod plane;
+mod recordings;
 mod shared;
 
 use pyo3::prelude::*;

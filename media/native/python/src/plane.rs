@@ -8,12 +8,14 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use tongshi_plane::{
-    Plane as NativePlane, PlaneConfig, PlaneError, RecorderConfig, SessionRequest, Transport,
+    Control, Plane as NativePlane, PlaneConfig, PlaneError, RecorderConfig, SessionRequest,
+    Transport,
 };
 
 use crate::NativeError;
 use crate::convert;
 use crate::feeding;
+use crate::recordings;
 use crate::shared;
 
 /// Receiving threads, one output thread, one disk thread.
@@ -85,6 +87,8 @@ fn plane_config(settings: &Bound<'_, PyDict>) -> PyResult<PlaneConfig> {
         viewer_send_buffer_bytes: setting(settings, "viewer_send_buffer_bytes")?,
         recorder_queue_bytes: setting(settings, "recorder_queue_bytes")?,
         recorder_fragment_us: setting(settings, "recorder_fragment_us")?,
+        playback_threads: setting(settings, "playback_threads")?,
+        playback_read_us: setting(settings, "playback_read_us")?,
     })
 }
 
@@ -202,6 +206,55 @@ impl Plane {
         let codec = feeding::audio_codec(codec)?;
         let frame = feeding::audio(codec, data, pts_90k, (sample_rate, channels, asc));
         run(py, || self.inner.feed(session_id, vec![frame]))
+    }
+
+    /// `segments`: path, begin and end in µs since 1970, codec of the sound.
+    fn open_recordings(
+        &self,
+        py: Python<'_>,
+        session_id: String,
+        segments: Vec<recordings::Segment>,
+        period_us: (i64, i64),
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<()> {
+        let request = recordings::request(session_id, segments, period_us, options)?;
+        run(py, || self.inner.open_recordings(request))
+    }
+
+    fn pause_recordings(&self, py: Python<'_>, session_id: &str, paused: bool) -> PyResult<()> {
+        let control = if paused {
+            Control::Pause
+        } else {
+            Control::Resume
+        };
+        run(py, || self.inner.control_recordings(session_id, control))
+    }
+
+    fn seek_recordings(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        wall_us: i64,
+        exact: bool,
+    ) -> PyResult<()> {
+        let control = Control::Seek { wall_us, exact };
+        run(py, || self.inner.control_recordings(session_id, control))
+    }
+
+    fn scale_recordings(&self, py: Python<'_>, session_id: &str, scale: f64) -> PyResult<()> {
+        run(py, || {
+            self.inner
+                .control_recordings(session_id, Control::Scale(scale))
+        })
+    }
+
+    fn recordings_state<'py>(
+        &self,
+        py: Python<'py>,
+        session_id: &str,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let playback = run(py, || self.inner.recordings_snapshot(session_id))?;
+        recordings::state(py, &playback)
     }
 
     fn expect_ssrc(&self, py: Python<'_>, session_id: &str, ssrc: u32) -> PyResult<()> {

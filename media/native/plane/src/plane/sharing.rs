@@ -51,7 +51,7 @@ impl Plane {
         let way = match request.transport {
             Transport::Udp => Way::Udp,
             Transport::TcpPassive => Way::Tcp,
-            Transport::Fed => return Err(bad("frames need no port")),
+            Transport::Fed | Transport::Recorded => return Err(bad("frames need no port")),
         };
         let (port, granted) = self
             .shared

@@ -1,0 +1,429 @@
+//! One playback: what is due, what is to be read, and what its owner asked for. No disk, no clock, no thread.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::publisher::Published;
+use crate::recordings::file::Sound;
+use crate::recordings::reader::{Chunk, Mode, Reader, Shot, Skip};
+use crate::recordings::stage::Stage;
+use crate::recordings::{
+    Control, PlayState, PlaybackSnapshot, RecordingsRequest, SegmentRef, Stamps,
+};
+use crate::unit::VIDEO_CLOCK;
+
+/// More is read when what is held lasts no longer than this.
+const LOW_WATER_US: u64 = 300_000;
+/// Never more is read ahead than this, unless nothing is left.
+const MAX_HELD_BYTES: usize = 4 << 20;
+/// A player so late does not hurry: it goes on from now.
+const LATE_US: u64 = 1_000_000;
+/// Above this scale pictures between key frames are left out when there are too many bits.
+const FAST_SCALE: f64 = 4.0;
+/// Bits for each second that are sent at most at such a scale.
+const FAST_MAX_BPS: f64 = 16e6;
+/// Bytes that may wait for the readers of a download before it stops to send.
+const ROOM_BYTES: usize = 1 << 20;
+/// The end is told when the readers have taken everything, or after so long.
+const DRAIN_US: u64 = 2_000_000;
+/// The same of a download.
+const DOWNLOAD_DRAIN_US: u64 = 30_000_000;
+/// Pictures that pass in one call, so that one download does not hold up the others.
+const BURST: usize = 256;
+
+/// What the next call brings.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    pub(super) out: Vec<Published>,
+    /// The playback has come to its end, and all its pictures are before this.
+    pub(super) ended: Option<&'static str>,
+    /// When to call again; none when nothing moves by itself.
+    pub(super) next_us: Option<u64>,
+}
+
+/// Pictures of one reading that are still to be played.
+struct Part {
+    shots: VecDeque<Shot>,
+    sounds: VecDeque<Sound>,
+    chunk: Chunk,
+}
+
+/// A playback between its reader and its session.
+pub(super) struct Player {
+    request: RecordingsRequest,
+    segments: Arc<[SegmentRef]>,
+    scale: f64,
+    state: PlayState,
+    stage: Stage,
+    mode: Mode,
+    /// None while it reads.
+    reader: Option<Box<Reader>>,
+    reading: Arc<AtomicUsize>,
+    /// Readings that were begun before this number are of no use any more.
+    epoch: u64,
+    /// Where the reader goes when it comes back.
+    target: Option<(i64, Mode)>,
+    exact: bool,
+    parts: VecDeque<Part>,
+    held_ticks: i64,
+    /// Nothing is to be read any more.
+    end: Option<&'static str>,
+    /// Begin of the present pace on our clock, and recorded time since.
+    anchor_us: u64,
+    paced_ticks: i64,
+    /// One picture is shown although it stands still.
+    preview: bool,
+    snapshot: PlaybackSnapshot,
+    is_starving: bool,
+    seeks: u64,
+    /// Since when nothing is left to be sent.
+    drained_us: Option<u64>,
+}
+
+impl Player {
+    pub(super) fn new(mut request: RecordingsRequest, now_us: u64) -> Player {
+        let segments: Arc<[SegmentRef]> = std::mem::take(&mut request.segments).into();
+        let reading = Arc::new(AtomicUsize::new(usize::MAX));
+        let mode = mode_of(&request, request.scale);
+        let range = (request.begin_us, request.end_us);
+        let mut reader = Reader::new(Arc::clone(&segments), range, mode, Arc::clone(&reading));
+        let start_us = if mode.is_backward() {
+            request.end_us
+        } else {
+            request.begin_us
+        };
+        reader.seek(start_us, mode);
+        let state = if request.paused {
+            PlayState::Paused
+        } else {
+            PlayState::Playing
+        };
+        Player {
+            segments,
+            scale: request.scale,
+            state,
+            stage: Stage::new(stamp_pace(&request, request.scale)),
+            mode,
+            reader: Some(Box::new(reader)),
+            reading,
+            epoch: 0,
+            target: None,
+            exact: request.exact,
+            parts: VecDeque::new(),
+            held_ticks: 0,
+            end: None,
+            anchor_us: now_us,
+            paced_ticks: 0,
+            preview: request.paused,
+            snapshot: PlaybackSnapshot {
+                position_us: start_us,
+                scale: request.scale,
+                state,
+                ..PlaybackSnapshot::default()
+            },
+            is_starving: true,
+            seeks: 0,
+            drained_us: None,
+            request,
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> PlaybackSnapshot {
+        PlaybackSnapshot {
+            state: self.state,
+            scale: self.scale,
+            ..self.snapshot
+        }
+    }
+
+    /// Seeks that were asked for and done.
+    pub(super) fn seeks(&self) -> u64 {
+        self.seeks
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The file that is being read.
+    pub(super) fn reading(&self) -> usize {
+        self.reading.load(Ordering::Relaxed)
+    }
+
+    /// The reader, when it should fetch something.
+    pub(super) fn take_reader(&mut self) -> Option<Box<Reader>> {
+        let wants = self.end.is_none()
+            && (self.parts.is_empty()
+                || self.left_us() < LOW_WATER_US && self.snapshot.held_bytes < MAX_HELD_BYTES);
+        if !wants || self.state == PlayState::Ended {
+            return None;
+        }
+        self.reader.take()
+    }
+
+    /// The reader comes back with what it found.
+    pub(super) fn receive(
+        &mut self,
+        mut reader: Box<Reader>,
+        chunk: Chunk,
+        now_us: u64,
+    ) -> Vec<Skip> {
+        if let Some((wall_us, mode)) = self.target.take() {
+            reader.seek(wall_us, mode);
+            self.reader = Some(reader);
+            return Vec::new();
+        }
+        self.reader = Some(reader);
+        self.accept(chunk, now_us)
+    }
+
+    fn accept(&mut self, mut chunk: Chunk, now_us: u64) -> Vec<Skip> {
+        let skipped = std::mem::take(&mut chunk.skipped);
+        self.snapshot.files_skipped += skipped.len() as u64;
+        self.snapshot.pictures_damaged += chunk.damaged;
+        self.snapshot.gaps += u64::from(chunk.gap);
+        self.end = chunk.end;
+        if self.is_starving && !chunk.shots.is_empty() {
+            // What was waited for is shown now, and the rest in its rhythm.
+            self.is_starving = false;
+            self.anchor_us = now_us;
+            self.paced_ticks = 0;
+        }
+        let shots: VecDeque<Shot> = std::mem::take(&mut chunk.shots).into();
+        for shot in &shots {
+            self.snapshot.held_bytes += shot.picture.nals.len();
+            self.held_ticks += i64::from(shot.picture.duration);
+        }
+        if !shots.is_empty() {
+            self.parts.push_back(Part {
+                sounds: std::mem::take(&mut chunk.sounds).into(),
+                shots,
+                chunk,
+            });
+        }
+        skipped
+    }
+
+    /// The disk has not answered in time: goes on behind the file that was being read.
+    pub(super) fn give_up_reading(&mut self) -> Option<Skip> {
+        let segment = self.reading();
+        self.epoch += 1;
+        let range = (self.request.begin_us, self.request.end_us);
+        let segments = Arc::clone(&self.segments);
+        let mut reader = Reader::new(segments, range, self.mode, Arc::clone(&self.reading));
+        match self.target.take() {
+            Some((wall_us, mode)) => reader.seek(wall_us, mode),
+            None => reader.pass_over(segment),
+        }
+        self.reader = Some(Box::new(reader));
+        self.snapshot.files_skipped += 1;
+        let held = self.segments.get(segment)?;
+        Some(Skip::new(held, "the disk does not answer".into()))
+    }
+
+    /// Does what the owner asked for.
+    pub(super) fn control(&mut self, control: Control, now_us: u64) {
+        match control {
+            Control::Pause => {
+                if self.state == PlayState::Playing {
+                    self.state = PlayState::Paused;
+                    self.preview = false;
+                }
+            }
+            Control::Resume => {
+                if self.state == PlayState::Paused {
+                    self.state = PlayState::Playing;
+                    self.preview = false;
+                    self.pace_from(now_us);
+                }
+            }
+            Control::Seek { wall_us, exact } => {
+                self.seeks += 1;
+                self.go_to(wall_us, exact, now_us);
+            }
+            Control::Scale(scale) => self.change_scale(scale, now_us),
+        }
+    }
+
+    fn go_to(&mut self, wall_us: i64, exact: bool, now_us: u64) {
+        let wall_us = wall_us.clamp(self.request.begin_us, self.request.end_us);
+        self.parts.clear();
+        self.held_ticks = 0;
+        self.snapshot.held_bytes = 0;
+        self.snapshot.position_us = wall_us;
+        self.end = None;
+        self.drained_us = None;
+        self.exact = exact;
+        self.is_starving = true;
+        self.stage.clock.cut_sound();
+        match &mut self.reader {
+            Some(reader) => reader.seek(wall_us, self.mode),
+            None => self.target = Some((wall_us, self.mode)),
+        }
+        match self.state {
+            PlayState::Ended => self.state = PlayState::Playing,
+            PlayState::Paused => self.preview = true,
+            PlayState::Playing => {}
+        }
+        self.pace_from(now_us);
+    }
+
+    fn change_scale(&mut self, scale: f64, now_us: u64) {
+        let mode = mode_of(&self.request, scale);
+        self.scale = scale;
+        self.stage.clock.set_pace(stamp_pace(&self.request, scale));
+        self.pace_from(now_us);
+        if mode != self.mode {
+            self.mode = mode;
+            if self.state != PlayState::Ended {
+                self.go_to(self.snapshot.position_us, true, now_us);
+            }
+        }
+    }
+
+    /// The next picture is due now, and the others in its rhythm.
+    fn pace_from(&mut self, now_us: u64) {
+        self.anchor_us = now_us;
+        self.paced_ticks = 0;
+    }
+
+    /// Time for which pictures are held.
+    fn left_us(&self) -> u64 {
+        self.us_of(self.held_ticks)
+    }
+
+    fn us_of(&self, ticks: i64) -> u64 {
+        let pace = self.scale.abs();
+        if pace == 0.0 {
+            return 0;
+        }
+        (ticks as f64 / pace * 1e6 / VIDEO_CLOCK as f64) as u64
+    }
+
+    fn due_us(&self) -> u64 {
+        self.anchor_us + self.us_of(self.paced_ticks)
+    }
+
+    /// Sends what is due. `backlog`: bytes that the slowest of those who must have every picture has not taken yet.
+    pub(super) fn advance(&mut self, now_us: u64, backlog: usize, turn: &mut Turn) {
+        if self.state == PlayState::Ended || (self.state == PlayState::Paused && !self.preview) {
+            return;
+        }
+        for _ in 0..BURST {
+            let due_us = self.due_us();
+            let Some(part) = self.parts.front() else {
+                self.end_or_starve(now_us, due_us, backlog, turn);
+                return;
+            };
+            let is_preroll = part.shots.front().is_some_and(|shot| shot.preroll) && self.exact;
+            if due_us > now_us && !is_preroll {
+                turn.next_us = Some(due_us);
+                return;
+            }
+            if self.request.download && backlog > ROOM_BYTES {
+                self.pace_from(now_us);
+                turn.next_us = Some(now_us);
+                return;
+            }
+            if now_us.saturating_sub(due_us) > LATE_US {
+                self.pace_from(now_us);
+            }
+            self.show(is_preroll, turn);
+            if self.state == PlayState::Paused && !self.preview {
+                return;
+            }
+        }
+        turn.next_us = Some(now_us);
+    }
+
+    fn end_or_starve(&mut self, now_us: u64, due_us: u64, backlog: usize, turn: &mut Turn) {
+        let Some(reason) = self.end else {
+            if !self.is_starving && now_us > due_us {
+                self.snapshot.starved += 1;
+                self.is_starving = true;
+            }
+            // Its reader wakes it.
+            return;
+        };
+        if self.state == PlayState::Paused && self.snapshot.pictures > 0 {
+            self.preview = false;
+            return;
+        }
+        let since = *self.drained_us.get_or_insert(now_us);
+        let patience = if self.request.download {
+            DOWNLOAD_DRAIN_US
+        } else {
+            DRAIN_US
+        };
+        let is_taken = backlog == 0 || now_us.saturating_sub(since) >= patience;
+        if due_us > now_us || !is_taken {
+            turn.next_us = Some(due_us.max(now_us));
+            return;
+        }
+        self.state = PlayState::Ended;
+        turn.ended = Some(reason);
+    }
+
+    fn show(&mut self, is_preroll: bool, turn: &mut Turn) {
+        let Some(part) = self.parts.front_mut() else {
+            return;
+        };
+        if let Some(form) = part.chunk.form.take() {
+            self.stage
+                .describe(&form, self.mode.has_sound(), &mut turn.out);
+        }
+        let Some(mut shot) = part.shots.pop_front() else {
+            self.parts.pop_front();
+            return;
+        };
+        shot.preroll = is_preroll;
+        let ticks = i64::from(shot.picture.duration);
+        self.held_ticks -= ticks;
+        self.snapshot.held_bytes = self
+            .snapshot
+            .held_bytes
+            .saturating_sub(shot.picture.nals.len());
+        self.snapshot.position_us = shot.wall_us;
+        self.snapshot.pictures += 1;
+        self.snapshot.bytes += shot.picture.nals.len() as u64;
+        let is_last = part.shots.is_empty();
+        self.stage
+            .show(shot, &mut part.sounds, is_last, &mut turn.out);
+        if is_last {
+            self.parts.pop_front();
+        }
+        if !is_preroll {
+            self.paced_ticks += ticks;
+            self.preview = false;
+        }
+    }
+}
+
+fn mode_of(request: &RecordingsRequest, scale: f64) -> Mode {
+    if request.download {
+        Mode::Forward { sound: true }
+    } else if scale < 0.0 {
+        if request.whole_groups {
+            Mode::GroupsBack
+        } else {
+            Mode::KeysBack
+        }
+    } else if scale > FAST_SCALE {
+        Mode::Fast {
+            max_bps: (FAST_MAX_BPS / scale) as u64,
+        }
+    } else {
+        Mode::Forward {
+            sound: scale == 1.0,
+        }
+    }
+}
+
+fn stamp_pace(request: &RecordingsRequest, scale: f64) -> f64 {
+    if request.download || request.stamps == Stamps::Recorded || scale == 0.0 {
+        1.0
+    } else {
+        scale.abs()
+    }
+}

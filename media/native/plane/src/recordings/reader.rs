@@ -1,0 +1,492 @@
+//! Which pictures come next: over files and gaps, forwards and backwards. Runs in the pool and may wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tongshi_wire::{AudioConfig, VideoConfig};
+
+use crate::recordings::SegmentRef;
+use crate::recordings::file::{Loaded, Pick, Picture, ReadError, RecordedFile, Sound};
+use crate::unit::VIDEO_CLOCK;
+
+/// Files passed over, and fragments without anything to play, in one reading; more wait for the next one.
+const ROUNDS: usize = 32;
+/// A hole between two files that is told as a gap.
+const GAP_US: i64 = 1_000_000;
+
+/// Which pictures are played, and in what order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// All, with sound or without.
+    Forward { sound: bool },
+    /// All without sound, or key frames alone where a file has more bits for each second than this.
+    Fast { max_bps: u64 },
+    /// The same, the latest first.
+    KeysBack,
+    /// Groups of pictures, the latest first, each forwards.
+    GroupsBack,
+}
+
+impl Mode {
+    pub(super) fn is_backward(self) -> bool {
+        matches!(self, Mode::KeysBack | Mode::GroupsBack)
+    }
+
+    pub(super) fn has_sound(self) -> bool {
+        self == Mode::Forward { sound: true }
+    }
+}
+
+/// What a file says of its stream.
+#[derive(Debug, PartialEq)]
+pub(super) struct Form {
+    pub(super) video: VideoConfig,
+    pub(super) audio: Option<AudioConfig>,
+}
+
+/// One picture to be played.
+#[derive(Debug)]
+pub(super) struct Shot {
+    pub(super) picture: Picture,
+    /// Wall clock of it, µs since 1970.
+    pub(super) wall_us: i64,
+    /// It is needed to decode what was asked for, and lies before it.
+    pub(super) preroll: bool,
+}
+
+/// What one reading gave, in the order in which it is played.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    pub(super) form: Option<Arc<Form>>,
+    pub(super) shots: Vec<Shot>,
+    pub(super) sounds: Vec<Sound>,
+    /// Files that could not be played, and why.
+    pub(super) skipped: Vec<Skip>,
+    /// Nothing was recorded before these pictures.
+    pub(super) gap: bool,
+    pub(super) damaged: u64,
+    /// Nothing follows.
+    pub(super) end: Option<&'static str>,
+}
+
+/// A file that was passed over.
+#[derive(Debug)]
+pub(super) struct Skip {
+    pub(super) file: String,
+    pub(super) start_us: i64,
+    pub(super) reason: String,
+}
+
+impl Skip {
+    pub(super) fn new(segment: &SegmentRef, reason: String) -> Skip {
+        let name = segment.path.file_name().unwrap_or_default();
+        Skip {
+            file: name.to_string_lossy().into_owned(),
+            start_us: segment.start_us,
+            reason,
+        }
+    }
+}
+
+/// Where in a file the next reading begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Place {
+    /// At this instant, in whatever file it is.
+    Wall(i64),
+    /// At the begin of the file, or at its end when it goes backwards.
+    Edge,
+    /// At this fragment.
+    At(usize),
+    /// Groups: the `group`th of those that begin in a fragment.
+    Group { of: usize, group: usize },
+    /// Groups: the rest of the last one that began in `of`.
+    Tail {
+        of: usize,
+        group: usize,
+        from: usize,
+    },
+}
+
+pub(super) struct Open {
+    segment: usize,
+    pub(super) file: RecordedFile,
+    form: Arc<Form>,
+}
+
+/// Reads one playback's files.
+pub(crate) struct Reader {
+    segments: Arc<[SegmentRef]>,
+    begin_us: i64,
+    end_us: i64,
+    pub(super) mode: Mode,
+    pub(super) place: Place,
+    segment: Option<usize>,
+    pub(super) open: Option<Open>,
+    need_key: bool,
+    /// Wall clock where the last file ended.
+    left_us: Option<i64>,
+    /// Groups: wall clock of the key frame of the present one.
+    pub(super) group_us: i64,
+    /// The file that is being read, for whoever waits.
+    reading: Arc<AtomicUsize>,
+}
+
+impl Reader {
+    pub(super) fn new(
+        segments: Arc<[SegmentRef]>,
+        (begin_us, end_us): (i64, i64),
+        mode: Mode,
+        reading: Arc<AtomicUsize>,
+    ) -> Reader {
+        Reader {
+            segments,
+            begin_us,
+            end_us,
+            mode,
+            place: Place::Wall(begin_us),
+            segment: None,
+            open: None,
+            need_key: true,
+            left_us: None,
+            group_us: i64::MAX,
+            reading,
+        }
+    }
+
+    /// The next reading is from another place, or in another way.
+    pub(super) fn seek(&mut self, wall_us: i64, mode: Mode) {
+        self.mode = mode;
+        self.place = Place::Wall(wall_us.clamp(self.begin_us, self.end_us));
+        self.segment = None;
+        self.need_key = true;
+        self.left_us = None;
+    }
+
+    /// Goes on behind a file that did not answer.
+    pub(super) fn pass_over(&mut self, segment: usize) {
+        self.place = Place::Edge;
+        self.segment = self.after(segment);
+        self.need_key = true;
+    }
+
+    /// The next pictures. Waits for the disk.
+    pub(super) fn next_chunk(&mut self, buffer: &mut Vec<u8>) -> Chunk {
+        let mut chunk = Chunk::default();
+        for _ in 0..ROUNDS {
+            let Some(segment) = self.segment.or_else(|| self.first_segment()) else {
+                chunk.end = Some(self.end_reason());
+                break;
+            };
+            self.segment = Some(segment);
+            self.reading.store(segment, Ordering::Relaxed);
+            if let Err(error) = self.read_from(segment, &mut chunk, buffer) {
+                let skip = self
+                    .segments
+                    .get(segment)
+                    .map(|segment| Skip::new(segment, error.to_string()));
+                chunk.skipped.extend(skip);
+                self.leave(segment);
+            }
+            if !chunk.shots.is_empty() || chunk.end.is_some() {
+                break;
+            }
+        }
+        chunk
+    }
+
+    fn end_reason(&self) -> &'static str {
+        if self.mode.is_backward() {
+            "begin of recordings"
+        } else {
+            "end of recordings"
+        }
+    }
+
+    fn first_segment(&self) -> Option<usize> {
+        let Place::Wall(wall_us) = self.place else {
+            return None;
+        };
+        let found = if self.mode.is_backward() {
+            self.segments
+                .iter()
+                .rposition(|segment| segment.start_us <= wall_us)
+        } else {
+            self.segments
+                .iter()
+                .position(|segment| segment.end_us > wall_us)
+        };
+        found.filter(|&segment| self.is_wanted(segment))
+    }
+
+    fn after(&self, segment: usize) -> Option<usize> {
+        let next = if self.mode.is_backward() {
+            segment.checked_sub(1)?
+        } else {
+            segment + 1
+        };
+        self.is_wanted(next).then_some(next)
+    }
+
+    fn is_wanted(&self, segment: usize) -> bool {
+        self.segments
+            .get(segment)
+            .is_some_and(|segment| segment.start_us < self.end_us && segment.end_us > self.begin_us)
+    }
+
+    /// Goes to the next file.
+    pub(super) fn leave(&mut self, segment: usize) {
+        self.left_us = self.segments.get(segment).map(|segment| {
+            if self.mode.is_backward() {
+                segment.start_us
+            } else {
+                segment.end_us
+            }
+        });
+        self.open = None;
+        self.pass_over(segment);
+    }
+
+    fn read_from(
+        &mut self,
+        segment: usize,
+        chunk: &mut Chunk,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), ReadError> {
+        self.open_segment(segment)?;
+        let wanted = self.wanted_time(segment);
+        let bps = self.open.as_ref().map_or(0, |open| open.file.bps());
+        match self.mode {
+            Mode::Fast { max_bps } if bps > max_bps => self.keys(segment, wanted, chunk, buffer)?,
+            Mode::Fast { .. } => self.forward(segment, wanted, false, chunk, buffer)?,
+            Mode::Forward { sound } => self.forward(segment, wanted, sound, chunk, buffer)?,
+            Mode::KeysBack => self.keys(segment, wanted, chunk, buffer)?,
+            Mode::GroupsBack => self.groups(segment, wanted, chunk, buffer)?,
+        }
+        if !chunk.shots.is_empty() {
+            self.describe(segment, chunk);
+        }
+        Ok(())
+    }
+
+    fn open_segment(&mut self, segment: usize) -> Result<(), ReadError> {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.segment == segment)
+        {
+            return Ok(());
+        }
+        self.open = None;
+        let Some(wanted) = self.segments.get(segment) else {
+            return Err(ReadError::NoPictures);
+        };
+        let file = RecordedFile::open(&wanted.path, wanted.law)?;
+        let form = Arc::new(form_of(&file));
+        self.open = Some(Open {
+            segment,
+            file,
+            form,
+        });
+        Ok(())
+    }
+
+    /// The place asked for as a time of the file.
+    fn wanted_time(&self, segment: usize) -> Option<i64> {
+        let Place::Wall(wall_us) = self.place else {
+            return None;
+        };
+        let start_us = self.segments.get(segment)?.start_us;
+        let begin = self.open.as_ref().map_or(0, |open| open.file.begin());
+        Some(begin + (wall_us - start_us).max(0) * VIDEO_CLOCK / 1_000_000)
+    }
+
+    /// Description, gap and sound of what was found.
+    fn describe(&mut self, segment: usize, chunk: &mut Chunk) {
+        let Some(open) = &mut self.open else { return };
+        // Samples may have told meanwhile which law it is.
+        let form = form_of(&open.file);
+        if form != *open.form {
+            open.form = Arc::new(form);
+        }
+        chunk.form = Some(Arc::clone(&open.form));
+        if let (Some(left_us), Some(here)) = (self.left_us.take(), self.segments.get(segment)) {
+            let hole = if self.mode.is_backward() {
+                left_us - here.end_us
+            } else {
+                here.start_us - left_us
+            };
+            chunk.gap = hole > GAP_US;
+        }
+    }
+
+    /// Puts pictures of a file into a chunk; false when the end of what was asked for is reached.
+    pub(super) fn take(
+        &mut self,
+        segment: usize,
+        loaded: Loaded,
+        before: Option<i64>,
+        chunk: &mut Chunk,
+    ) -> bool {
+        let Some(start_us) = self.segments.get(segment).map(|segment| segment.start_us) else {
+            return false;
+        };
+        let begin = self.open.as_ref().map_or(0, |open| open.file.begin());
+        chunk.damaged += loaded.damaged;
+        chunk.sounds.extend(loaded.sounds);
+        for picture in loaded.pictures {
+            if self.need_key && !picture.key {
+                continue;
+            }
+            self.need_key = false;
+            let wall_us = start_us + (picture.time - begin) * 1_000_000 / VIDEO_CLOCK;
+            if !self.mode.is_backward() && wall_us >= self.end_us {
+                return false;
+            }
+            chunk.shots.push(Shot {
+                preroll: before.is_some_and(|time| picture.time < time),
+                picture,
+                wall_us,
+            });
+        }
+        self.need_key |= loaded.is_broken;
+        true
+    }
+
+    fn forward(
+        &mut self,
+        segment: usize,
+        wanted: Option<i64>,
+        sound: bool,
+        chunk: &mut Chunk,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), ReadError> {
+        let Some(open) = &mut self.open else {
+            return Err(ReadError::NoPictures);
+        };
+        let index = match (self.place, wanted) {
+            (_, Some(time)) => open.file.key_at(time).unwrap_or(0),
+            (Place::At(index), _) => index,
+            _ => 0,
+        };
+        if index >= open.file.len() && !open.file.look_again()? {
+            self.count_damage(chunk);
+            self.leave(segment);
+            return Ok(());
+        }
+        let mut loaded = open.file.load(index, Pick::All { sound }, buffer)?;
+        if let Some(time) = wanted {
+            trim_before_key(&mut loaded, time);
+        }
+        self.place = Place::At(index + 1);
+        if !self.take(segment, loaded, wanted, chunk) {
+            chunk.end = Some("end of range");
+        }
+        Ok(())
+    }
+
+    /// One key frame, which lasts until the next one.
+    fn keys(
+        &mut self,
+        segment: usize,
+        wanted: Option<i64>,
+        chunk: &mut Chunk,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), ReadError> {
+        let backward = self.mode.is_backward();
+        let Some(open) = &mut self.open else {
+            return Err(ReadError::NoPictures);
+        };
+        let file = &mut open.file;
+        let index = match (self.place, wanted) {
+            (_, Some(time)) => file.key_at(time),
+            (Place::At(index), _) if backward => Some(index),
+            (Place::At(index), _) => file.key_from(index),
+            _ if backward => file.key_before(file.len()),
+            _ => file.key_from(0),
+        };
+        let Some((index, time)) = index.and_then(|index| Some((index, file.first_key(index)?)))
+        else {
+            self.leave(segment);
+            return Ok(());
+        };
+        let mut loaded = file.load(index, Pick::FirstKey, buffer)?;
+        // Both ways a key frame stands for the time until the next one.
+        let later = file.key_from(index + 1);
+        let next = if backward {
+            file.key_before(index)
+        } else {
+            later
+        };
+        let until = later.and_then(|later| file.first_key(later));
+        let until = until.unwrap_or_else(|| file.end());
+        for picture in &mut loaded.pictures {
+            picture.duration = u32::try_from((until - time).abs())
+                .unwrap_or(u32::MAX)
+                .max(1);
+            picture.cts = 0;
+        }
+        let goes_on = self.take(segment, loaded, None, chunk);
+        match next {
+            Some(next) => self.place = Place::At(next),
+            None => self.leave_unless_growing(segment, index)?,
+        }
+        if !goes_on || self.is_at_begin(chunk) {
+            chunk.end = Some(if backward {
+                "begin of range"
+            } else {
+                "end of range"
+            });
+        }
+        Ok(())
+    }
+
+    fn leave_unless_growing(&mut self, segment: usize, index: usize) -> Result<(), ReadError> {
+        let grown = match &mut self.open {
+            Some(open) if !self.mode.is_backward() => open.file.look_again()?,
+            _ => false,
+        };
+        if grown {
+            self.place = Place::At(index + 1);
+        } else {
+            self.leave(segment);
+        }
+        Ok(())
+    }
+
+    /// Backwards: whether the begin of what was asked for is reached.
+    fn is_at_begin(&self, chunk: &Chunk) -> bool {
+        let first = chunk.shots.first();
+        self.mode.is_backward() && first.is_some_and(|shot| shot.wall_us <= self.begin_us)
+    }
+
+    /// Groups: whether the present one holds the begin of what was asked for.
+    pub(super) fn group_holds_begin(&self) -> bool {
+        self.group_us <= self.begin_us
+    }
+
+    fn count_damage(&self, chunk: &mut Chunk) {
+        if let Some(open) = &self.open {
+            chunk.damaged += u64::from(open.file.damaged());
+        }
+    }
+}
+
+fn form_of(file: &RecordedFile) -> Form {
+    Form {
+        video: file.video().clone(),
+        audio: file.audio(),
+    }
+}
+
+/// Leaves out what lies before the last key frame at or before `time`.
+fn trim_before_key(loaded: &mut Loaded, time: i64) {
+    let key = loaded
+        .pictures
+        .iter()
+        .rposition(|picture| picture.key && picture.time <= time)
+        .or_else(|| loaded.pictures.iter().position(|picture| picture.key))
+        .unwrap_or(0);
+    let from = loaded.pictures.get(key).map_or(0, |picture| picture.time);
+    loaded.pictures.drain(..key);
+    loaded.sounds.retain(|sound| sound.time >= from);
+}
