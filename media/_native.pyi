@@ -42,10 +42,29 @@ class Settings(TypedDict):
     viewer_stuck_us: int
     request_deadline_us: int
     viewer_send_buffer_bytes: int
+    max_strangers: int
+    tls_certificate: str | PathLike[str]
+    tls_key: str | PathLike[str]
+    hls_segment_us: int
+    hls_part_us: int
+    hls_segments: int
+    hls_bytes: int
+    hls_idle_us: int
     recorder_queue_bytes: int
     recorder_fragment_us: int
     playback_threads: int
     playback_read_us: int
+
+@type_check_only
+class Viewer(TypedDict):
+    way: str
+    tag: str
+    user: str
+    source: str
+    age_s: float
+    queued_bytes: int
+    sent_bytes: int
+    skipped: int
 
 @type_check_only
 class Audio(TypedDict):
@@ -211,6 +230,7 @@ class Plane:
     ) -> None: ...
     def detach_recorder(self, session_id: str, recorder_id: str) -> None: ...
     def revoke(self, session_id: str, tag: str) -> None: ...
+    def viewers(self, session_id: str) -> list[Viewer]: ...
     def revoke_user(self, session_id: str, user: str) -> None: ...
     def allow(self, session_id: str, tag: str, user: str) -> None: ...
     def close_session(self, session_id: str, reason: str) -> None: ...

@@ -94,6 +94,14 @@ def native_settings(settings: MediaSettings, url_key: bytes) -> _native.Settings
         "viewer_stuck_us": _microseconds(settings.viewer_stuck_s),
         "request_deadline_us": _microseconds(settings.request_deadline_s),
         "viewer_send_buffer_bytes": settings.viewer_send_buffer_bytes,
+        "max_strangers": settings.strangers_per_address,
+        "tls_certificate": settings.tls_certificate or "",
+        "tls_key": settings.tls_key or "",
+        "hls_segment_us": _microseconds(settings.hls_segment_s),
+        "hls_part_us": _microseconds(settings.hls_part_s),
+        "hls_segments": settings.hls_segments,
+        "hls_bytes": settings.hls_window_bytes,
+        "hls_idle_us": _microseconds(settings.hls_idle_s),
         "recorder_queue_bytes": settings.recorder_queue_bytes,
         "recorder_fragment_us": _microseconds(settings.recorder_fragment_s),
         "playback_threads": settings.playback_threads,
@@ -310,6 +318,10 @@ class Engine:
     def revoke(self, session_id: str, tag: str) -> None:
         with _translated():
             self._native_plane.revoke(session_id, tag)
+
+    def viewers(self, session_id: str) -> list[_native.Viewer]:
+        with _translated():
+            return self._native_plane.viewers(session_id)
 
     def revoke_user(self, session_id: str, user: str) -> None:
         with _translated():

@@ -39,7 +39,7 @@ from media.outputs import OUTPUTS
 from media.outputs.signed import PLAY, TTL_MAX_S, Grant, unix_s
 from media.ps_format import AudioCodec
 from media.settings import ReceiveOn
-from media.stats import SessionStats
+from media.stats import SessionStats, ViewerStats
 from media.views import stats_of
 
 if TYPE_CHECKING:
@@ -275,9 +275,9 @@ class MediaSession:
             ends_unix_s=None if end_s is None else unix_s(now + end_s),
         )
         self._plane.engine.allow(self.session_id, tag, user)
-        authority = self._plane.authority(host)
+        authority, secure = self._plane.authority(host), self._plane.is_secure
         return {
-            name: output.url(authority, self.session_id, grant, self._plane.url_key)
+            name: output.url(authority, self.session_id, grant, self._plane.url_key, secure=secure)
             for name, output in OUTPUTS.items()
         }
 
@@ -285,6 +285,12 @@ class MediaSession:
         """Disconnect the viewers of a grant; its URLs open nothing any more."""
         if not self.is_closed:
             self._plane.engine.revoke(self.session_id, tag)
+
+    def viewer_stats(self) -> list[ViewerStats]:
+        """One row for each viewer now, in the order in which they came."""
+        if self.is_closed:
+            return []
+        return [ViewerStats(**viewer) for viewer in self._plane.engine.viewers(self.session_id)]
 
     def viewers_of(self, tag: str) -> int:
         """Connections that watch by this grant now."""

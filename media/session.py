@@ -98,6 +98,11 @@ class MediaPlane:
         """The listener for viewers; the real port."""
         return self.engine.address
 
+    @property
+    def is_secure(self) -> bool:
+        """Viewers come over TLS."""
+        return self.settings.tls_certificate is not None
+
     def authority(self, host: str | None = None) -> str:
         """``host:port`` for URLs."""
         bound, port = self.address
@@ -313,7 +318,9 @@ class MediaPlane:
         session = self._sessions.get(session_id) or self._ending.get(session_id)
         self.totals.facts_lost = self.engine.facts_lost
         if session is None:
-            if not session_id and kind == "session_failed":
+            if kind == "certificate_read":
+                _certificate_read(values["message"])
+            elif not session_id and kind == "session_failed":
                 raise EngineError(f"a thread of the data plane has died: {values['message']}")
             if kind == "unknown_ssrc":
                 self._unknown_ssrc(values)
@@ -330,3 +337,10 @@ class MediaPlane:
             values["source"],
             values["way"].upper(),
         )
+
+
+def _certificate_read(refusal: str) -> None:
+    if refusal:
+        logger.error("the changed certificate of the viewers' listener is not taken: %s", refusal)
+    else:
+        logger.info("the changed certificate of the viewers' listener is in use")

@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final
 
 from annotated_types import Ge, Le, Predicate
@@ -117,10 +118,26 @@ class MediaSettings:
     """Time without progress after which a viewer is disconnected."""
     viewer_send_buffer_bytes: Annotated[int, Ge(0), Le(1 << 30)] = 0
     """Kernel buffer of a viewer's connection; 0: the system's choice."""
+    strangers_per_address: Annotated[int, Ge(1), Le(100_000)] = 256
+    """Connections of one address at a time that have not shown a good URL yet."""
+    tls_certificate: Path | None = None
+    """PEM, the certificate first, then what it was issued by; with it viewers come by https and wss."""
+    tls_key: Path | None = None
     request_deadline_s: Annotated[float, Ge(0.1), Le(60)] = 5.0
     """Time for a viewer's whole request head."""
     url_ttl_s: Annotated[float, Ge(1), Le(86_400)] = 60.0
     """How long a viewer's URL opens connections; open connections stay."""
+
+    hls_segment_s: Annotated[float, Ge(0.2), Le(10)] = 1.0
+    """Shortest segment of HLS: the next key frame after it begins another."""
+    hls_part_s: Annotated[float, Ge(0.04), Le(2)] = 0.2
+    """Length of a part of low-latency HLS that is aimed at."""
+    hls_segments: Annotated[int, Ge(2), Le(100)] = 6
+    """Whole segments that are kept of a stream while somebody asks for it."""
+    hls_window_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 32 << 20
+    """Most bytes of them; older ones go first."""
+    hls_idle_s: Annotated[float, Ge(0.1), Le(600)] = 10.0
+    """Who asks for nothing so long is gone, but not before three target durations."""
 
     recorder_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 16 << 20
     """What may wait for the disk, for each recording, before pictures are left out."""

@@ -88,6 +88,25 @@ class SessionStats:
     recorders: int
 
 
+@dataclass(frozen=True, slots=True)
+class ViewerStats:
+    """One viewer at one moment."""
+
+    way: str
+    """Its name in ``media.outputs.OUTPUTS``."""
+    tag: str
+    user: str
+    source: str
+    """Its address, or that of the proxy before it."""
+    age_s: float
+    """Since it joined."""
+    queued_bytes: int
+    """What waits because it does not take it."""
+    sent_bytes: int
+    skipped: int
+    """Pictures it lost for being slow."""
+
+
 @dataclass(slots=True)
 class PlaneTotals:
     """Totals since the start, of this room alone."""

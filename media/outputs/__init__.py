@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from media.outputs import flv, fmp4
+from media.outputs import flv, fmp4, hls
 from media.outputs.output import Output
 
 OUTPUTS: Final[Mapping[str, Output]] = {
@@ -11,5 +11,6 @@ OUTPUTS: Final[Mapping[str, Output]] = {
     "fmp4_http": fmp4.OVER_HTTP,
     "flv_ws": flv.OVER_WEBSOCKET,
     "flv_http": flv.OVER_HTTP,
+    "hls": hls.PLAYLIST,
 }
 """Name in the API to way out; read from top to bottom, the first is the default player's."""

@@ -17,7 +17,8 @@ class Output:
     scope: str = ""
     """The path that is signed, when it is not ``path`` itself: the folder of a way out with many files."""
 
-    def url(self, authority: str, session_id: str, grant: Grant, key: bytes) -> str:
-        """A URL that opens this way until it expires. ``authority`` is ``host:port``."""
+    def url(self, authority: str, session_id: str, grant: Grant, key: bytes, *, secure: bool = False) -> str:
+        """A URL that opens this way until it expires. ``authority``: ``host:port``; ``secure``: by TLS."""
         path, scope = (part.format(session_id=session_id) for part in (self.path, self.scope or self.path))
-        return f"{self.scheme}://{authority}{path}?{grant.query(key, scope)}"
+        scheme = f"{self.scheme}s" if secure else self.scheme
+        return f"{scheme}://{authority}{path}?{grant.query(key, scope)}"

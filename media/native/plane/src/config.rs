@@ -1,5 +1,7 @@
 //! What the data plane is told at its start.
 
+use std::path::PathBuf;
+
 /// Settings of one [`Plane`](crate::Plane); Python's `MediaSettings` fills them.
 #[derive(Clone, Debug)]
 pub struct PlaneConfig {
@@ -57,6 +59,22 @@ pub struct PlaneConfig {
     pub request_deadline_us: u64,
     /// Send buffer of a viewer's socket; 0 = the kernel's own choice.
     pub viewer_send_buffer_bytes: usize,
+    /// Connections of one address that have not shown a good URL yet.
+    pub max_strangers: usize,
+    /// Certificate chain of the viewers' listener, PEM; empty = no TLS.
+    pub tls_certificate: PathBuf,
+    /// Its private key, PEM.
+    pub tls_key: PathBuf,
+    /// Shortest segment of HLS.
+    pub hls_segment_us: u64,
+    /// Length of a part of HLS that is aimed at.
+    pub hls_part_us: u64,
+    /// Whole segments of HLS that are kept for each stream that is asked for.
+    pub hls_segments: usize,
+    /// Most bytes of them.
+    pub hls_bytes: usize,
+    /// Time after which a reader of HLS that asks for nothing is gone.
+    pub hls_idle_us: u64,
     /// Bytes that may wait for the disk, for each recorder.
     pub recorder_queue_bytes: usize,
     /// Longest fragment inside a recorded file.
@@ -97,6 +115,14 @@ impl Default for PlaneConfig {
             viewer_stuck_us: 15_000_000,
             request_deadline_us: 5_000_000,
             viewer_send_buffer_bytes: 0,
+            max_strangers: 256,
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
+            hls_segment_us: 1_000_000,
+            hls_part_us: 200_000,
+            hls_segments: 6,
+            hls_bytes: 32 << 20,
+            hls_idle_us: 10_000_000,
             recorder_queue_bytes: 16 << 20,
             recorder_fragment_us: 1_000_000,
             playback_threads: 2,

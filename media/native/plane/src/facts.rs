@@ -160,6 +160,10 @@ pub enum FactKind {
     SessionFailed {
         message: String,
     },
+    /// Of the plane: the certificate was read again; a message says why the old one stays.
+    CertificateRead {
+        message: String,
+    },
 }
 
 /// A fact with the session it is about (empty for the plane as a whole).

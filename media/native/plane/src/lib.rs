@@ -39,6 +39,7 @@ mod worker;
 pub use config::PlaneConfig;
 pub use error::PlaneError;
 pub use facts::{AudioInfo, Fact, FactKind, MediaInfo, SegmentState};
+pub use outputs::gauge::ViewerSnapshot;
 pub use plane::{Plane, SessionRequest};
 pub use recorder::RecorderConfig;
 pub use recordings::{

@@ -19,6 +19,7 @@ use crate::facts::{Fact, FactKind, FactQueue};
 use crate::intake::Intake;
 use crate::outputs::inbox::{Desk, Desks};
 use crate::outputs::server::{Server, SessionMap};
+use crate::outputs::tls::Certificate;
 use crate::receiver::Receiver;
 use crate::recorder::RecorderConfig;
 use crate::recorder::disk::{self, DiskQueue, Job};
@@ -92,6 +93,7 @@ impl Plane {
         let (server, address) = Server::bind(
             config.clone(),
             address,
+            Certificate::of(&config)?,
             Arc::clone(&sessions),
             outputs.inbox(Desk::Http),
             Arc::clone(&facts),

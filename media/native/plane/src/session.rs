@@ -9,7 +9,8 @@ use crate::config::PlaneConfig;
 use crate::facts::MediaInfo;
 use crate::feed::FeedGate;
 use crate::gop::GopCache;
-use crate::outputs::inbox::ViewerCounts;
+use crate::outputs::gauge::Gauge;
+use crate::outputs::inbox::{Desk, ViewerCounts};
 use crate::outputs::signed_url::{Cut, Pass};
 use crate::recordings::{Backlog, PlaybackSnapshot};
 use crate::sync::lock;
@@ -98,6 +99,7 @@ pub(crate) struct Stream {
     pub(crate) config: Option<Arc<StreamConfig>>,
     pub(crate) gop: GopCache,
     pub(crate) viewers: ViewerCounts,
+    pub(crate) gauges: Vec<Arc<Gauge>>,
     pub(crate) recorders: u32,
     pub(crate) ended: bool,
     /// Who was cut off, and when (seconds since 1970).
@@ -105,6 +107,18 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    /// A viewer comes to a desk; how many there are now in all.
+    pub(crate) fn join(&mut self, desk: Desk, gauge: &Arc<Gauge>) -> u32 {
+        self.gauges.push(Arc::clone(gauge));
+        self.viewers.join(desk)
+    }
+
+    /// It leaves; how many are left in all.
+    pub(crate) fn leave(&mut self, desk: Desk, gauge: &Arc<Gauge>) -> u32 {
+        self.gauges.retain(|other| !Arc::ptr_eq(other, gauge));
+        self.viewers.leave(desk)
+    }
+
     /// The bearer of the pass was cut off.
     pub(crate) fn refuses(&self, pass: &Pass) -> bool {
         self.revoked.keys().any(|cut| cut.hits(pass))
@@ -153,6 +167,7 @@ impl SessionShared {
                 config: None,
                 gop: GopCache::new(config.gop_bytes, config.gop_pictures),
                 viewers: ViewerCounts::default(),
+                gauges: Vec::new(),
                 recorders: 0,
                 ended: false,
                 revoked: HashMap::new(),

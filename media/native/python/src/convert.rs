@@ -2,7 +2,9 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use tongshi_plane::{Fact, FactKind, MediaInfo, SegmentState, SessionSnapshot, Transport};
+use tongshi_plane::{
+    Fact, FactKind, MediaInfo, SegmentState, SessionSnapshot, Transport, ViewerSnapshot,
+};
 
 type Dict<'py> = Bound<'py, PyDict>;
 
@@ -81,6 +83,7 @@ pub fn fact<'py>(py: Python<'py>, fact: Fact) -> PyResult<Bound<'py, PyTuple>> {
             "connection_closed",
             dict!(py, source: source.to_string(), reason: reason),
         ),
+        FactKind::CertificateRead { message } => ("certificate_read", dict!(py, message: message)),
         FactKind::SessionFailed { message } => ("session_failed", dict!(py, message: message)),
         FactKind::RecordingSkipped {
             file,
@@ -186,6 +189,21 @@ fn recorder_fact<'py>(py: Python<'py>, fact: &FactKind) -> PyResult<(&'static st
         }
         _ => ("unknown", dict!(py)),
     })
+}
+
+/// The values of `media._native.Viewer`.
+pub fn viewer<'py>(py: Python<'py>, viewer: &ViewerSnapshot) -> PyResult<Dict<'py>> {
+    Ok(dict!(
+        py,
+        way: viewer.way,
+        tag: &viewer.tag,
+        user: &viewer.user,
+        source: viewer.source.to_string(),
+        age_s: viewer.age_us as f64 / 1e6,
+        queued_bytes: viewer.queued_bytes,
+        sent_bytes: viewer.sent_bytes,
+        skipped: viewer.skipped,
+    ))
 }
 
 /// Seconds since an instant, if there was one.

@@ -85,6 +85,14 @@ fn plane_config(settings: &Bound<'_, PyDict>) -> PyResult<PlaneConfig> {
         viewer_stuck_us: setting(settings, "viewer_stuck_us")?,
         request_deadline_us: setting(settings, "request_deadline_us")?,
         viewer_send_buffer_bytes: setting(settings, "viewer_send_buffer_bytes")?,
+        max_strangers: setting(settings, "max_strangers")?,
+        tls_certificate: setting(settings, "tls_certificate")?,
+        tls_key: setting(settings, "tls_key")?,
+        hls_segment_us: setting(settings, "hls_segment_us")?,
+        hls_part_us: setting(settings, "hls_part_us")?,
+        hls_segments: setting(settings, "hls_segments")?,
+        hls_bytes: setting(settings, "hls_bytes")?,
+        hls_idle_us: setting(settings, "hls_idle_us")?,
         recorder_queue_bytes: setting(settings, "recorder_queue_bytes")?,
         recorder_fragment_us: setting(settings, "recorder_fragment_us")?,
         playback_threads: setting(settings, "playback_threads")?,
@@ -355,6 +363,14 @@ impl Plane {
 
     fn revoke(&self, py: Python<'_>, session_id: &str, tag: &str) -> PyResult<()> {
         run(py, || self.inner.revoke(session_id, tag))
+    }
+
+    fn viewers<'py>(&self, py: Python<'py>, session_id: &str) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for viewer in run(py, || self.inner.viewers(session_id))? {
+            list.append(convert::viewer(py, &viewer)?)?;
+        }
+        Ok(list)
     }
 
     fn revoke_user(&self, py: Python<'_>, session_id: &str, user: &str) -> PyResult<()> {

@@ -2,11 +2,17 @@
 
 pub(crate) mod admission;
 pub(crate) mod connection;
+pub(crate) mod connections;
 pub(crate) mod flv;
 pub(crate) mod format;
+pub(crate) mod gauge;
+pub(crate) mod hls;
 pub(crate) mod http;
 pub(crate) mod inbox;
+pub(crate) mod link;
+pub(crate) mod queue;
 pub(crate) mod server;
 pub(crate) mod signed_url;
+pub(crate) mod tls;
 pub(crate) mod viewer;
 pub(crate) mod websocket;

@@ -1,25 +1,30 @@
 //! The output thread: accepts viewers, checks what they hold, and writes to all of them without waiting for any.
 
-use std::collections::{BTreeSet, HashMap};
-use std::io::{self, ErrorKind, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, RwLock};
 
 use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::{FactKind, FactQueue};
-use crate::outputs::admission;
-use crate::outputs::connection::{Connection, FAREWELL_US, Phase, Written, hear_frames};
-use crate::outputs::format::Carrier;
-use crate::outputs::http::{self, Problem, Request};
-use crate::outputs::inbox::{Delivery, Desk, OutputInbox};
-use crate::outputs::signed_url::Pass;
-use crate::outputs::viewer::Viewer;
+use crate::outputs::admission::{self, Target};
+use crate::outputs::connection::{Connection, FAREWELL_US, IDLE_US, Phase, Written, hear_frames};
+use crate::outputs::connections::Connections;
+use crate::outputs::format::{Body, Carrier};
+use crate::outputs::hls::stream::HlsStream;
+use crate::outputs::http::{self, MAX_HEAD_BYTES, Problem, Request};
+use crate::outputs::inbox::OutputInbox;
+use crate::outputs::link::Link;
+use crate::outputs::queue::Queue;
+use crate::outputs::tls::Certificate;
 use crate::session::SessionShared;
-use crate::sync::lock;
 use crate::sys::epoll::{Interest, Poller, Readiness};
 use crate::sys::socket;
+
+mod fetching;
+mod watching;
 
 /// Sessions by id, shared with the owner of the plane.
 pub(crate) type SessionMap = RwLock<HashMap<String, Arc<SessionShared>>>;
@@ -33,20 +38,37 @@ const TICK_MS: i32 = 250;
 const UNSENT_BYTES: usize = 128 << 10;
 /// Connections that have not shown a good URL yet, above the number of viewers.
 const EXTRA_CONNECTIONS: usize = 64;
+/// One read of a connection.
+const READ_BYTES: usize = 4_096;
+
+/// Who watches one session.
+#[derive(Default)]
+struct Audience {
+    viewers: Vec<u64>,
+    hls: Option<Box<HlsStream>>,
+}
+
+impl Audience {
+    fn is_empty(&self) -> bool {
+        self.viewers.is_empty() && self.hls.is_none()
+    }
+}
 
 /// The thread's own things.
 pub(crate) struct Server {
     config: PlaneConfig,
+    certificate: Option<Certificate>,
     listener: TcpListener,
+    is_listening: bool,
     poller: Poller,
     sessions: Arc<SessionMap>,
     inbox: Arc<OutputInbox>,
     facts: Arc<FactQueue>,
-    connections: Vec<Option<Connection>>,
-    open: usize,
+    connections: Connections,
+    /// Viewers, readers of HLS included.
     viewers: usize,
-    by_session: HashMap<u64, BTreeSet<usize>>,
-    dirty: BTreeSet<usize>,
+    audiences: HashMap<u64, Audience>,
+    dirty: Vec<u64>,
     stopping: bool,
 }
 
@@ -54,6 +76,7 @@ impl Server {
     pub(crate) fn bind(
         config: PlaneConfig,
         address: SocketAddr,
+        certificate: Option<Certificate>,
         sessions: Arc<SessionMap>,
         inbox: Arc<OutputInbox>,
         facts: Arc<FactQueue>,
@@ -66,32 +89,29 @@ impl Server {
         poller.add(inbox.raw_fd(), WAKE, Interest::Read)?;
         let server = Server {
             config,
+            certificate,
             listener,
+            is_listening: true,
             poller,
             sessions,
             inbox,
             facts,
-            connections: Vec::new(),
-            open: 0,
+            connections: Connections::default(),
             viewers: 0,
-            by_session: HashMap::new(),
-            dirty: BTreeSet::new(),
+            audiences: HashMap::new(),
+            dirty: Vec::new(),
             stopping: false,
         };
         Ok((server, bound))
     }
 
-    /// Runs until [`Delivery::Stop`].
+    /// Runs until `Delivery::Stop`.
     pub(crate) fn run(&mut self) {
         let mut ready: Vec<Readiness> = Vec::with_capacity(EVENTS);
         let mut deliveries = Vec::new();
         let mut tick_at_us = 0;
         while !self.stopping {
-            if self
-                .poller
-                .wait(if self.open == 0 { -1 } else { TICK_MS }, &mut ready)
-                .is_err()
-            {
+            if self.poller.wait(self.timeout_ms(), &mut ready).is_err() {
                 std::thread::sleep(std::time::Duration::from_millis(100));
             }
             let now_us = clock::monotonic_us();
@@ -100,134 +120,214 @@ impl Server {
                     LISTENER => self.accept(now_us),
                     WAKE => {
                         self.inbox.take(&mut deliveries);
-                        deliveries
-                            .drain(..)
-                            .for_each(|delivery| self.deliver(&delivery));
+                        for delivery in deliveries.drain(..) {
+                            self.deliver(&delivery, now_us);
+                        }
                     }
-                    index => self.serve(index as usize, *readiness, now_us),
+                    id => self.serve(id, *readiness, now_us),
                 }
             }
             if now_us >= tick_at_us {
                 tick_at_us = now_us + TICK_MS as u64 * 1_000;
-                self.close_overdue(now_us);
+                self.tick(now_us);
             }
-            for index in std::mem::take(&mut self.dirty) {
-                self.write(index, now_us);
-            }
+            self.write_dirty(now_us);
+        }
+    }
+
+    fn timeout_ms(&self) -> i32 {
+        let is_idle = self.connections.len() == 0 && self.audiences.is_empty();
+        if is_idle && self.is_listening && self.certificate.is_none() {
+            -1
+        } else {
+            TICK_MS
         }
     }
 
     fn accept(&mut self, now_us: u64) {
-        while let Ok((stream, _)) = self.listener.accept() {
-            let _ = stream.set_nodelay(true);
-            socket::set_unsent_limit(&stream, UNSENT_BYTES);
-            if self.config.viewer_send_buffer_bytes > 0 {
-                socket::set_send_buffer(&stream, self.config.viewer_send_buffer_bytes);
-            }
-            if self.open >= self.config.max_viewers + EXTRA_CONNECTIONS
-                || stream.set_nonblocking(true).is_err()
-            {
-                continue;
-            }
-            let index = self
-                .connections
-                .iter()
-                .position(Option::is_none)
-                .unwrap_or(self.connections.len());
-            if self
-                .poller
-                .add(stream.as_raw_fd(), index as u64, Interest::Read)
-                .is_err()
-            {
-                continue;
-            }
-            let deadline_us = now_us + self.config.request_deadline_us;
-            let connection = Connection {
-                stream,
-                phase: Phase::Head(Vec::new()),
-                deadline_us,
-                wants_write: false,
-            };
-            if index == self.connections.len() {
-                self.connections.push(Some(connection));
-            } else {
-                self.connections[index] = Some(connection);
-            }
-            self.open += 1;
-        }
-    }
-
-    fn serve(&mut self, index: usize, readiness: Readiness, now_us: u64) {
-        if readiness.readable {
-            self.read(index, now_us);
-        }
-        if readiness.writable {
-            self.write(index, now_us);
-        }
-    }
-
-    fn read(&mut self, index: usize, now_us: u64) {
-        let mut buffer = [0u8; 4_096];
         loop {
-            let Some(Some(connection)) = self.connections.get_mut(index) else {
-                return;
-            };
-            match connection.stream.read(&mut buffer) {
-                Ok(0) => return self.close(index, "closed by the viewer"),
-                Ok(count) => {
-                    self.hear(index, &buffer[..count], now_us);
-                    if count < buffer.len() {
-                        return;
-                    }
-                }
+            match self.listener.accept() {
+                Ok((stream, peer)) => self.welcome(stream, peer.ip(), now_us),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.close(index, "connection lost"),
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(_) => {
+                    // No descriptors are left: the listener rests until the next tick, or the thread would spin.
+                    self.is_listening = false;
+                    self.poller.remove(self.listener.as_raw_fd());
+                    return;
+                }
             }
         }
     }
 
-    fn hear(&mut self, index: usize, bytes: &[u8], now_us: u64) {
-        let Some(Some(connection)) = self.connections.get_mut(index) else {
+    fn welcome(&mut self, stream: TcpStream, source: IpAddr, now_us: u64) {
+        if self.connections.strangers(source) >= self.config.max_strangers {
+            return;
+        }
+        if self.connections.len() >= self.config.max_viewers + EXTRA_CONNECTIONS {
+            match self.connections.oldest_stranger() {
+                Some(id) => self.close(id, "another connection needs the place"),
+                None => return,
+            }
+        }
+        let _ = stream.set_nodelay(true);
+        socket::set_unsent_limit(&stream, UNSENT_BYTES);
+        if self.config.viewer_send_buffer_bytes > 0 {
+            socket::set_send_buffer(&stream, self.config.viewer_send_buffer_bytes);
+        }
+        if stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        let tls = self.certificate.as_ref().map(Certificate::config);
+        let Ok(link) = Link::new(stream, tls) else {
+            return;
+        };
+        let fd = link.raw_fd();
+        let id = self.connections.insert(Connection {
+            link,
+            source,
+            phase: Phase::Asking,
+            heard: Vec::new(),
+            deadline_us: now_us + self.config.request_deadline_us,
+            is_proven: false,
+            is_dirty: false,
+            wants_write: false,
+        });
+        if self.poller.add(fd, id, Interest::Read).is_err() {
+            self.connections.remove(id);
+        }
+    }
+
+    fn serve(&mut self, id: u64, readiness: Readiness, now_us: u64) {
+        if readiness.readable {
+            self.read(id, now_us);
+        }
+        if readiness.writable {
+            self.write(id, now_us);
+        }
+    }
+
+    fn read(&mut self, id: u64, now_us: u64) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.link.check_start().is_err() {
+            self.refuse_plain(id, now_us);
+        }
+        let mut buffer = [0u8; READ_BYTES];
+        loop {
+            let Some(connection) = self.connections.get_mut(id) else {
+                return;
+            };
+            match connection.read(&mut buffer) {
+                Ok(0) => return self.close(id, "closed by the viewer"),
+                Ok(count) => self.hear(id, &buffer[..count], now_us),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return self.close(id, "connection lost"),
+            }
+        }
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.link.wants_write()
+        {
+            self.mark(id);
+        }
+    }
+
+    /// A peer without TLS is told so in plain words.
+    fn refuse_plain(&mut self, id: u64, now_us: u64) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.link.be_plain();
+        }
+        self.refuse(id, admission::NOT_TLS, now_us);
+    }
+
+    fn hear(&mut self, id: u64, bytes: &[u8], now_us: u64) {
+        let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
         match &mut connection.phase {
-            Phase::Refused { .. } => {}
-            Phase::Head(head) => {
-                head.extend_from_slice(bytes);
-                match http::parse_request(head) {
-                    Ok(None) => {}
-                    Ok(Some(request)) => {
-                        if let Err(problem) = self.admit(index, &request) {
-                            self.refuse(index, problem, now_us);
-                        }
-                    }
-                    Err(problem) => self.refuse(index, problem, now_us),
+            Phase::Viewing(viewing) => {
+                let viewer = &mut viewing.viewer;
+                if viewer.way.carrier == Carrier::WebSocket && !viewer.is_ending {
+                    connection.heard.extend_from_slice(bytes);
+                    hear_frames(viewer, &mut connection.heard);
+                    self.mark(id);
                 }
             }
-            Phase::Viewing { viewer, heard, .. } => {
-                if viewer.way.carrier == Carrier::Http || viewer.is_ending {
-                    return;
+            Phase::Leaving
+            | Phase::Answering {
+                keep_alive: false, ..
+            } => {}
+            Phase::Answering { .. } | Phase::Waiting(_)
+                if connection.heard.len() + bytes.len() > MAX_HEAD_BYTES =>
+            {
+                self.close(id, "too many requests at once");
+            }
+            Phase::Answering { .. } | Phase::Waiting(_) => {
+                connection.heard.extend_from_slice(bytes);
+            }
+            Phase::Asking => {
+                if connection.heard.is_empty() && connection.is_proven {
+                    connection.deadline_us = now_us + self.config.request_deadline_us;
                 }
-                heard.extend_from_slice(bytes);
-                hear_frames(viewer, heard);
-                self.dirty.insert(index);
+                connection.heard.extend_from_slice(bytes);
+                self.ask(id, now_us);
             }
         }
     }
 
-    fn admit(&mut self, index: usize, request: &Request) -> Result<(), Problem> {
+    /// Reads the next request, if it is whole.
+    fn ask(&mut self, id: u64, now_us: u64) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let outcome = match http::parse_request(&connection.heard) {
+            Ok(None) => return,
+            Ok(Some((request, taken))) => {
+                connection.heard.drain(..taken);
+                self.admit(id, &request, now_us)
+            }
+            Err(problem) => Err(problem),
+        };
+        if let Err(problem) = outcome {
+            self.refuse(id, problem, now_us);
+        }
+    }
+
+    fn admit(&mut self, id: u64, request: &Request, now_us: u64) -> Result<(), Problem> {
+        if request.method == "OPTIONS" {
+            let head = [http::PREFLIGHT, http::connection_line(request.keep_alive)];
+            self.answer(
+                id,
+                head.concat().into_bytes(),
+                Vec::new(),
+                request.keep_alive,
+                now_us,
+            );
+            return Ok(());
+        }
         let now_s = clock::wall_us() / 1_000_000;
-        let ticket = admission::check(&self.config.url_key, request, now_s)?;
+        let readers = &self.audiences;
+        let ticket = admission::check(&self.config.url_key, request, now_s, |_| {
+            fetching::is_known(readers, request)
+        })?;
         let session = self
             .session(ticket.session_id)
             .ok_or(admission::NOT_FOUND)?;
-        let head = ticket.head(request);
-        if self.viewers >= self.config.max_viewers {
-            return Err(admission::CROWDED);
+        match ticket.target {
+            Target::Live(way) if request.method == "HEAD" => {
+                let head = admission::live_head(way, request);
+                self.answer(id, head, Vec::new(), false, now_us);
+                Ok(())
+            }
+            Target::Live(way) => {
+                let head = admission::live_head(way, request);
+                self.watch(id, session, ticket.pass, way, head, now_us)
+            }
+            Target::Hls(file) => self.fetch(id, session, ticket.pass, file, request, now_us),
         }
-        let viewer = Viewer::new(ticket.way, head, self.config.viewer_queue_bytes);
-        self.join(index, session, ticket.pass, viewer)
     }
 
     fn session(&self, session_id: &str) -> Option<Arc<SessionShared>> {
@@ -238,195 +338,148 @@ impl Server {
         sessions.get(session_id).cloned()
     }
 
-    fn join(
-        &mut self,
-        index: usize,
-        session: Arc<SessionShared>,
-        pass: Pass,
-        mut viewer: Viewer,
-    ) -> Result<(), Problem> {
-        let Some(Some(connection)) = self.connections.get_mut(index) else {
-            return Ok(());
-        };
-        let mut stream = lock(&session.stream);
-        if stream.ended {
-            return Err(admission::NOT_FOUND);
-        }
-        if stream.refuses(&pass) {
-            return Err(admission::REVOKED);
-        }
-        // Under the lock: every unit is either in the cache now or delivered later, none twice.
-        let (viewers, config, units) = (
-            stream.viewers.join(Desk::Http),
-            stream.config.clone(),
-            stream.gop.whole().to_vec(),
+    fn refuse(&mut self, id: u64, problem: Problem, now_us: u64) {
+        self.answer(
+            id,
+            http::problem_response(problem),
+            Vec::new(),
+            false,
+            now_us,
         );
-        drop(stream);
-        let way = viewer.way.name();
-        viewer.join(config.as_ref(), &units);
-        self.viewers += 1;
-        self.by_session
-            .entry(session.key)
-            .or_default()
-            .insert(index);
-        self.facts.push(
-            &session.session_id,
-            FactKind::ViewerOpened {
-                tag: pass.tag.clone(),
-                user: pass.user.clone(),
-                way,
-                viewers,
-            },
-        );
-        connection.phase = Phase::Viewing {
-            viewer,
-            session,
-            pass,
-            heard: Vec::new(),
-        };
-        self.dirty.insert(index);
-        Ok(())
     }
 
-    fn refuse(&mut self, index: usize, problem: Problem, now_us: u64) {
-        if let Some(Some(connection)) = self.connections.get_mut(index) {
-            connection.phase = Phase::Refused {
-                answer: http::problem_response(problem),
-                written: 0,
-            };
-            connection.deadline_us = now_us + FAREWELL_US;
-            self.dirty.insert(index);
-        }
-    }
-
-    fn deliver(&mut self, delivery: &Delivery) {
-        let key = match delivery {
-            Delivery::Config(key, _)
-            | Delivery::Unit(key, _)
-            | Delivery::Ended(key, _)
-            | Delivery::Revoke(key, _) => key,
-            Delivery::Stop => {
-                self.stop();
-                return;
-            }
-        };
-        let Some(indexes) = self.by_session.get(key) else {
+    fn answer(&mut self, id: u64, head: Vec<u8>, bodies: Vec<Body>, keep_alive: bool, now_us: u64) {
+        let stuck_us = self.config.viewer_stuck_us;
+        let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        for &index in indexes {
-            let Some(Some(Connection {
-                phase: Phase::Viewing { viewer, pass, .. },
-                ..
-            })) = self.connections.get_mut(index)
-            else {
-                continue;
-            };
-            match delivery {
-                Delivery::Config(_, config) => viewer.describe(config),
-                Delivery::Unit(_, unit) => {
-                    viewer.offer(unit);
-                }
-                Delivery::Ended(_, reason) => viewer.end(reason),
-                Delivery::Revoke(_, cut) if cut.hits(pass) => viewer.end("revoked"),
-                Delivery::Revoke(..) | Delivery::Stop => continue,
-            }
-            self.dirty.insert(index);
+        let mut queue = Queue::default();
+        queue.say(head);
+        for body in bodies {
+            queue.push_bare(body);
+        }
+        connection.deadline_us = now_us + if keep_alive { stuck_us } else { FAREWELL_US };
+        connection.phase = Phase::Answering { queue, keep_alive };
+        self.mark(id);
+    }
+
+    /// Something waits to be written.
+    fn mark(&mut self, id: u64) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && !std::mem::replace(&mut connection.is_dirty, true)
+        {
+            self.dirty.push(id);
         }
     }
 
-    fn write(&mut self, index: usize, now_us: u64) {
-        let Some(Some(connection)) = self.connections.get_mut(index) else {
+    fn write_dirty(&mut self, now_us: u64) {
+        let mut next = 0;
+        while let Some(&id) = self.dirty.get(next) {
+            next += 1;
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.is_dirty = false;
+                self.write(id, now_us);
+            }
+        }
+        self.dirty.clear();
+    }
+
+    fn write(&mut self, id: u64, now_us: u64) {
+        let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
         match connection.write(now_us, self.config.viewer_stuck_us) {
-            Written::Lost => self.close(index, "connection lost"),
-            Written::Over => self.close(index, "ended"),
-            Written::Waiting(wants_write) if wants_write != connection.wants_write => {
-                connection.wants_write = wants_write;
-                let interest = if wants_write {
-                    Interest::ReadWrite
-                } else {
-                    Interest::Read
-                };
-                let fd = connection.stream.as_raw_fd();
-                let _ = self.poller.modify(fd, index as u64, interest);
+            Written::Lost => self.close(id, "connection lost"),
+            Written::Over if matches!(connection.phase, Phase::Answering { .. }) => {
+                connection.phase = Phase::Leaving;
+                connection.deadline_us = now_us + FAREWELL_US;
+                connection.link.say_goodbye();
+                self.watch_writing(id, false);
             }
-            Written::Waiting(_) => {}
+            Written::Over => self.close(id, "ended"),
+            Written::Next => {
+                connection.phase = Phase::Asking;
+                connection.deadline_us = now_us + IDLE_US;
+                self.watch_writing(id, false);
+                self.ask(id, now_us);
+            }
+            Written::Waiting(is_full) => self.watch_writing(id, is_full),
         }
     }
 
-    fn close_overdue(&mut self, now_us: u64) {
-        let now_unix_s = clock::wall_us() / 1_000_000;
-        for index in 0..self.connections.len() {
-            if let Some(Some(Connection {
-                phase: Phase::Viewing { viewer, pass, .. },
-                ..
-            })) = self.connections.get_mut(index)
-                && pass.is_over(now_unix_s)
-            {
-                viewer.end("pass ended");
-                self.dirty.insert(index);
-            }
-            let connection = self.connections[index].as_ref();
-            if connection.is_some_and(|connection| connection.is_overdue(now_us)) {
-                self.close(index, "stuck");
-            }
+    /// The poller is told only when it matters: while a socket is full.
+    fn watch_writing(&mut self, id: u64, wants_write: bool) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.wants_write != wants_write {
+            connection.wants_write = wants_write;
+            let interest = if wants_write {
+                Interest::ReadWrite
+            } else {
+                Interest::Read
+            };
+            let _ = self.poller.modify(connection.link.raw_fd(), id, interest);
         }
     }
 
-    fn close(&mut self, index: usize, reason: &'static str) {
-        let Some(Some(connection)) = self.connections.get_mut(index).map(Option::take) else {
-            return;
-        };
-        self.open -= 1;
-        self.poller.remove(connection.stream.as_raw_fd());
-        self.dirty.remove(&index);
-        let Phase::Viewing {
-            viewer,
-            session,
-            pass,
-            ..
-        } = connection.phase
-        else {
-            return;
-        };
-        self.viewers -= 1;
-        if let Some(indexes) = self.by_session.get_mut(&session.key) {
-            indexes.remove(&index);
-            if indexes.is_empty() {
-                self.by_session.remove(&session.key);
-            }
+    fn tick(&mut self, now_us: u64) {
+        if !self.is_listening {
+            let fd = self.listener.as_raw_fd();
+            self.is_listening = self.poller.add(fd, LISTENER, Interest::Read).is_ok();
         }
-        let mut stream = lock(&session.stream);
-        let viewers = stream.viewers.leave(Desk::Http);
-        drop(stream);
-        let (way, sent_bytes, skipped) = (viewer.way.name(), viewer.sent_bytes, viewer.skipped);
-        let fact = FactKind::ViewerClosed {
-            tag: pass.tag,
-            user: pass.user,
-            way,
-            viewers,
-            reason,
-            sent_bytes,
-            skipped,
+        if let Some(outcome) = self
+            .certificate
+            .as_mut()
+            .and_then(|certificate| certificate.refresh(now_us))
+        {
+            let message = outcome.err().unwrap_or_default();
+            self.facts.push("", FactKind::CertificateRead { message });
+        }
+        let overdue: Vec<u64> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.is_overdue(now_us))
+            .map(|(id, _)| id)
+            .collect();
+        for id in overdue {
+            self.expire(id, now_us);
+        }
+        self.end_passes();
+        self.forget_readers(now_us);
+    }
+
+    fn expire(&mut self, id: u64, now_us: u64) {
+        match self.connections.get_mut(id).map(|open| &open.phase) {
+            Some(Phase::Waiting(_)) => self.refuse(id, admission::NO_MEDIA, now_us),
+            _ => self.close(id, "stuck"),
+        }
+    }
+
+    fn close(&mut self, id: u64, reason: &'static str) {
+        let Some(mut connection) = self.connections.remove(id) else {
+            return;
         };
-        self.facts.push(&session.session_id, fact);
+        self.poller.remove(connection.link.raw_fd());
+        connection.link.say_goodbye();
+        if let Phase::Viewing(viewing) = connection.phase {
+            self.leave(id, *viewing, reason);
+        }
     }
 
     /// One try to say goodbye; nobody is waited for.
-    fn stop(&mut self) {
-        let now_us = clock::monotonic_us();
-        for index in 0..self.connections.len() {
-            if let Some(Some(Connection {
-                phase: Phase::Viewing { viewer, .. },
-                ..
-            })) = self.connections.get_mut(index)
+    fn stop(&mut self, now_us: u64) {
+        let ids: Vec<u64> = self.connections.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            if let Some(Phase::Viewing(viewing)) =
+                self.connections.get_mut(id).map(|open| &mut open.phase)
             {
-                viewer.end("server stopping");
+                viewing.viewer.end("server stopping");
             }
-            self.write(index, now_us);
-            self.close(index, "server stopping");
+            self.write(id, now_us);
+            self.close(id, "server stopping");
         }
+        self.forget_all_readers("server stopping");
         self.stopping = true;
     }
 }

@@ -133,7 +133,7 @@ pub fn verify(key: &[u8], path: &str, query: &str) -> Option<Pass> {
 }
 
 /// The value of a parameter that stands exactly once.
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     let mut values = query
         .split('&')
         .filter_map(|pair| pair.split_once('='))

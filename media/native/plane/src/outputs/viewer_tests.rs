@@ -71,12 +71,12 @@ fn a_slow_viewer_loses_whole_fragments_up_to_a_key_frame_wherever_the_socket_sto
             viewer.offer(&unit_of(&config, sequence, sequence % 10 == 1, 500));
             viewer.write_to(&mut socket).unwrap();
         }
-        assert!(viewer.queued_bytes < 3_000 + 2_000);
+        assert!(viewer.queued_bytes() < 3_000 + 2_000);
         socket.room = usize::MAX;
         viewer.write_to(&mut socket).unwrap();
         viewer.offer(&unit_of(&config, 41, true, 500));
         viewer.write_to(&mut socket).unwrap();
-        assert_eq!(viewer.queued_bytes, 0);
+        assert_eq!(viewer.queued_bytes(), 0);
         let frames = frames(&socket.taken);
         let fragments = frames.iter().filter(|(opcode, _)| *opcode == 2).count() - 1;
         assert_eq!(fragments as u64 + viewer.skipped, 41, "room {room}");

@@ -2,6 +2,7 @@
 
 use crate::clock;
 use crate::error::PlaneError;
+use crate::outputs::gauge::ViewerSnapshot;
 use crate::outputs::inbox::{Deliveries, Delivery};
 use crate::outputs::signed_url::Cut;
 use crate::plane::Plane;
@@ -16,6 +17,14 @@ impl Plane {
     /// Disconnects this user's viewers and refuses the URLs made for the user so far.
     pub fn revoke_user(&self, session_id: &str, user: &str) -> Result<(), PlaneError> {
         self.cut(session_id, Cut::User(user.to_owned()))
+    }
+
+    /// Who watches a session now.
+    pub fn viewers(&self, session_id: &str) -> Result<Vec<ViewerSnapshot>, PlaneError> {
+        let session = self.session(session_id)?;
+        let gauges = lock(&session.stream).gauges.clone();
+        let now_us = clock::monotonic_us();
+        Ok(gauges.iter().map(|gauge| gauge.snapshot(now_us)).collect())
     }
 
     fn cut(&self, session_id: &str, cut: Cut) -> Result<(), PlaneError> {
