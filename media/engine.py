@@ -29,6 +29,7 @@ from media.settings import MediaSettings
 logger = logging.getLogger(__name__)
 
 NativeTransport = Literal["udp", "tcp_passive"]
+NativeTap = _native.Tap
 FactSink = Callable[[str, str, Mapping[str, Any]], None]
 """Takes session id, kind and values of one fact."""
 
@@ -255,6 +256,11 @@ class Engine:
     def recordings_state(self, session_id: str) -> _native.PlaybackState:
         with _translated():
             return self._native_plane.recordings_state(session_id)
+
+    def tap(self, session_id: str, max_bytes: int) -> NativeTap:
+        """A reader for Python, which begins with the newest key frame; see ``media/tap.py``."""
+        with _translated():
+            return self._native_plane.tap(session_id, max_bytes)
 
     def expect_ssrc(self, session_id: str, ssrc: int) -> None:
         with _translated():

@@ -40,6 +40,7 @@ from media.outputs.signed import PLAY, TTL_MAX_S, Grant, unix_s
 from media.ps_format import AudioCodec
 from media.settings import ReceiveOn
 from media.stats import SessionStats, ViewerStats
+from media.tap import StreamTap
 from media.views import stats_of
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class MediaSession:
         self._started: asyncio.Future[StreamInfo] = asyncio.get_running_loop().create_future()
         self._viewers: Counter[str] = Counter()
         self._recorders: dict[str, Callable[[RecorderFact], None]] = {}
+        self._taps: set[StreamTap] = set()
         self._last_stats: SessionStats | None = None
 
     @property
@@ -127,8 +129,8 @@ class MediaSession:
 
     @property
     def readers(self) -> int:
-        """Viewers and recorders."""
-        return self.viewers + len(self._recorders)
+        """Viewers, recorders and taps."""
+        return self.viewers + len(self._recorders) + len(self._taps)
 
     def expect_ssrc(self, ssrc: int) -> None:
         """The answer named its SSRC: from now on it is the agreed one.
@@ -329,6 +331,18 @@ class MediaSession:
         """End a recording. Nothing happens when it has ended by itself; its last facts follow."""
         if recorder_id in self._recorders and not self.is_closed:
             self._plane.engine.detach_recorder(self.session_id, recorder_id)
+
+    def tap(self, max_bytes: int | None = None) -> StreamTap:
+        """A reader in Python, from the newest key frame on; ``max_bytes`` wait at most (default: a setting).
+
+        Raises:
+            SessionClosed: the session has ended.
+        """
+        self._check_open()
+        bound = self._plane.settings.tap_queue_bytes if max_bytes is None else max_bytes
+        tap = StreamTap(self._plane.engine.tap(self.session_id, bound), self._taps.discard)
+        self._taps.add(tap)
+        return tap
 
     async def close(self, reason: str) -> None:
         """End the reception: viewers are told, files are closed, the port rests. Once is enough."""

@@ -110,6 +110,9 @@ class MediaSettings:
     feed_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 8 << 20
     """Frames that may wait for each session that a program or a push feeds, before pictures are left out."""
 
+    tap_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 8 << 20
+    """What may wait for each reader inside this process (WebRTC, transcoding) before it loses pictures."""
+
     viewers_max: Annotated[int, Ge(1), Le(100_000)] = 1000
     """Connections of viewers at a time, over all streams."""
     viewer_queue_bytes: Annotated[int, Ge(1024), Le(1 << 30)] = 4 << 20

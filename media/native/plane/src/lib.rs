@@ -31,6 +31,7 @@ mod shared;
 mod source_lock;
 mod sync;
 mod sys;
+mod tap;
 #[cfg(test)]
 mod testing;
 mod unit;
@@ -51,4 +52,6 @@ pub use shared::directory::Way;
 pub use shared::intake::SharedPortStats;
 pub use shared::unknown::UnknownSsrc;
 pub use sys::bind::BufferGrant;
+pub use tap::{Tap, Tapped};
 pub use tongshi_wire::fed::Fed;
+pub use unit::{AudioSample, StreamConfig, Unit};

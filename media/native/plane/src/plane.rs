@@ -1,6 +1,7 @@
 //! The face of this crate: few coarse calls, from any thread.
 
 mod sharing;
+mod tapping;
 mod viewing;
 
 use std::collections::HashMap;

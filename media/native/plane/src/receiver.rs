@@ -20,6 +20,7 @@ use crate::rtcp::{self, Reception};
 use crate::session::{SessionShared, SessionStats, Transport};
 use crate::source_lock::{SourceLock, Verdict};
 use crate::sync::lock;
+use crate::tap::TapPort;
 use crate::unit::{StreamConfig, Unit};
 
 /// Time between two looks of others at the statistics.
@@ -44,6 +45,7 @@ pub(crate) struct Receiver {
     publisher: Publisher,
     rates: Rates,
     recorders: Vec<RecorderPort>,
+    taps: Vec<TapPort>,
     events: Vec<MediaEvent>,
     published: Vec<Published>,
     stats_at_us: u64,
@@ -85,6 +87,7 @@ impl Receiver {
             publisher: Publisher::new(config.audio_wait_us),
             rates: Rates::default(),
             recorders: Vec::new(),
+            taps: Vec::new(),
             events: Vec::new(),
             published: Vec::new(),
             stats_at_us: 0,
@@ -282,6 +285,9 @@ impl Receiver {
 
     fn publish_config(&mut self, config: Arc<StreamConfig>, scene: &mut Scene<'_>) {
         let info = config.info.clone();
+        for tap in &self.taps {
+            tap.describe(&config);
+        }
         let mut stream = lock(&self.shared.stream);
         stream.config = Some(Arc::clone(&config));
         stream.gop.clear();
@@ -305,6 +311,9 @@ impl Receiver {
         for recorder in &mut self.recorders {
             recorder.push(&unit);
         }
+        for tap in &self.taps {
+            tap.offer(&unit);
+        }
         if !self.started {
             self.started = true;
             self.publish_stats(scene.now_us);
@@ -324,6 +333,7 @@ impl Receiver {
         self.publisher.handle_timer(now_us, &mut self.published);
         self.publish(scene);
         self.recorders.retain(|recorder| !recorder.is_finished());
+        self.taps.retain(|tap| !tap.is_closed());
         self.watch_silence(now_us);
         if now_us >= self.stats_at_us {
             self.stats_at_us = now_us + STATS_US;
@@ -407,6 +417,14 @@ impl Receiver {
         self.recorders.push(recorder);
     }
 
+    /// Gives the stream to a tap, from the newest key frame on.
+    pub(crate) fn tap(&mut self, tap: TapPort) {
+        let stream = lock(&self.shared.stream);
+        tap.join(stream.config.clone(), stream.gop.whole().to_vec());
+        drop(stream);
+        self.taps.push(tap);
+    }
+
     pub(crate) fn detach(&mut self, recorder_id: &str, reason: &'static str) {
         self.recorders.retain_mut(|recorder| {
             let stays = recorder.recorder_id() != recorder_id;
@@ -433,6 +451,7 @@ impl Receiver {
             recorder.close("session closed");
         }
         self.recorders.clear();
+        self.taps.drain(..).for_each(|tap| tap.end(reason));
         let mut stream = lock(&self.shared.stream);
         stream.ended = true;
         deliveries.push(

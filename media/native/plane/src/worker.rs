@@ -25,6 +25,7 @@ use crate::sync::{lock, panic_text};
 use crate::sys::epoll::{Interest, Poller, Readiness};
 use crate::sys::eventfd::EventFd;
 use crate::sys::receive::ReceiveBatch;
+use crate::tap::TapPort;
 
 /// Time between two rounds of timers and statistics.
 const TICK_US: u64 = 50_000;
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     /// Pictures of our own recordings.
     Play(u64, Box<Played>),
     Attach(u64, Box<RecorderPort>),
+    Tap(u64, TapPort),
     Detach(u64, String),
     Close(u64, String, SyncSender<()>),
     /// Tests only: what happens when the code for one session panics.
@@ -285,6 +287,9 @@ impl Worker {
                 }
                 Command::Feed(key, feed) => self.feed(key, &feed, now_us, wall_us),
                 Command::Play(key, played) => self.play(key, *played, now_us, wall_us),
+                Command::Tap(key, port) => {
+                    self.with_session(key, |slot| slot.receiver.tap(port));
+                }
                 Command::Attach(key, port) => {
                     self.with_session(key, |slot| slot.receiver.attach(*port))
                 }

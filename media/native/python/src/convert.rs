@@ -16,7 +16,7 @@ macro_rules! dict {
     }};
 }
 
-fn info<'py>(py: Python<'py>, info: &MediaInfo) -> PyResult<Dict<'py>> {
+pub fn info<'py>(py: Python<'py>, info: &MediaInfo) -> PyResult<Dict<'py>> {
     let audio = match &info.audio {
         Some(audio) => Some(
             dict!(py, codec: audio.codec, sample_rate: audio.sample_rate, channels: audio.channels),

@@ -8,6 +8,7 @@ mod oracle;
 mod plane;
 mod recordings;
 mod shared;
+mod tap;
 
 use pyo3::prelude::*;
 
@@ -24,6 +25,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("NativeError", module.py().get_type::<NativeError>())?;
     module.add_class::<plane::Plane>()?;
+    module.add_class::<tap::Tap>()?;
     module.add_function(wrap_pyfunction!(plane::probe_buffers, module)?)?;
     module.add_function(wrap_pyfunction!(oracle::ingest_packets, module)?)?;
     module.add_function(wrap_pyfunction!(oracle::frame_chunks, module)?)?;

@@ -17,6 +17,7 @@ use crate::convert;
 use crate::feeding;
 use crate::recordings;
 use crate::shared;
+use crate::tap::Tap;
 
 /// Receiving threads, one output thread, one disk thread.
 #[pyclass(module = "media._native", frozen)]
@@ -263,6 +264,10 @@ impl Plane {
     ) -> PyResult<Bound<'py, PyDict>> {
         let playback = run(py, || self.inner.recordings_snapshot(session_id))?;
         recordings::state(py, &playback)
+    }
+
+    fn tap(&self, py: Python<'_>, session_id: &str, max_bytes: usize) -> PyResult<Tap> {
+        run(py, || self.inner.tap(session_id, max_bytes)).map(Tap::new)
     }
 
     fn expect_ssrc(&self, py: Python<'_>, session_id: &str, ssrc: u32) -> PyResult<()> {
