@@ -14,7 +14,9 @@ fuzz_target!(|input: &[u8]| {
         assert!(splitter.pending_bytes() < 8_192 + 97);
     }
     let _ = aac::parse_audio_specific_config(input);
-    let _ = rtp_aac::for_each_unit(input, |unit| assert!(!unit.is_empty()));
+    let _ = rtp_aac::for_each_unit(input, |unit| {
+        assert!(!unit.is_empty())
+    });
     let mut out = Vec::new();
     for piece in input.chunks(320) {
         assert!(flac::encode_g711(Law::Mu, piece, 0, &mut out).is_ok());

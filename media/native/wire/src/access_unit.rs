@@ -7,6 +7,12 @@
 //! picture (Q85), SPS, PPS and slices in PES packets of their own (Q86), pictures over several
 //! packs and timestamps that change with each packet all give the same pictures.
 
+mod borders;
+mod fields;
+mod marks;
+
+use self::fields::{Fields, SLICE_BYTES};
+use self::marks::{Coding, read_coding};
 use crate::media::VideoCodec;
 use crate::nal::{self, CLASSIFY_BYTES, NalKind, find_start_code};
 use crate::ps::{FIRST_SYSTEM_CODE, Stop};
@@ -70,8 +76,10 @@ pub(crate) struct Assembler {
     packs: u32,
     declared: Option<VideoCodec>,
     proven: Option<VideoCodec>,
-    /// A first slice always begins a picture: there are no fields (H.264 frame_mbs_only_flag).
-    whole_frames: bool,
+    /// What the parameter sets of the pictures before say of fields.
+    coding: Coding,
+    /// The coded pictures of the current frame, where there may be fields.
+    fields: Fields,
     /// Every NAL unit may begin a picture: there is no container.
     elementary: bool,
     finished: VecDeque<Picture>,
@@ -98,7 +106,7 @@ impl Assembler {
 
     /// A unit of the container begins here: a PES packet, or the packets of an RTP timestamp.
     pub(crate) fn begin(&mut self, stamp: Stamp) {
-        self.inspect(false);
+        self.inspect(Some(CLASSIFY_BYTES));
         self.later = None;
         let current = &mut self.picture.stamp;
         if !self.has_slice {
@@ -130,7 +138,7 @@ impl Assembler {
         let before = self.picture.bytes.len();
         self.picture.bytes.extend_from_slice(data);
         let stop = self.scan(before);
-        self.inspect(false);
+        self.inspect(Some(SLICE_BYTES));
         if self.picture.bytes.len() > MAX_ACCESS_UNIT_BYTES || self.picture.nals.len() > MAX_NALS {
             self.overflow();
         }
@@ -150,7 +158,7 @@ impl Assembler {
     pub(crate) fn continue_nal(&mut self, data: &[u8]) {
         self.picture.bytes.extend_from_slice(data);
         self.scanned = self.picture.bytes.len();
-        self.inspect(false);
+        self.inspect(Some(SLICE_BYTES));
         if self.picture.bytes.len() > MAX_ACCESS_UNIT_BYTES || self.picture.nals.len() > MAX_NALS {
             self.overflow();
         }
@@ -163,7 +171,7 @@ impl Assembler {
 
     /// Ends the current picture: the stream is over, or begins anew.
     pub(crate) fn finish(&mut self) {
-        self.inspect(true);
+        self.inspect(None);
         if !self.picture.nals.is_empty() {
             let end = self.picture.bytes.len();
             self.split(end, self.picture.nals.len(), self.unstamped());
@@ -217,7 +225,7 @@ impl Assembler {
         self.picture.bytes.capacity() + 4 * self.picture.nals.capacity() + spare
     }
 
-    const fn reset_marks(&mut self) {
+    fn reset_marks(&mut self) {
         self.scanned = 0;
         self.inspected = 0;
         self.has_slice = false;
@@ -225,6 +233,7 @@ impl Assembler {
         self.opened_at = None;
         self.later = None;
         self.packs = 0;
+        self.fields = Fields::default();
     }
 
     /// Searches what is new; `before` is where the newest input begins.
@@ -251,18 +260,20 @@ impl Assembler {
         None
     }
 
-    /// Looks at NAL units whose first bytes are there, and splits where a picture begins.
-    fn inspect(&mut self, at_end: bool) {
+    /// Looks at NAL units whose first bytes are there, and splits where a picture begins. A slice that may be
+    /// one of a field waits for `wanted` bytes; nothing waits at the end.
+    fn inspect(&mut self, wanted: Option<usize>) {
         while let Some(&start) = self.picture.nals.get(self.inspected) {
             let start = start as usize;
             let bytes = &self.picture.bytes;
             let limit = match self.picture.nals.get(self.inspected + 1) {
                 Some(&next) => next as usize - 3,
-                None if at_end => bytes.len(),
+                None if wanted.is_none() => bytes.len(),
                 // What is not yet scanned may turn out to belong to a start code.
                 None if self.scanned < start + CLASSIFY_BYTES => return,
                 None => self.scanned,
             };
+            let is_open = self.inspected + 1 == self.picture.nals.len();
             let end = limit.min(start + CLASSIFY_BYTES).max(start);
             let head = &bytes[start..end];
             let evidence = nal::codec_evidence(head);
@@ -271,9 +282,16 @@ impl Assembler {
                 .or(self.proven)
                 .or(self.declared);
             let kind = codec.map(|codec| nal::classify(codec, head));
-            if let Some((nal, offset, stamp)) = self.new_picture(start, kind) {
+            let slice = self.field_slice(start, limit, kind);
+            if slice.is_some() && is_open && wanted.is_some_and(|wanted| limit < start + wanted) {
+                return;
+            }
+            if let Some((nal, offset, stamp)) = self.new_picture(start, kind, slice) {
                 self.split(offset, nal, stamp);
                 continue;
+            }
+            if let Some((form, end)) = slice {
+                self.fields.take(form, &self.picture.bytes[start..end]);
             }
             if evidence.is_some() {
                 self.picture.evidence = evidence;
@@ -281,61 +299,6 @@ impl Assembler {
             // Of an unknown codec anything may be a slice: the container's borders then decide.
             self.has_slice |= matches!(kind, None | Some(NalKind::Slice { .. }));
             self.inspected += 1;
-        }
-    }
-
-    /// A picture inside a unit that has given its stamps to the one before.
-    const fn unstamped(&self) -> Stamp {
-        Stamp {
-            pts: None,
-            dts: None,
-            ..self.picture.stamp
-        }
-    }
-
-    /// Whether a new picture begins at or before the NAL unit at `start`, which is number
-    /// `inspected`: the number of its first NAL unit, its offset, and its stamp.
-    fn new_picture(
-        &mut self,
-        start: usize,
-        kind: Option<NalKind>,
-    ) -> Option<(usize, usize, Stamp)> {
-        if !self.has_slice {
-            return None;
-        }
-        let first_slice = matches!(kind, Some(NalKind::Slice { first: true, .. }));
-        let opening = first_slice || is_opening(kind);
-        let code = code_start(&self.picture.bytes, start);
-        if let Some(border) = self.border.filter(|border| start > border.offset) {
-            let between = &self.picture.bytes[border.offset..start.saturating_sub(1)];
-            let at_border = between.iter().all(|&byte| byte == 0);
-            let vague = matches!(
-                kind,
-                Some(NalKind::Void | NalKind::Other | NalKind::Invalid)
-            );
-            if at_border && (opening || border.by_pts && vague) {
-                return Some((self.inspected, code.min(border.offset), border.stamp));
-            }
-            // The unit goes on with the picture before it. Its PTS is then that of the picture
-            // that begins inside it (ISO/IEC 13818-1 2.4.3.7), if one does.
-            self.border = None;
-            self.later = border.by_pts.then_some(border.stamp);
-        }
-        if !opening {
-            self.opened_at = None;
-            return None;
-        }
-        let (nal, offset) = *self.opened_at.get_or_insert((self.inspected, code));
-        let sure =
-            first_slice && (self.elementary || self.later.is_some() || self.has_whole_frames(code));
-        sure.then(|| (nal, offset, self.later.unwrap_or(self.unstamped())))
-    }
-
-    /// Whether a first slice always begins a new picture, by what lies before `end`.
-    fn has_whole_frames(&self, end: usize) -> bool {
-        match self.picture.evidence {
-            None => self.whole_frames,
-            evidence => says_whole_frames(evidence, &self.picture.bytes[..end]),
         }
     }
 
@@ -363,7 +326,7 @@ impl Assembler {
         done.nals.truncate(nal);
         if done.evidence.is_some() {
             self.proven = done.evidence;
-            self.whole_frames = says_whole_frames(done.evidence, &done.bytes);
+            self.coding = read_coding(done.evidence, &done.bytes);
         }
         self.typical_bytes = done.bytes.len().min(MAX_SPARE_BYTES);
         self.reset_marks();
@@ -383,34 +346,5 @@ impl Assembler {
         self.opened_at = None;
         self.has_slice = true;
         self.picture.too_large = true;
-    }
-}
-
-/// Whether the SPS in a picture, whose codec is proven, says that there are no fields.
-fn says_whole_frames(evidence: Option<VideoCodec>, bytes: &[u8]) -> bool {
-    match evidence {
-        None => false,
-        Some(VideoCodec::H265) => true,
-        Some(VideoCodec::H264) => nal::AnnexB::new(bytes)
-            .take(MAX_LEADING_NALS)
-            .filter(|unit| nal::classify(VideoCodec::H264, unit) == NalKind::Sps)
-            .any(nal::h264::is_frames_only),
-    }
-}
-
-/// Whether a NAL unit without slice data stands before the picture that it belongs to.
-const fn is_opening(kind: Option<NalKind>) -> bool {
-    matches!(
-        kind,
-        None | Some(NalKind::Delimiter | NalKind::Sps | NalKind::Pps | NalKind::Vps | NalKind::Sei)
-    )
-}
-
-/// Where the start code of the NAL unit at `start` begins, a leading zero included.
-fn code_start(bytes: &[u8], start: usize) -> usize {
-    let code = start - 3;
-    match code.checked_sub(1).map(|before| bytes[before]) {
-        Some(0) => code - 1,
-        _ => code,
     }
 }

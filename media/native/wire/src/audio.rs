@@ -2,7 +2,7 @@
 
 use crate::aac::{self, AdtsSplitter, SAMPLES_PER_FRAME};
 use crate::media::{AudioCodec, AudioConfig, AudioFrame, MediaEvent, Unsupported};
-use crate::rtp_aac;
+use crate::rtp_aac::{self, AacFormat};
 use crate::timeline::{Stamp, TICKS_PER_SECOND, Timeline};
 
 /// Most bytes of one piece of audio: the longest PES packet.
@@ -49,6 +49,11 @@ impl AudioTrack {
     /// Whether any has come that can be carried.
     pub(crate) const fn has_config(&self) -> bool {
         self.config.is_some()
+    }
+
+    /// Whether audio of this stream_type is carried.
+    pub(crate) const fn is_carried_type(stream_type: u8) -> bool {
+        matches!(stream_type, 0x0F | 0x90 | 0x91)
     }
 
     /// Audio frames handed out.
@@ -112,6 +117,7 @@ impl AudioTrack {
     pub(crate) fn receive_rtp_aac(
         &mut self,
         payload: &[u8],
+        format: &AacFormat,
         stamp: Stamp,
         timeline: &mut Timeline,
         out: &mut Vec<MediaEvent>,
@@ -123,17 +129,22 @@ impl AudioTrack {
         }
         let mut units: Vec<Vec<u8>> = Vec::new();
         // A broken rest is dropped; whole units before it are good.
-        let _ = rtp_aac::for_each_unit(payload, |unit| units.push(unit.to_vec()));
+        let _ = rtp_aac::for_each_unit_in(format, payload, |unit| units.push(unit.to_vec()));
         if units.is_empty() {
             return;
         }
-        let asc = rtp_aac::DEFAULT_CONFIG;
-        let Ok((_, sample_rate, channels)) = aac::parse_audio_specific_config(&asc) else {
+        let asc = format.config();
+        let Ok((_, sample_rate, channels)) = aac::parse_audio_specific_config(asc) else {
+            self.refuse(Unsupported::AacConfig, out);
             return;
         };
-        self.configure(AudioCodec::Aac, sample_rate, channels, &asc, out);
+        self.configure(AudioCodec::Aac, sample_rate, channels, asc, out);
         let step = frame_ticks(sample_rate);
-        let start = timeline.audio(&stamp, step * units.len() as i64, sample_rate);
+        let clock_rate = match format.clock_rate {
+            0 => sample_rate,
+            rate => rate,
+        };
+        let start = timeline.audio(&stamp, step * units.len() as i64, clock_rate);
         self.put_aac(units, start, step, out);
     }
 

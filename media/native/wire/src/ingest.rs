@@ -2,16 +2,21 @@
 //!
 //! Source: GB/T 28181-2016 annex C; protocol notes 7.1 to 7.5.
 
+mod labels;
 mod pipeline;
 mod program;
+mod reader;
+mod sound;
 mod tracks;
+mod transport;
 
 use crate::media::MediaEvent;
 use crate::reorder::Reorder;
-use crate::rtp;
+use crate::rtp::{self, RtpPacket};
 use crate::stats::IngestStats;
 use pipeline::Pipeline;
 
+pub use self::labels::Label;
 pub use self::tracks::Tracks;
 pub use crate::access_unit::MAX_ACCESS_UNIT_BYTES;
 pub use crate::probe::PayloadHint;
@@ -133,6 +138,27 @@ impl Ingest {
     #[must_use]
     pub fn tracks(&self) -> Tracks {
         self.pipeline.tracks()
+    }
+
+    /// The session description says what a payload type is. The bytes may still prove otherwise.
+    pub fn name(&mut self, payload_type: u8, label: Label) {
+        self.pipeline.name(payload_type, label);
+    }
+
+    /// Takes one packet of sound from a source of its own (another SSRC on the same port), in the order in
+    /// which it was sent. Anything but sound is passed over.
+    pub fn receive_sound(
+        &mut self,
+        packet: &RtpPacket<'_>,
+        now_us: u64,
+        out: &mut Vec<MediaEvent>,
+    ) {
+        self.pipeline.receive_sound(packet, now_us, out);
+    }
+
+    /// What to do with damaged pictures from now on; see [`IngestConfig::pass_corrupt`].
+    pub const fn pass_corrupt(&mut self, pass: bool) {
+        self.pipeline.pass_corrupt(pass);
     }
 
     /// Counters and gauges now.

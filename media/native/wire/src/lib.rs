@@ -51,6 +51,7 @@ pub mod rtp_send;
 pub mod rtsp;
 pub mod stats;
 pub mod timeline;
+pub mod ts;
 mod video;
 
 pub use error::{ErrorKind, WireError};

@@ -148,8 +148,6 @@ pub enum DamageCause {
 /// What this crate was sent and cannot carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unsupported {
-    /// An MPEG transport stream under the PS payload type (Q94).
-    MpegTs,
     /// A Hikvision private stream, `IMKH` (Q95).
     Hikvision,
     /// A Dahua private stream, `DHAV` (Q95).
@@ -176,10 +174,21 @@ pub enum Unsupported {
     FlvTracks,
 }
 
+impl Unsupported {
+    /// Whether it stands where pictures should be.
+    #[must_use]
+    pub const fn is_video(self) -> bool {
+        matches!(
+            self,
+            Self::Hikvision | Self::Dahua | Self::VideoType(_) | Self::PayloadType(97 | 99)
+        )
+    }
+}
+
 impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MpegTs => f.write_str("MPEG-TS instead of PS"),
+            Self::AudioType(0x11) => f.write_str("AAC in LATM"),
             Self::Hikvision => f.write_str("private stream of Hikvision (IMKH)"),
             Self::Dahua => f.write_str("private stream of Dahua (DHAV)"),
             Self::VideoType(0x10) => f.write_str("MPEG-4 video"),

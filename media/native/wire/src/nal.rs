@@ -40,6 +40,8 @@ pub enum NalKind {
     Delimiter,
     /// Supplemental information before the picture that it tells about.
     Sei,
+    /// Anything else that stands before the picture that it belongs to: prefixes of SVC, for example.
+    Prefix,
     /// End of sequence or of stream, or filler data: nothing a player needs.
     Void,
     /// Anything else that is valid and stays in the access unit.
@@ -83,6 +85,7 @@ fn classify_h264(kind: u8, nal: &[u8]) -> NalKind {
         8 => NalKind::Pps,
         9 => NalKind::Delimiter,
         10..=12 => NalKind::Void,
+        14..=18 => NalKind::Prefix,
         0 => NalKind::Invalid,
         _ => NalKind::Other,
     }
@@ -102,6 +105,7 @@ fn classify_h265(kind: u8, nal: &[u8]) -> NalKind {
         35 => NalKind::Delimiter,
         36..=38 => NalKind::Void,
         39 => NalKind::Sei,
+        41..=44 | 48..=55 => NalKind::Prefix,
         _ => NalKind::Other,
     }
 }

@@ -2,16 +2,21 @@
 //!
 //! Source: protocol notes 7.5, table of payload type tricks (Q94, Q95).
 
-use crate::media::Unsupported;
+use crate::media::{Unsupported, VideoCodec};
 use crate::nal::{self, h264};
 use crate::ps::FIRST_SYSTEM_CODE;
 use crate::rtp_h264::{FU_A, STAP_A};
 use crate::rtp_h265::{AGGREGATION, FRAGMENTATION};
+use crate::ts;
 
 /// Packets that must all fit an elementary stream before it is believed without a parameter set.
 const ENOUGH_PACKETS: u32 = 24;
-/// Bytes of a transport stream packet.
-const TS_PACKET: usize = 188;
+/// Packets of a transport stream that lie at their distance in one payload.
+const TS_PACKETS: usize = 2;
+/// The same, where the payload does not begin with one, or ends inside one: chance must not do it.
+const TS_PACKETS_CUT: usize = 5;
+/// Payloads of a single packet in a row that are believed.
+const TS_SINGLE: u32 = 4;
 
 /// What the SDP said about the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +38,8 @@ pub(crate) enum Verdict {
     AnnexB,
     H264,
     H265,
+    /// An MPEG transport stream.
+    Ts,
     Refused(Unsupported),
     Unsure,
 }
@@ -44,6 +51,8 @@ pub(crate) struct Probe {
     unfit_h264: bool,
     unfit_h265: bool,
     fragments: u32,
+    /// Payloads in a row that look like one packet of a transport stream.
+    single_ts: u32,
 }
 
 impl Probe {
@@ -61,6 +70,17 @@ impl Probe {
         if payload.len() < 3 {
             return Verdict::Unsure;
         }
+        if ts::find_packets(payload, TS_PACKETS_CUT).is_some() {
+            return Verdict::Ts;
+        }
+        if is_single_ts(payload) {
+            self.single_ts += 1;
+            return match self.single_ts {
+                TS_SINGLE.. => Verdict::Ts,
+                _ => Verdict::Unsure,
+            };
+        }
+        self.single_ts = 0;
         if is_h265_set(payload) {
             return Verdict::H265;
         }
@@ -87,15 +107,32 @@ pub(crate) fn look_at_start(payload: &[u8]) -> Verdict {
         [0, 0, 1, _, ..] | [0, 0, 0, 1, ..] => Verdict::AnnexB,
         [b'I', b'M', b'K', b'H', ..] => Verdict::Refused(Unsupported::Hikvision),
         [b'D', b'H', b'A', b'V', ..] => Verdict::Refused(Unsupported::Dahua),
-        _ if is_transport_stream(payload) => Verdict::Refused(Unsupported::MpegTs),
+        _ if is_transport_stream(payload) => Verdict::Ts,
         _ => Verdict::Unsure,
     }
 }
 
+/// Whether a payload begins with a pack header, or the head of a PES packet, of a program stream: not by
+/// chance, as sound may.
+pub(crate) fn is_program_stream(payload: &[u8]) -> bool {
+    match *payload {
+        [0, 0, 1, 0xBA, first, ..] => first >> 6 == 1 || first >> 4 == 2,
+        [0, 0, 1, 0xBD | 0xC0..=0xEF, _, _, flags, ..] => flags >> 6 == 2,
+        _ => false,
+    }
+}
+
 fn is_transport_stream(payload: &[u8]) -> bool {
-    payload.len() >= 2 * TS_PACKET
-        && payload.len() % TS_PACKET == 0
-        && payload.iter().step_by(TS_PACKET).all(|&sync| sync == 0x47)
+    payload.len() % ts::PACKET_BYTES == 0 && ts::find_packets(payload, TS_PACKETS) == Some(0)
+}
+
+fn is_single_ts(payload: &[u8]) -> bool {
+    ts::parse_packet(payload).is_ok_and(|packet| !packet.is_damaged)
+}
+
+/// Whether a payload is a parameter set of either codec, alone or at the start of an aggregation.
+pub(crate) fn is_parameter_set(payload: &[u8]) -> bool {
+    payload.len() >= 3 && (is_h265_set(payload) || is_h264_set(payload))
 }
 
 fn is_h264_set(payload: &[u8]) -> bool {
@@ -103,7 +140,7 @@ fn is_h264_set(payload: &[u8]) -> bool {
         STAP_A => payload.get(3..).unwrap_or(&[]),
         _ => payload,
     };
-    matches!(set.first(), Some(0x67 | 0x27 | 0x47)) && h264::parse_sps(set).is_ok()
+    nal::codec_evidence(set) == Some(VideoCodec::H264) && h264::parse_sps(set).is_ok()
 }
 
 fn is_h265_set(payload: &[u8]) -> bool {

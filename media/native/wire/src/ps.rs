@@ -18,6 +18,7 @@ mod write;
 
 pub use demux::{PsDemuxer, PsStats};
 pub use header::{MapEntry, PesHeader, parse_program_map};
+pub(crate) use header::{PesHead, read_pes};
 pub use mux::{PsMuxer, PsPicture};
 pub use write::{
     AUDIO_STREAM_ID, MAX_PES_PAYLOAD, Stamps, VIDEO_STREAM_ID, mpeg_crc32, write_pack_header,

@@ -31,6 +31,15 @@ pub struct IngestStats {
     pub ps_resyncs: u64,
     /// PES packets whose length was not true.
     pub pes_length_errors: u64,
+    /// Packets of a transport stream.
+    pub ts_packets: u64,
+    /// Gaps that the counters of a transport stream show.
+    pub ts_gaps: u64,
+    /// Times that the place where its packets begin was lost.
+    pub ts_resyncs: u64,
+    /// What the payloads were found to be: `ps`, `ts`, `annexb`, `h264`, `h265`, `refused`, or
+    /// nothing yet.
+    pub format: &'static str,
     /// Access units handed out.
     pub access_units: u64,
     /// Key frames among them.

@@ -81,6 +81,16 @@ impl VideoTrack {
         self.codec.is_some()
     }
 
+    /// Whether parameter sets have described it.
+    pub(crate) const fn is_configured(&self) -> bool {
+        self.configured
+    }
+
+    /// What to do with damaged pictures from now on.
+    pub(crate) const fn pass_corrupt(&mut self, pass: bool) {
+        self.pass_corrupt = pass;
+    }
+
     /// Whether somebody, or the data, has said what it is.
     pub(crate) const fn is_expected(&self) -> bool {
         self.codec.is_some() || self.declared.is_some()
@@ -229,7 +239,7 @@ impl VideoTrack {
                     }
                 }
                 NalKind::Sei => content.recovery_point |= nal::is_recovery_point(codec, unit),
-                NalKind::Other => {}
+                NalKind::Other | NalKind::Prefix => {}
             }
             self.pieces.push((start, start + unit.len()));
         }

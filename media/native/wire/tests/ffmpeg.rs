@@ -103,7 +103,13 @@ fn to_mp4(events: &[MediaEvent]) -> Vec<u8> {
     file
 }
 
+/// Through a program stream and through a transport stream.
 fn judge(name: &str, encoder: &[&str], pictures: usize) {
+    judge_in("vob", name, encoder, pictures);
+    judge_in("mpegts", &format!("{name}-ts"), encoder, pictures);
+}
+
+fn judge_in(container: &str, name: &str, encoder: &[&str], pictures: usize) {
     let ps = Scratch::new(&format!("{name}.mpg"));
     let mp4 = Scratch::new(&format!("{name}.mp4"));
     let source = [
@@ -116,7 +122,7 @@ fn judge(name: &str, encoder: &[&str], pictures: usize) {
     ];
     let count = pictures.to_string();
     let rest = [&count, "-pix_fmt", "yuv420p"];
-    let target = ["-f", "vob", ps.path()];
+    let target = ["-f", container, ps.path()];
     if ffmpeg(&[&source[..], &rest, encoder, &target].concat()).is_none() {
         return;
     }
@@ -195,6 +201,14 @@ fn interlaced_h264_in_packs_of_one_picture_decodes_to_the_same_pictures() {
         return;
     };
     assert!(found == expected, "every picture as it was, in its place");
+}
+
+/// Several pictures of interlaced video begin in one PES packet of this multiplexer.
+#[test]
+fn interlaced_h264_of_an_outside_multiplexer_decodes_to_the_same_pictures() {
+    let flags = "interlaced=1:tff=1:keyint=20:bframes=0";
+    let encoder = ["-c:v", "libx264", "-x264-params", flags, "-b:v", "100k"];
+    judge("interlaced", &encoder, 60);
 }
 
 #[test]

@@ -421,28 +421,6 @@ fn two_pictures_in_one_pes_packet_are_two_access_units() {
 }
 
 #[test]
-fn the_two_fields_of_a_picture_stay_together() {
-    let mut sender = Sender::new(MTU);
-    let field = |index: u64| match index {
-        0 => [nals::idr(400, 1), nals::p_slice(300, 2)],
-        _ => [nals::p_slice(400, index as u32), nals::p_slice(300, 9)],
-    };
-    for index in 0..4u64 {
-        let pts = 900_000 + 3_600 * index;
-        let [top, bottom] = field(index);
-        let sets: &[&[u8]] = &[nals::H264_FIELD_SPS, nals::H264_PPS, &top, &bottom];
-        let annexb = annexb(if index == 0 { sets } else { &sets[2..] });
-        sender.send(
-            pts,
-            &[pack_header(pts), pes(0xE0, Some(pts), None, &annexb)].concat(),
-        );
-    }
-    let events = ingest(&sender.packets);
-    let found: Vec<_> = units(&events).into_iter().map(nals_of).collect();
-    assert_eq!(found, (0..4).map(|i| field(i).to_vec()).collect::<Vec<_>>());
-}
-
-#[test]
 fn rule_15_a_recovery_point_stands_in_for_idr_when_there_is_none() {
     let mut sender = Sender::new(MTU);
     for index in 0..8u64 {

@@ -1,49 +1,45 @@
 //! Ordered packets to events: which reader takes a payload, and what a loss means to it.
 
+mod reading;
+
 use super::IngestConfig;
+use super::labels::{Label, Labels};
+use super::program::{Program, Streams};
+use super::reader::{Reader, Search};
+use super::sound::{Route, Sounds};
+use super::tracks::Tracks;
+use super::transport::Pids;
 use crate::access_unit::Assembler;
 use crate::audio::AudioTrack;
-use crate::media::{AudioCodec, DamageCause, MediaEvent, Unsupported, VideoCodec};
-use crate::probe::{PayloadHint, Probe, Verdict, look_at_start};
+use crate::media::{DamageCause, MediaEvent, Unsupported, VideoCodec};
+use crate::probe::{PayloadHint, Probe, Verdict, is_program_stream, look_at_start};
 use crate::ps::PsDemuxer;
 use crate::reorder::Delivery;
 use crate::rtp::RtpPacket;
-use crate::rtp_h264::{H264Depacketizer, NalSink};
-use crate::rtp_h265::H265Depacketizer;
+use crate::rtp_h264::NalSink;
 use crate::stats::IngestStats;
 use crate::timeline::{Stamp, Timeline};
+use crate::ts::TsDemuxer;
 use crate::video::VideoTrack;
-
-use super::program::{Program, Streams};
-use super::tracks::Tracks;
-
-/// Payloads kept while it is not clear what they are.
-const MAX_PROBED: usize = 32;
-
-/// What reads the payloads that are not plain audio.
-#[derive(Debug)]
-enum Reader {
-    Probing(Probe, Vec<(Vec<u8>, Stamp)>),
-    Ps,
-    /// Nothing else fits, but no unit of a program stream has been found either.
-    PresumedPs(Probe),
-    AnnexB,
-    H264(H264Depacketizer),
-    H265(H265Depacketizer),
-    Refused,
-}
 
 /// Everything behind the reorder window.
 #[derive(Debug)]
 pub(super) struct Pipeline {
+    labels: Labels,
+    sounds: Sounds,
     reader: Reader,
+    search: Search,
     demuxer: PsDemuxer,
+    transport: TsDemuxer,
+    pids: Pids,
     streams: Streams,
     video: VideoTrack,
     audio: AudioTrack,
     timeline: Timeline,
     refused: Vec<Unsupported>,
     pass_corrupt: bool,
+    /// The payload type that the reader's payloads have.
+    main_type: Option<u8>,
     /// RTP timestamp of the newest payload of an elementary stream.
     timestamp: Option<u32>,
 }
@@ -61,14 +57,20 @@ impl NalSink for Assembler {
 impl Pipeline {
     pub(super) fn new(config: &IngestConfig) -> Self {
         let mut pipeline = Self {
-            reader: Reader::Probing(Probe::default(), Vec::new()),
+            labels: Labels::default(),
+            sounds: Sounds::default(),
+            reader: Reader::Probing(Vec::new()),
+            search: Search::default(),
             demuxer: PsDemuxer::new(),
+            transport: TsDemuxer::new(),
+            pids: Pids::default(),
             streams: Streams::default(),
             video: VideoTrack::new(config.pass_corrupt),
             audio: AudioTrack::default(),
             timeline: Timeline::default(),
             refused: Vec::new(),
             pass_corrupt: config.pass_corrupt,
+            main_type: None,
             timestamp: None,
         };
         match config.hint {
@@ -77,6 +79,18 @@ impl Pipeline {
             PayloadHint::H265 => pipeline.expect(VideoCodec::H265),
         }
         pipeline
+    }
+
+    /// The session description says what a payload type is.
+    pub(super) fn name(&mut self, payload_type: u8, label: Label) {
+        self.labels.name(payload_type, label);
+        self.sounds.clear();
+    }
+
+    /// What to do with damaged pictures from now on.
+    pub(super) const fn pass_corrupt(&mut self, pass: bool) {
+        self.pass_corrupt = pass;
+        self.video.pass_corrupt(pass);
     }
 
     pub(super) fn deliver(&mut self, delivery: Delivery<'_>, out: &mut Vec<MediaEvent>) {
@@ -95,6 +109,10 @@ impl Pipeline {
                 let complete = self.demuxer.is_between_units();
                 self.video.restart(complete, &mut self.timeline, out);
                 self.lose(out);
+                // Another sender, perhaps: what it sends is found out anew.
+                self.search = Search::default();
+                self.sounds.clear();
+                self.main_type = None;
                 out.push(MediaEvent::Damaged {
                     cause: DamageCause::Restart,
                     lost_packets: 0,
@@ -103,11 +121,31 @@ impl Pipeline {
         }
     }
 
+    /// Takes a packet of sound that has a source of its own beside that of the picture.
+    pub(super) fn receive_sound(
+        &mut self,
+        packet: &RtpPacket<'_>,
+        arrival_us: u64,
+        out: &mut Vec<MediaEvent>,
+    ) {
+        let stamp = stamp_of(packet, arrival_us);
+        match self
+            .sounds
+            .route(packet, self.labels.of(packet.payload_type))
+        {
+            Route::Main => {}
+            route => self.hear(route, packet, stamp, out),
+        }
+    }
+
     pub(super) fn retime(&mut self, by_arrival: bool, now_us: u64) {
         self.timeline.retime(by_arrival, now_us);
     }
 
     pub(super) fn flush(&mut self, out: &mut Vec<MediaEvent>) {
+        self.with_transport(Stamp::default(), out, |transport, sink| {
+            transport.flush(sink);
+        });
         self.video.finish(&mut self.timeline, out);
     }
 
@@ -116,23 +154,19 @@ impl Pipeline {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        let kept = match &self.reader {
-            Reader::Probing(_, kept) => kept.iter().map(|(payload, _)| payload.capacity()).sum(),
-            _ => 0,
-        };
-        kept + self.demuxer.held_bytes()
+        self.reader.held_bytes()
+            + self.demuxer.held_bytes()
+            + self.transport.held_bytes()
             + self.video.assembler.held_bytes()
             + self.audio.held_bytes()
     }
 
     pub(super) const fn tracks(&self) -> Tracks {
-        let elementary = matches!(
-            self.reader,
-            Reader::AnnexB | Reader::H264(_) | Reader::H265(_)
-        );
         Tracks {
             listed: self.streams.listed,
-            video: elementary || self.streams.has_video() || self.video.has_codec(),
+            video: self.reader.is_elementary()
+                || self.streams.has_video()
+                || self.video.has_codec(),
             audio: self.streams.has_audio() || self.audio.has_config(),
         }
     }
@@ -143,180 +177,104 @@ impl Pipeline {
         stats.packs = demuxer.packs;
         stats.ps_resyncs = demuxer.resyncs;
         stats.pes_length_errors = demuxer.length_errors;
+        let transport = self.transport.stats();
+        stats.ts_packets = transport.packets;
+        stats.ts_gaps = transport.gaps;
+        stats.ts_resyncs = transport.resyncs;
         stats.audio_frames = self.audio.frames();
         let timeline = self.timeline.stats();
         stats.rebases = timeline.rebases;
         stats.clock_changes = timeline.clock_changes;
+        stats.format = match self.reader {
+            Reader::Probing(_) => "",
+            Reader::Ps => "ps",
+            Reader::Ts => "ts",
+            Reader::AnnexB => "annexb",
+            Reader::H264(_) => "h264",
+            Reader::H265(_) => "h265",
+            Reader::Refused => "refused",
+        };
     }
 
     fn receive(&mut self, packet: &RtpPacket<'_>, arrival_us: u64, out: &mut Vec<MediaEvent>) {
         if packet.payload.is_empty() {
             return;
         }
-        let stamp = Stamp {
-            pts: None,
-            dts: None,
-            rtp: packet.timestamp,
-            arrival_us,
-        };
-        let plain = look_at_start(packet.payload);
-        match (packet.payload_type, plain) {
-            (_, Verdict::Ps) => self.read(packet.payload, stamp, out),
-            (8, _) => self.receive_g711(AudioCodec::G711A, packet.payload, stamp, out),
-            (0, _) => self.receive_g711(AudioCodec::G711U, packet.payload, stamp, out),
-            (102, _) => {
-                self.audio
-                    .receive_rtp_aac(packet.payload, stamp, &mut self.timeline, out);
+        let stamp = stamp_of(packet, arrival_us);
+        if is_program_stream(packet.payload) {
+            self.main_type = Some(packet.payload_type);
+            self.sounds.mark_main(packet.payload_type);
+            self.read(packet.payload, stamp, out);
+            return;
+        }
+        let label = self.labels.of(packet.payload_type);
+        match self.sounds.route(packet, label) {
+            // Beside a stream that is known, another payload type is sound or nothing.
+            Route::Main if self.is_beside(packet.payload_type) => {}
+            Route::Main => {
+                if let Some(payload) = self.admit(packet, out) {
+                    self.read(payload, stamp, out);
+                    if self.search.is_over {
+                        self.main_type = Some(packet.payload_type);
+                    }
+                }
             }
-            (kind @ (4 | 9 | 18 | 20), _) => self.refuse(Unsupported::PayloadType(kind), out),
-            (98, Verdict::Unsure) if self.is_probing() => {
-                self.expect(VideoCodec::H264);
-                self.read(packet.payload, stamp, out);
-            }
-            (100, Verdict::Unsure) if self.is_probing() => {
-                self.expect(VideoCodec::H265);
-                self.read(packet.payload, stamp, out);
-            }
-            (kind @ (97 | 99), Verdict::Unsure) if self.is_probing() => {
-                self.refuse(Unsupported::PayloadType(kind), out);
-            }
-            _ => self.read(packet.payload, stamp, out),
+            route => self.hear(route, packet, stamp, out),
         }
     }
 
-    fn receive_g711(
+    fn is_beside(&self, payload_type: u8) -> bool {
+        self.search.is_over && self.main_type.is_some_and(|main| main != payload_type)
+    }
+
+    fn hear(
         &mut self,
-        codec: AudioCodec,
-        payload: &[u8],
+        route: Route,
+        packet: &RtpPacket<'_>,
         stamp: Stamp,
         out: &mut Vec<MediaEvent>,
     ) {
-        self.audio
-            .receive_g711(codec, payload, stamp, &mut self.timeline, out);
-    }
-
-    const fn is_probing(&self) -> bool {
-        matches!(self.reader, Reader::Probing(..) | Reader::PresumedPs(_))
-    }
-
-    /// The payload is said to be an elementary stream in RTP.
-    fn expect(&mut self, codec: VideoCodec) {
-        self.video.declare(Some(codec));
-        self.reader = match codec {
-            VideoCodec::H264 => Reader::H264(H264Depacketizer::default()),
-            VideoCodec::H265 => Reader::H265(H265Depacketizer::default()),
-        };
-    }
-
-    fn read(&mut self, payload: &[u8], stamp: Stamp, out: &mut Vec<MediaEvent>) {
-        match &mut self.reader {
-            Reader::Ps => self.read_ps(payload, stamp, out),
-            Reader::Probing(..) => self.probe(payload, stamp, out),
-            Reader::PresumedPs(_) => self.presume(payload, stamp, out),
-            // No other reader can take a payload that begins with a pack header for its own.
-            _ if payload.starts_with(&[0, 0, 1, 0xBA]) => {
-                self.video.assembler.set_elementary(false);
-                self.reader = Reader::Ps;
-                self.read_ps(payload, stamp, out);
+        let (audio, timeline) = (&mut self.audio, &mut self.timeline);
+        match route {
+            Route::Main => {}
+            Route::G711(codec) => audio.receive_g711(codec, packet.payload, stamp, timeline, out),
+            Route::Aac(format) => {
+                audio.receive_rtp_aac(packet.payload, &format, stamp, timeline, out);
             }
-            Reader::AnnexB => self.read_annexb(payload, stamp, out),
-            Reader::H264(_) | Reader::H265(_) => self.read_nals(payload, stamp, out),
-            Reader::Refused => {}
+            Route::Refused(what) => self.refuse(what, out),
         }
     }
 
-    fn probe(&mut self, payload: &[u8], stamp: Stamp, out: &mut Vec<MediaEvent>) {
-        let Reader::Probing(probe, kept) = &mut self.reader else {
-            return;
-        };
-        let verdict = probe.look(payload);
-        let presume = probe.is_no_elementary_stream() || kept.len() >= MAX_PROBED;
-        if verdict == Verdict::Unsure && !presume {
-            kept.push((payload.to_vec(), stamp));
-            return;
+    /// What the label of the payload type says, while the bytes have not said anything.
+    fn admit<'a>(&mut self, packet: &RtpPacket<'a>, out: &mut Vec<MediaEvent>) -> Option<&'a [u8]> {
+        if self.search.is_over || !matches!(self.reader, Reader::Probing(_)) {
+            return Some(packet.payload);
         }
-        let kept = std::mem::take(kept);
-        self.reader = Reader::PresumedPs(std::mem::take(probe));
-        self.choose(verdict, out);
-        for (payload, stamp) in kept {
-            self.read(&payload, stamp, out);
-        }
-        self.read(payload, stamp, out);
-    }
-
-    /// Reads as a program stream until the bytes prove that it is one, or something else.
-    fn presume(&mut self, payload: &[u8], stamp: Stamp, out: &mut Vec<MediaEvent>) {
-        let Reader::PresumedPs(probe) = &mut self.reader else {
-            return;
-        };
-        let verdict = probe.look(payload);
-        self.choose(verdict, out);
-        if !matches!(self.reader, Reader::PresumedPs(_)) {
-            self.read(payload, stamp, out);
-            return;
-        }
-        self.read_ps(payload, stamp, out);
-        if self.demuxer.stats().packs > 0 {
-            self.reader = Reader::Ps;
-        }
-    }
-
-    fn choose(&mut self, verdict: Verdict, out: &mut Vec<MediaEvent>) {
-        match verdict {
-            Verdict::Unsure => {}
-            Verdict::Ps => self.reader = Reader::Ps,
-            Verdict::AnnexB => {
-                self.video.assembler.set_elementary(true);
-                self.reader = Reader::AnnexB;
+        let verdict = look_at_start(packet.payload);
+        match self.labels.of(packet.payload_type) {
+            Label::Video(codec) if verdict == Verdict::Unsure => {
+                let codec = *codec;
+                // What waits has come under another label, or none.
+                let kept = std::mem::replace(&mut self.reader, Reader::Probing(Vec::new()));
+                self.expect(codec);
+                if let Reader::Probing(kept) = kept {
+                    for (payload, stamp) in kept {
+                        self.read(&payload, stamp, out);
+                    }
+                }
+                Some(packet.payload)
             }
-            Verdict::H264 => self.expect(VideoCodec::H264),
-            Verdict::H265 => self.expect(VideoCodec::H265),
-            Verdict::Refused(what) => {
-                self.reader = Reader::Refused;
-                self.refuse(what, out);
+            Label::Refused(what) if verdict == Verdict::Unsure => {
+                let what = *what;
+                let found = self.search.probe.look(packet.payload);
+                if found == Verdict::Unsure {
+                    self.refuse(what, out);
+                    return None;
+                }
+                self.choose(found, out);
+                Some(packet.payload)
             }
-        }
-    }
-
-    fn read_ps(&mut self, payload: &[u8], stamp: Stamp, out: &mut Vec<MediaEvent>) {
-        let mut program = Program {
-            streams: &mut self.streams,
-            video: &mut self.video,
-            audio: &mut self.audio,
-            timeline: &mut self.timeline,
-            stamp,
-            out,
-        };
-        self.demuxer.push(payload, &mut program);
-    }
-
-    fn read_annexb(&mut self, payload: &[u8], stamp: Stamp, out: &mut Vec<MediaEvent>) {
-        self.begin_timestamp(stamp);
-        let mut rest = payload;
-        // A system code inside means nothing here: what lies between is dropped.
-        while let Some(stop) = self.video.assembler.append(rest) {
-            rest = &rest[stop.resume..];
-        }
-        self.video.drain(&mut self.timeline, out);
-    }
-
-    fn read_nals(&mut self, payload: &[u8], stamp: Stamp, out: &mut Vec<MediaEvent>) {
-        self.begin_timestamp(stamp);
-        let assembler = &mut self.video.assembler;
-        // Payloads that are not understood are passed over, as RFC 6184 5.3 asks.
-        let _ = match &mut self.reader {
-            Reader::H264(reader) => reader.push(payload, assembler),
-            Reader::H265(reader) => reader.push(payload, assembler),
-            _ => Ok(()),
-        };
-        self.video.drain(&mut self.timeline, out);
-    }
-
-    /// All packets of one picture have one RTP timestamp.
-    fn begin_timestamp(&mut self, stamp: Stamp) {
-        if self.timestamp != Some(stamp.rtp) {
-            self.timestamp = Some(stamp.rtp);
-            self.video.assembler.begin(stamp);
+            _ => Some(packet.payload),
         }
     }
 
@@ -324,7 +282,7 @@ impl Pipeline {
     fn lose(&mut self, out: &mut Vec<MediaEvent>) {
         self.audio.lost();
         match &mut self.reader {
-            Reader::Ps | Reader::PresumedPs(_) => {
+            Reader::Ps => {
                 let mut program = Program {
                     streams: &mut self.streams,
                     video: &mut self.video,
@@ -335,10 +293,13 @@ impl Pipeline {
                 };
                 self.demuxer.lost(self.pass_corrupt, &mut program);
             }
+            Reader::Ts => self.with_transport(Stamp::default(), out, |transport, sink| {
+                transport.lost(sink);
+            }),
             Reader::H264(reader) => reader.lost(),
             Reader::H265(reader) => reader.lost(),
-            Reader::Probing(probe, kept) => {
-                *probe = Probe::default();
+            Reader::Probing(kept) => {
+                self.search.probe = Probe::default();
                 kept.clear();
             }
             Reader::AnnexB | Reader::Refused => {}
@@ -351,5 +312,14 @@ impl Pipeline {
             self.refused.push(what);
             out.push(MediaEvent::Unsupported { what });
         }
+    }
+}
+
+const fn stamp_of(packet: &RtpPacket<'_>, arrival_us: u64) -> Stamp {
+    Stamp {
+        pts: None,
+        dts: None,
+        rtp: packet.timestamp,
+        arrival_us,
     }
 }

@@ -17,17 +17,31 @@ pub(super) struct Streams {
     refused: Option<Unsupported>,
     /// A map has come.
     pub(super) listed: bool,
+    lists_video: bool,
+    lists_audio: bool,
 }
 
 impl Streams {
     /// Whether there is video of a kind that can be carried, as far as the map tells.
     pub(super) const fn has_video(&self) -> bool {
-        self.video.is_some() && self.refused.is_none()
+        (self.video.is_some() || self.lists_video) && self.refused.is_none()
+    }
+
+    /// A table has listed these tracks, by other names than stream ids.
+    pub(super) const fn list(&mut self, video: bool, audio: bool) {
+        self.listed = true;
+        self.lists_video = video;
+        self.lists_audio = audio;
+    }
+
+    /// Whether a kind of video that is not carried was not known before.
+    pub(super) fn refuse(&mut self, what: Unsupported) -> bool {
+        self.refused.replace(what) != Some(what)
     }
 
     /// Whether there is audio.
     pub(super) const fn has_audio(&self) -> bool {
-        self.audio.is_some() || self.private_audio
+        self.audio.is_some() || self.private_audio || self.lists_audio
     }
 }
 
@@ -43,7 +57,7 @@ pub(super) struct Program<'a> {
 }
 
 /// The codec of a video stream_type.
-const fn video_codec(stream_type: u8) -> Option<VideoCodec> {
+pub(super) const fn video_codec(stream_type: u8) -> Option<VideoCodec> {
     match stream_type {
         0x1B => Some(VideoCodec::H264),
         0x24 => Some(VideoCodec::H265),
@@ -65,8 +79,7 @@ impl Program<'_> {
             None => {
                 // Data may still prove that it is H.264 or H.265 under a wrong label.
                 let what = Unsupported::VideoType(entry.stream_type);
-                if self.streams.refused != Some(what) {
-                    self.streams.refused = Some(what);
+                if self.streams.refuse(what) {
                     self.out.push(MediaEvent::Unsupported { what });
                 }
             }

@@ -13,6 +13,15 @@ pub const MAX_SPS_ID: u32 = 31;
 /// Picture parameter sets have ids 0 to 255.
 pub const MAX_PPS_ID: u32 = 255;
 
+/// What reading the head of a slice needs of a sequence parameter set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SliceForm {
+    /// Bits of frame_num, 4 to 16.
+    pub frame_number_bits: u32,
+    /// separate_colour_plane_flag.
+    pub separate_planes: bool,
+}
+
 /// What this crate needs of a sequence parameter set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sps {
@@ -32,6 +41,8 @@ pub struct Sps {
     pub chroma_bits: u32,
     /// frame_mbs_only_flag: every picture is a whole frame, there are no fields.
     pub frames_only: bool,
+    /// How its slices begin.
+    pub slices: SliceForm,
     /// Size and rate.
     pub format: PictureFormat,
 }
@@ -75,6 +86,7 @@ pub fn parse_sps(nal: &[u8]) -> Result<Sps, WireError> {
     } else {
         Chroma::default()
     };
+    let frame_number_bits = 4 + reader.unsigned_up_to(12)?;
     skip_order_count(&mut reader)?;
     reader.unsigned()?;
     reader.skip(1)?;
@@ -89,6 +101,10 @@ pub fn parse_sps(nal: &[u8]) -> Result<Sps, WireError> {
         luma_bits: chroma.luma_bits,
         chroma_bits: chroma.chroma_bits,
         frames_only,
+        slices: SliceForm {
+            frame_number_bits,
+            separate_planes: chroma.separate_planes,
+        },
         format: PictureFormat {
             width,
             height,
@@ -113,6 +129,7 @@ struct Chroma {
     format: u32,
     luma_bits: u32,
     chroma_bits: u32,
+    separate_planes: bool,
 }
 
 impl Default for Chroma {
@@ -121,15 +138,14 @@ impl Default for Chroma {
             format: 1,
             luma_bits: 8,
             chroma_bits: 8,
+            separate_planes: false,
         }
     }
 }
 
 fn read_chroma(reader: &mut BitReader<'_>) -> Result<Chroma, WireError> {
     let format = reader.unsigned_up_to(3)?;
-    if format == 3 {
-        reader.skip(1)?;
-    }
+    let separate_planes = format == 3 && reader.flag()?;
     let luma_bits = 8 + reader.unsigned_up_to(6)?;
     let chroma_bits = 8 + reader.unsigned_up_to(6)?;
     reader.skip(1)?;
@@ -145,6 +161,7 @@ fn read_chroma(reader: &mut BitReader<'_>) -> Result<Chroma, WireError> {
         format,
         luma_bits,
         chroma_bits,
+        separate_planes,
     })
 }
 
@@ -160,7 +177,6 @@ fn skip_scaling_list(reader: &mut BitReader<'_>, size: u32) -> Result<(), WireEr
 }
 
 fn skip_order_count(reader: &mut BitReader<'_>) -> Result<(), WireError> {
-    reader.unsigned()?;
     match reader.unsigned_up_to(2)? {
         0 => {
             reader.unsigned()?;

@@ -329,7 +329,7 @@ impl PsDemuxer {
         match read_pes(code, &self.head) {
             PesHead::Need(need) => self.need(code, need),
             PesHead::Bad => self.resync(),
-            PesHead::Done(header) => {
+            PesHead::Done(header, _) => {
                 let remaining = header.payload_bytes;
                 let length_field = u16::from_be_bytes([self.head[0], self.head[1]]);
                 if remaining.is_none() && length_field != 0 {

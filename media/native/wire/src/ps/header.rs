@@ -24,11 +24,11 @@ pub struct MapEntry {
 }
 
 /// How far the head of a PES packet could be read.
-pub(super) enum PesHead {
+pub(crate) enum PesHead {
     /// So many bytes after the start code are needed.
     Need(usize),
-    /// Read.
-    Done(PesHeader),
+    /// Read, with its length behind the start code.
+    Done(PesHeader, usize),
     /// Not a PES packet.
     Bad,
 }
@@ -37,7 +37,7 @@ pub(super) enum PesHead {
 const MAX_STUFFING: usize = 16;
 
 /// Reads the head of a PES packet from the bytes after its start code, length field first.
-pub(super) fn read_pes(stream_id: u8, head: &[u8]) -> PesHead {
+pub(crate) fn read_pes(stream_id: u8, head: &[u8]) -> PesHead {
     let Some(&flags) = head.get(2) else {
         return PesHead::Need(3);
     };
@@ -96,7 +96,7 @@ fn done(stream_id: u8, head: &[u8], end: usize, pts: Option<u64>, dts: Option<u6
         dts,
         payload_bytes: (length + 2).checked_sub(end).filter(|_| length > 0),
     };
-    PesHead::Done(header)
+    PesHead::Done(header, end)
 }
 
 /// A 33-bit stamp in 5 bytes; marker bits are not looked at.

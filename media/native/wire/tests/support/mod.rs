@@ -8,6 +8,7 @@ pub mod boxes;
 pub mod nals;
 pub mod ps;
 pub mod rtp;
+pub mod ts;
 
 use nals::TestPicture;
 use rtp::Sender;
