@@ -9,6 +9,13 @@ use crate::unit::{AudioSample, VIDEO_CLOCK};
 /// A frame may lie so far from where the last one ended before the time line moves: 1/5 s. Cameras stamp
 /// sound by their own clock, and a gap or overlap at each frame would be heard.
 const TOLERANCE_DIVISOR: i64 = 5;
+/// Within that, the mean distance is steered back when it grows over 1/50 s. The camera's sound is counted by one
+/// crystal and stamped by another: left alone, a difference of 200 ppm would be 17 s in a day.
+const STEER_DIVISOR: i64 = 50;
+/// Frames over which the distance is averaged, as a power of two.
+const MEAN_SHIFT: i64 = 5;
+/// At most one sample of so many is left out or repeated, which nobody hears.
+const STEER_SAMPLES: i64 = 64;
 /// Sound that stays behind the time line for so many seconds moves it back: its clock was set.
 const PATIENCE_S: i64 = 2;
 
@@ -20,6 +27,8 @@ pub struct AudioTrack {
     pub last_at_us: u64,
     next: Option<i64>,
     behind: i64,
+    /// Mean distance of the stamps from the time line, in 1/32 samples.
+    ahead_32: i64,
 }
 
 impl AudioTrack {
@@ -30,6 +39,7 @@ impl AudioTrack {
             last_at_us: now_us,
             next: None,
             behind: 0,
+            ahead_32: 0,
         }
     }
 
@@ -44,9 +54,17 @@ impl AudioTrack {
         let Some(start) = self.place(stamped, samples, rate) else {
             return;
         };
-        self.next = Some(start + samples);
+        let steered = self.steer(samples, rate);
         let law = match self.config.codec {
             AudioCodec::Aac => {
+                // A frame cannot be cut: one is left out when more than half of it, or a small gap, is due.
+                if steered < 0 && self.ahead_32 >> MEAN_SHIFT < -samples / 2 {
+                    self.ahead_32 += samples << MEAN_SHIFT;
+                    return;
+                }
+                let start = start + steered.max(0);
+                self.ahead_32 -= steered.max(0) << MEAN_SHIFT;
+                self.next = Some(start + samples);
                 let data = frame.data.clone();
                 out.push(AudioSample::new(data, None, start, samples as u32));
                 return;
@@ -54,12 +72,27 @@ impl AudioTrack {
             AudioCodec::G711A => Law::A,
             AudioCodec::G711U => Law::Mu,
         };
+        let mut data = frame.data.clone();
+        if let Some(&last) = data.last() {
+            data.resize((samples + steered).max(1) as usize, last);
+        }
+        self.ahead_32 -= steered << MEAN_SHIFT;
+        self.next = Some(start + data.len() as i64);
         let mut time = start;
-        for block in frame.data.chunks(MAX_BLOCK_SAMPLES) {
+        for block in data.chunks(MAX_BLOCK_SAMPLES) {
             let duration = block.len() as u32;
             out.push(AudioSample::new(block.to_vec(), Some(law), time, duration));
             time += block.len() as i64;
         }
+    }
+
+    /// Samples that this frame should be longer (or shorter) by, so that sound stays with the pictures.
+    fn steer(&self, samples: i64, rate: i64) -> i64 {
+        let ahead = self.ahead_32 >> MEAN_SHIFT;
+        if ahead.abs() < rate / STEER_DIVISOR {
+            return 0;
+        }
+        ahead.signum() * (samples / STEER_SAMPLES).clamp(1, ahead.abs())
     }
 
     /// Where the frame goes, or none when it must be left out to catch up.
@@ -70,10 +103,12 @@ impl AudioTrack {
         let ahead = stamped - next;
         if ahead > rate / TOLERANCE_DIVISOR {
             self.behind = 0;
+            self.ahead_32 = 0;
             return Some(stamped);
         }
         if ahead >= -rate / TOLERANCE_DIVISOR {
             self.behind = 0;
+            self.ahead_32 += ahead - (self.ahead_32 >> MEAN_SHIFT);
             return Some(next);
         }
         self.behind += samples;

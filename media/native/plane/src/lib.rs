@@ -28,6 +28,8 @@ mod recordings;
 mod rtcp;
 mod session;
 mod shared;
+#[cfg(test)]
+mod soak_tests;
 mod source_lock;
 mod sync;
 mod sys;
