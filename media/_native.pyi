@@ -50,6 +50,12 @@ class Settings(TypedDict):
     hls_segments: int
     hls_bytes: int
     hls_idle_us: int
+    rtsp_port: int
+    rtsp_udp: bool
+    rtsp_udp_port: int
+    rtsp_user: str
+    rtsp_password: str
+    rtsp_timeout_us: int
     recorder_queue_bytes: int
     recorder_fragment_us: int
     playback_threads: int
@@ -178,6 +184,7 @@ class Tap:
 class Plane:
     def __new__(cls, settings: Settings) -> Plane: ...
     def address(self) -> tuple[str, int]: ...
+    def rtsp_address(self) -> tuple[str, int] | None: ...
     def fact_fd(self) -> int: ...
     def drain_facts(self) -> tuple[list[tuple[str, str, dict[str, Any]]], int]: ...
     def open_session(

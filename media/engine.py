@@ -103,6 +103,12 @@ def native_settings(settings: MediaSettings, url_key: bytes) -> _native.Settings
         "hls_segments": settings.hls_segments,
         "hls_bytes": settings.hls_window_bytes,
         "hls_idle_us": _microseconds(settings.hls_idle_s),
+        "rtsp_port": settings.rtsp_port,
+        "rtsp_udp": settings.rtsp_udp,
+        "rtsp_udp_port": settings.rtsp_udp_port,
+        "rtsp_user": settings.rtsp_user,
+        "rtsp_password": settings.rtsp_password,
+        "rtsp_timeout_us": _microseconds(settings.rtsp_timeout_s),
         "recorder_queue_bytes": settings.recorder_queue_bytes,
         "recorder_fragment_us": _microseconds(settings.recorder_fragment_s),
         "playback_threads": settings.playback_threads,
@@ -134,6 +140,11 @@ class Engine:
     def address(self) -> tuple[str, int]:
         """Where viewers connect; the real port."""
         return self._native_plane.address()
+
+    @property
+    def rtsp_address(self) -> tuple[str, int] | None:
+        """Where RTSP players connect; None when they may not."""
+        return self._native_plane.rtsp_address()
 
     def open(self) -> None:
         """Start the threads; facts come on the running event loop.

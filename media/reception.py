@@ -277,10 +277,13 @@ class MediaSession:
             ends_unix_s=None if end_s is None else unix_s(now + end_s),
         )
         self._plane.engine.allow(self.session_id, tag, user)
-        authority, secure = self._plane.authority(host), self._plane.is_secure
+        authorities, secure = self._plane.authorities(host), self._plane.is_secure
         return {
-            name: output.url(authority, self.session_id, grant, self._plane.url_key, secure=secure)
+            name: output.url(
+                authorities[output.scheme], self.session_id, grant, self._plane.url_key, secure=secure
+            )
             for name, output in OUTPUTS.items()
+            if output.scheme in authorities
         }
 
     def revoke(self, tag: str) -> None:

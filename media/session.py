@@ -103,11 +103,19 @@ class MediaPlane:
         """Viewers come over TLS."""
         return self.settings.tls_certificate is not None
 
-    def authority(self, host: str | None = None) -> str:
-        """``host:port`` for URLs."""
-        bound, port = self.address
+    def authority(self, host: str | None = None, listener: tuple[str, int] | None = None) -> str:
+        """``host:port`` for URLs; of the listener for HTTP unless another one is given."""
+        bound, port = self.address if listener is None else listener
         chosen = host or self.settings.advertised_host or ("127.0.0.1" if bound in WILDCARD_HOSTS else bound)
         return f"[{chosen}]:{port}" if ":" in chosen else f"{chosen}:{port}"
+
+    def authorities(self, host: str | None = None) -> dict[str, str]:
+        """``host:port`` by scheme, of the listeners that there are."""
+        http = self.authority(host)
+        found = {"http": http, "ws": http}
+        if (rtsp := self.engine.rtsp_address) is not None:
+            found["rtsp"] = self.authority(host, rtsp)
+        return found
 
     async def open(self) -> None:
         """Start the data plane.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
-from annotated_types import Ge, Le, Predicate
+from annotated_types import Ge, Le, MultipleOf, Predicate
 
 _RANGE: Final = re.compile(r"(\d{1,5})-(\d{1,5})")
 
@@ -36,6 +36,11 @@ def is_port_range(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_plain(text: str) -> bool:
+    """Whether a name can stand in a header: printable, without quotes and backslashes."""
+    return text.isascii() and text.isprintable() and not set(text) & set('"\\:')
 
 
 def default_threads() -> int:
@@ -141,6 +146,18 @@ class MediaSettings:
     """Most bytes of them; older ones go first."""
     hls_idle_s: Annotated[float, Ge(0.1), Le(600)] = 10.0
     """Who asks for nothing so long is gone, but not before three target durations."""
+
+    rtsp_port: Annotated[int, Ge(0), Le(65535)] = 0
+    """Port for RTSP players, at ``host``; 0: RTSP is not spoken. It has no encryption of its own."""
+    rtsp_udp: bool = True
+    """RTSP peers may ask for datagrams; off: only for packets inside their connection."""
+    rtsp_udp_port: Annotated[int, Ge(0), Le(65534), MultipleOf(2)] = 0
+    """Even port of these datagrams, the next one is for RTCP; 0: any free pair."""
+    rtsp_user: Annotated[str, Predicate(is_plain)] = ""
+    """Who may watch every stream over RTSP with a password instead of a signed URL; empty: nobody."""
+    rtsp_password: str = field(default="", repr=False)
+    rtsp_timeout_s: Annotated[float, Ge(5), Le(3600)] = 60.0
+    """Silence after which an RTSP session ends, unless its connection takes packets."""
 
     recorder_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 16 << 20
     """What may wait for the disk, for each recording, before pictures are left out."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from media.outputs import flv, fmp4, hls
+from media.outputs import flv, fmp4, hls, rtsp
 from media.outputs.output import Output
 
 OUTPUTS: Final[Mapping[str, Output]] = {
@@ -12,5 +12,9 @@ OUTPUTS: Final[Mapping[str, Output]] = {
     "flv_ws": flv.OVER_WEBSOCKET,
     "flv_http": flv.OVER_HTTP,
     "hls": hls.PLAYLIST,
+    "rtsp": rtsp.READ,
 }
-"""Name in the API to way out; read from top to bottom, the first is the default player's."""
+"""Name in the API to way out; read from top to bottom, the first is the default player's.
+
+A way without a listener has no URLs.
+"""

@@ -75,6 +75,8 @@ pub struct PlaneConfig {
     pub hls_bytes: usize,
     /// Time after which a reader of HLS that asks for nothing is gone.
     pub hls_idle_us: u64,
+    /// The RTSP desk.
+    pub rtsp: RtspConfig,
     /// Bytes that may wait for the disk, for each recorder.
     pub recorder_queue_bytes: usize,
     /// Longest fragment inside a recorded file.
@@ -83,6 +85,36 @@ pub struct PlaneConfig {
     pub playback_threads: usize,
     /// How long a disk may take to answer one of them.
     pub playback_read_us: u64,
+}
+
+/// Settings of the RTSP desk.
+#[derive(Clone, Debug)]
+pub struct RtspConfig {
+    /// Port of its listener, at the address of the other viewers; 0 = there is no desk.
+    pub port: u16,
+    /// Readers and publishers may ask for datagrams.
+    pub udp: bool,
+    /// Port of these datagrams, the next one for RTCP; 0 = any free pair.
+    pub udp_port: u16,
+    /// Who may watch with a password instead of a signed URL; empty = nobody.
+    pub user: String,
+    /// That password.
+    pub password: String,
+    /// Silence after which a session without a busy connection ends.
+    pub timeout_us: u64,
+}
+
+impl Default for RtspConfig {
+    fn default() -> Self {
+        RtspConfig {
+            port: 0,
+            udp: true,
+            udp_port: 0,
+            user: String::new(),
+            password: String::new(),
+            timeout_us: 60_000_000,
+        }
+    }
 }
 
 impl Default for PlaneConfig {
@@ -123,6 +155,7 @@ impl Default for PlaneConfig {
             hls_segments: 6,
             hls_bytes: 32 << 20,
             hls_idle_us: 10_000_000,
+            rtsp: RtspConfig::default(),
             recorder_queue_bytes: 16 << 20,
             recorder_fragment_us: 1_000_000,
             playback_threads: 2,

@@ -39,7 +39,7 @@ mod testing;
 mod unit;
 mod worker;
 
-pub use config::PlaneConfig;
+pub use config::{PlaneConfig, RtspConfig};
 pub use error::PlaneError;
 pub use facts::{AudioInfo, Fact, FactKind, MediaInfo, SegmentState};
 pub use outputs::gauge::ViewerSnapshot;

@@ -1,12 +1,14 @@
 //! The face of this crate: few coarse calls, from any thread.
 
+mod desks;
+mod feeding;
+mod playing;
 mod sharing;
 mod tapping;
 mod viewing;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver as Inbox};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -30,11 +32,8 @@ use crate::session::{SessionShared, SessionSnapshot, Transport};
 use crate::shared::doorman::{Arrival, Running};
 use crate::shared::intake::SharedPorts;
 use crate::source_lock::SourceLock;
-use crate::sync::{lock, panic_text};
+use crate::sync::lock;
 use crate::worker::{self, Command, WorkerBox};
-
-mod feeding;
-mod playing;
 
 /// Longest wait for a worker to close a session.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
@@ -60,7 +59,7 @@ pub struct SessionRequest {
 
 struct Threads {
     workers: Vec<(Arc<WorkerBox>, JoinHandle<()>)>,
-    output: Option<JoinHandle<()>>,
+    desks: Vec<JoinHandle<()>>,
     disk: Option<JoinHandle<()>>,
     doorman: Option<Running>,
     pacer: Option<JoinHandle<()>>,
@@ -76,6 +75,7 @@ pub struct Plane {
     shared: Arc<SharedPorts>,
     pacer: Arc<PacerBox>,
     address: SocketAddr,
+    rtsp_address: Option<SocketAddr>,
     mailboxes: Vec<Arc<WorkerBox>>,
     threads: Mutex<Option<Threads>>,
     failures: Mutex<Inbox<String>>,
@@ -91,7 +91,7 @@ impl Plane {
         let facts = Arc::new(FactQueue::new().map_err(thread_error)?);
         let sessions: Arc<SessionMap> = Arc::new(RwLock::new(HashMap::new()));
         let outputs = Arc::new(Desks::new().map_err(thread_error)?);
-        let (server, address) = Server::bind(
+        let (mut server, address) = Server::bind(
             config.clone(),
             address,
             Certificate::of(&config)?,
@@ -100,6 +100,7 @@ impl Plane {
             Arc::clone(&facts),
         )
         .map_err(|error| PlaneError::system(format!("TCP {address}"), error))?;
+        let rtsp = desks::bind_rtsp(&config, &sessions, &outputs, &facts)?;
         let (failed, failures) = mpsc::channel();
         let (shared, shares) = SharedPorts::open(&config, config.threads.max(1))?;
         let disk_queue = Arc::new(DiskQueue::default());
@@ -126,7 +127,13 @@ impl Plane {
         let doorman = sharing::open_door(&config, &shared, &facts, &failed)?;
         let (pacer_box, pacer) =
             recordings::spawn(&config, &facts, failed.clone()).map_err(thread_error)?;
-        let output = spawn_output(server, failed).map_err(thread_error)?;
+        let rtsp_address = rtsp.as_ref().map(|(_, address)| *address);
+        let mut desks = vec![desks::spawn("media-out", failed.clone(), move || {
+            server.run()
+        })?];
+        if let Some((mut desk, _)) = rtsp {
+            desks.push(desks::spawn("media-rtsp", failed, move || desk.run())?);
+        }
         Ok(Plane {
             config,
             facts,
@@ -136,10 +143,11 @@ impl Plane {
             shared,
             pacer: pacer_box,
             address,
+            rtsp_address,
             mailboxes,
             threads: Mutex::new(Some(Threads {
                 workers,
-                output: Some(output),
+                desks,
                 disk: Some(disk),
                 doorman,
                 pacer: Some(pacer),
@@ -378,10 +386,8 @@ impl Plane {
         }
         self.outputs.stop();
         self.disk.push(Job::Stop);
-        for handle in [&mut threads.output, &mut threads.disk, &mut threads.pacer]
-            .into_iter()
-            .filter_map(Option::take)
-        {
+        let others = [&mut threads.disk, &mut threads.pacer].map(Option::take);
+        for handle in threads.desks.drain(..).chain(others.into_iter().flatten()) {
             let _ = handle.join();
         }
         self.sessions
@@ -411,19 +417,6 @@ impl Drop for Plane {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-fn spawn_output(
-    mut server: Server,
-    failed: mpsc::Sender<String>,
-) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("media-out".into())
-        .spawn(move || {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| server.run())) {
-                let _ = failed.send(panic_text(&*panic));
-            }
-        })
 }
 
 fn resolve(host: &str, port: u16) -> Result<SocketAddr, PlaneError> {

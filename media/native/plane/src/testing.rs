@@ -70,3 +70,22 @@ pub fn unit_of(
         wall_us,
     ))
 }
+
+/// The same with one NAL unit of `bytes` bytes in the picture.
+pub fn coded_unit(sequence: u64, keyframe: bool, bytes: usize) -> Arc<Unit> {
+    let config = Arc::new(StreamConfig::new(video_config(64), None).expect("the sets are good"));
+    let time = (sequence as i64 - 1) * 3_600;
+    let mut picture = picture(time, keyframe, 0);
+    picture.nals = (bytes as u32).to_be_bytes().to_vec();
+    picture.nals.push(if keyframe { 0x65 } else { 0x41 });
+    picture.nals.resize(4 + bytes, 1);
+    let audio = Vec::new();
+    Arc::new(Unit::new(
+        sequence,
+        config,
+        picture,
+        (time, 3_600),
+        audio,
+        0,
+    ))
+}

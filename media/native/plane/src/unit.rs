@@ -8,6 +8,7 @@ use tongshi_wire::{flac, fmp4};
 
 use crate::facts::{AudioInfo, MediaInfo};
 use crate::outputs::flv::{self, FlvHeads};
+use crate::outputs::rtsp::numbered::UnitPackets;
 
 /// Ticks of the video clock for each second.
 pub const VIDEO_CLOCK: i64 = 90_000;
@@ -181,6 +182,7 @@ pub struct Unit {
     /// Wall clock when the picture was complete, µs since 1970.
     pub wall_us: i64,
     fragment: OnceLock<Vec<u8>>,
+    rtp_packets: OnceLock<UnitPackets>,
     flv_tags: OnceLock<Vec<u8>>,
 }
 
@@ -221,6 +223,7 @@ impl Unit {
             audio,
             wall_us,
             fragment: OnceLock::new(),
+            rtp_packets: OnceLock::new(),
             flv_tags: OnceLock::new(),
         }
     }
@@ -262,6 +265,16 @@ impl Unit {
             );
             bytes
         })
+    }
+
+    /// The unit as RTP packets of the RTSP desk, which numbers the units of a session in their order.
+    pub(crate) fn rtp_packets(&self, pack: impl FnOnce() -> UnitPackets) -> &UnitPackets {
+        self.rtp_packets.get_or_init(pack)
+    }
+
+    /// The packets, if the desk has numbered them.
+    pub(crate) fn numbered(&self) -> Option<&UnitPackets> {
+        self.rtp_packets.get()
     }
 
     /// The unit as FLV tags, shared like [`Unit::fragment`].

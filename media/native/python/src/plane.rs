@@ -8,8 +8,8 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use tongshi_plane::{
-    Control, Plane as NativePlane, PlaneConfig, PlaneError, RecorderConfig, SessionRequest,
-    Transport,
+    Control, Plane as NativePlane, PlaneConfig, PlaneError, RecorderConfig, RtspConfig,
+    SessionRequest, Transport,
 };
 
 use crate::NativeError;
@@ -94,6 +94,14 @@ fn plane_config(settings: &Bound<'_, PyDict>) -> PyResult<PlaneConfig> {
         hls_segments: setting(settings, "hls_segments")?,
         hls_bytes: setting(settings, "hls_bytes")?,
         hls_idle_us: setting(settings, "hls_idle_us")?,
+        rtsp: RtspConfig {
+            port: setting(settings, "rtsp_port")?,
+            udp: setting(settings, "rtsp_udp")?,
+            udp_port: setting(settings, "rtsp_udp_port")?,
+            user: setting(settings, "rtsp_user")?,
+            password: setting(settings, "rtsp_password")?,
+            timeout_us: setting(settings, "rtsp_timeout_us")?,
+        },
         recorder_queue_bytes: setting(settings, "recorder_queue_bytes")?,
         recorder_fragment_us: setting(settings, "recorder_fragment_us")?,
         playback_threads: setting(settings, "playback_threads")?,
@@ -129,6 +137,11 @@ impl Plane {
     fn address(&self) -> (String, u16) {
         let address = self.inner.address();
         (address.ip().to_string(), address.port())
+    }
+
+    fn rtsp_address(&self) -> Option<(String, u16)> {
+        let address = self.inner.rtsp_address()?;
+        Some((address.ip().to_string(), address.port()))
     }
 
     fn fact_fd(&self) -> i32 {

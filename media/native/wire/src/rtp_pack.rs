@@ -99,6 +99,15 @@ impl Packets {
         writer.packets
     }
 
+    /// No packets, where the track has nothing to say.
+    #[must_use]
+    pub fn none(numbering: &Numbering) -> Self {
+        Self {
+            first_sequence: numbering.sequence,
+            ..Self::default()
+        }
+    }
+
     /// How many packets.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -55,6 +55,12 @@ impl RtpNumbering {
         [0x80, kind, s0, s1, t0, t1, t2, t3, a, b, c, d]
     }
 
+    /// Counts packets that were numbered elsewhere, for a stream that is shared by its receivers.
+    pub const fn count(&mut self, packets: usize, octets: usize) {
+        self.packets += packets as u64;
+        self.octets += octets as u64;
+    }
+
     /// Takes the newest `packets` back, `octets` in all: they were not sent after all.
     pub const fn take_back(&mut self, packets: usize, octets: usize) {
         self.sequence = self.sequence.wrapping_sub(packets as u16);

@@ -11,6 +11,7 @@ pub(crate) mod http;
 pub(crate) mod inbox;
 pub(crate) mod link;
 pub(crate) mod queue;
+pub(crate) mod rtsp;
 pub(crate) mod server;
 pub(crate) mod signed_url;
 pub(crate) mod tls;

@@ -6,3 +6,4 @@ pub mod epoll;
 pub mod eventfd;
 pub mod receive;
 pub mod socket;
+pub mod transmit;

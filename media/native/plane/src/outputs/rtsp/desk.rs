@@ -1,0 +1,413 @@
+//! The thread: accepts connections, hands units to readers, and waits for none of them.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasher;
+use std::io::{self, ErrorKind, Read};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tongshi_wire::rtsp::{Item, Request};
+
+use super::connection::{Connection, Limits, Role, Written};
+use super::udp::UdpPorts;
+use crate::clock;
+use crate::config::PlaneConfig;
+use crate::facts::FactQueue;
+use crate::outputs::inbox::{Delivery, OutputInbox};
+use crate::outputs::server::SessionMap;
+use crate::session::SessionShared;
+use crate::sys::epoll::{Interest, Poller, Readiness};
+use crate::sys::receive::ReceiveBatch;
+use crate::sys::{address, bind, socket};
+
+pub(super) use super::streams::StreamEntry;
+
+const EVENTS: usize = 512;
+const LISTENER: u64 = u64::MAX;
+const WAKE: u64 = u64::MAX - 1;
+const UDP_RTP: u64 = u64::MAX - 2;
+const UDP_RTCP: u64 = u64::MAX - 3;
+/// Time between two looks at deadlines.
+const TICK_MS: i32 = 100;
+/// One read of a connection.
+const READ_BYTES: usize = 64 << 10;
+/// Reads before another connection has its turn.
+const TURNS: usize = 8;
+/// Bytes that the kernel may hold unsent for a reader.
+const UNSENT_BYTES: usize = 128 << 10;
+/// Connections that do not watch, above the number of viewers.
+const EXTRA_CONNECTIONS: usize = 64;
+
+/// What the desk is made with.
+pub(crate) struct DeskParts {
+    pub(crate) config: PlaneConfig,
+    pub(crate) sessions: Arc<SessionMap>,
+    pub(crate) inbox: Arc<OutputInbox>,
+    pub(crate) facts: Arc<FactQueue>,
+}
+
+/// The thread's own things.
+pub(crate) struct Desk {
+    pub(super) config: PlaneConfig,
+    listener: TcpListener,
+    poller: Poller,
+    sessions: Arc<SessionMap>,
+    inbox: Arc<OutputInbox>,
+    pub(super) facts: Arc<FactQueue>,
+    pub(super) secret: RandomState,
+    pub(super) connections: Vec<Option<Connection>>,
+    open: usize,
+    pub(super) viewers: usize,
+    pub(super) streams: HashMap<u64, StreamEntry>,
+    pub(super) udp: Option<UdpPorts>,
+    /// Which connection a datagram belongs to.
+    pub(super) by_address: HashMap<SocketAddr, usize>,
+    pub(super) dirty: BTreeSet<usize>,
+    /// Readers for whom datagrams wait.
+    pub(super) pumping: BTreeSet<usize>,
+    names: u64,
+    buffer: Vec<u8>,
+    stopping: bool,
+}
+
+impl Desk {
+    /// Binds the listener and, when they are wanted, the ports for datagrams.
+    pub(crate) fn bind(parts: DeskParts, address: SocketAddr) -> io::Result<(Desk, SocketAddr)> {
+        let DeskParts {
+            config,
+            sessions,
+            inbox,
+            facts,
+        } = parts;
+        let listener = bind::tcp(address)?;
+        let bound = listener.local_addr()?;
+        let poller = Poller::new(EVENTS)?;
+        poller.add(listener.as_raw_fd(), LISTENER, Interest::Read)?;
+        poller.add(inbox.raw_fd(), WAKE, Interest::Read)?;
+        let udp = if config.rtsp.udp {
+            let ports = UdpPorts::bind(bound.ip(), config.rtsp.udp_port)?;
+            poller.add(ports.rtp.as_raw_fd(), UDP_RTP, Interest::Read)?;
+            poller.add(ports.rtcp.as_raw_fd(), UDP_RTCP, Interest::Read)?;
+            Some(ports)
+        } else {
+            None
+        };
+        let desk = Desk {
+            config,
+            listener,
+            poller,
+            sessions,
+            inbox,
+            facts,
+            secret: RandomState::new(),
+            connections: Vec::new(),
+            open: 0,
+            viewers: 0,
+            streams: HashMap::new(),
+            udp,
+            by_address: HashMap::new(),
+            dirty: BTreeSet::new(),
+            pumping: BTreeSet::new(),
+            names: 0,
+            buffer: vec![0; READ_BYTES],
+            stopping: false,
+        };
+        Ok((desk, bound))
+    }
+
+    /// Runs until [`Delivery::Stop`].
+    pub(crate) fn run(&mut self) {
+        let mut ready: Vec<Readiness> = Vec::with_capacity(EVENTS);
+        let mut deliveries = Vec::new();
+        let mut batch = ReceiveBatch::new();
+        let mut tick_at_us = 0;
+        let mut pump_at_us = None;
+        while !self.stopping {
+            let timeout_ms = self.timeout_ms(pump_at_us);
+            if self.poller.wait(timeout_ms, &mut ready).is_err() {
+                // Only a broken descriptor can do this; without a rest the thread would spin.
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            let now_us = clock::monotonic_us();
+            for readiness in &ready {
+                match readiness.token {
+                    LISTENER => self.accept(now_us),
+                    WAKE => {
+                        self.inbox.take(&mut deliveries);
+                        for delivery in deliveries.drain(..) {
+                            self.deliver(&delivery, now_us);
+                        }
+                    }
+                    UDP_RTP => self.receive_datagrams(&mut batch, false, now_us),
+                    UDP_RTCP => self.receive_datagrams(&mut batch, true, now_us),
+                    index => self.serve(index as usize, *readiness, now_us),
+                }
+            }
+            if now_us >= tick_at_us {
+                tick_at_us = now_us + TICK_MS as u64 * 1_000;
+                self.tick(now_us);
+            }
+            pump_at_us = self.pump(now_us);
+            for index in std::mem::take(&mut self.dirty) {
+                self.write(index, now_us);
+            }
+        }
+    }
+
+    fn timeout_ms(&self, pump_at_us: Option<u64>) -> i32 {
+        let Some(pump_at_us) = pump_at_us else {
+            return if self.open == 0 { -1 } else { TICK_MS };
+        };
+        let left_us = pump_at_us.saturating_sub(clock::monotonic_us());
+        i32::try_from(left_us.div_ceil(1_000)).map_or(TICK_MS, |left| left.clamp(1, TICK_MS))
+    }
+
+    pub(super) fn connection(&mut self, index: usize) -> Option<&mut Connection> {
+        self.connections.get_mut(index)?.as_mut()
+    }
+
+    pub(super) fn session(&self, session_id: &str) -> Option<Arc<SessionShared>> {
+        let sessions = self
+            .sessions
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        sessions.get(session_id).cloned()
+    }
+
+    /// Something that nobody can guess.
+    pub(super) fn random_name(&mut self, index: usize) -> String {
+        self.names += 1;
+        let parts = ["high", "low"].map(|part| self.secret.hash_one((self.names, index, part)));
+        format!("{:016x}{:016x}", parts[0], parts[1])
+    }
+
+    fn accept(&mut self, now_us: u64) {
+        while let Ok((stream, peer)) = self.listener.accept() {
+            let _ = stream.set_nodelay(true);
+            socket::set_unsent_limit(&stream, UNSENT_BYTES);
+            if self.config.viewer_send_buffer_bytes > 0 {
+                socket::set_send_buffer(&stream, self.config.viewer_send_buffer_bytes);
+            }
+            let peer = address::plain(peer);
+            if self.open >= self.config.max_viewers + EXTRA_CONNECTIONS
+                || self.strangers(peer.ip()) >= self.config.max_strangers
+                || stream.set_nonblocking(true).is_err()
+            {
+                continue;
+            }
+            let free = self.connections.iter().position(Option::is_none);
+            let index = free.unwrap_or(self.connections.len());
+            let watched = self
+                .poller
+                .add(stream.as_raw_fd(), index as u64, Interest::Read);
+            if watched.is_err() {
+                continue;
+            }
+            let nonce = self.random_name(index);
+            let connection = Some(Connection::new(stream, peer, nonce, now_us));
+            match self.connections.get_mut(index) {
+                Some(slot) => *slot = connection,
+                None => self.connections.push(connection),
+            }
+            self.open += 1;
+        }
+    }
+
+    /// Connections of one address that have shown no right to anything.
+    fn strangers(&self, source: IpAddr) -> usize {
+        let open = self.connections.iter().flatten();
+        open.filter(|open| open.admitted.is_none() && open.peer.ip() == source)
+            .count()
+    }
+
+    fn serve(&mut self, index: usize, readiness: Readiness, now_us: u64) {
+        if readiness.readable {
+            self.read(index, now_us);
+        }
+        if readiness.writable {
+            self.dirty.insert(index);
+        }
+    }
+
+    fn read(&mut self, index: usize, now_us: u64) {
+        for _ in 0..TURNS {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let outcome = match self.connection(index) {
+                Some(connection) => connection.stream.read(&mut buffer),
+                None => Err(ErrorKind::WouldBlock.into()),
+            };
+            let more = match outcome {
+                Ok(0) => {
+                    self.close(index, "closed by the viewer");
+                    false
+                }
+                Ok(count) => {
+                    self.hear(index, &buffer[..count], now_us);
+                    count == buffer.len()
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => true,
+                Err(_) => {
+                    self.close(index, "connection lost");
+                    false
+                }
+            };
+            self.buffer = buffer;
+            if !more {
+                return;
+            }
+        }
+    }
+
+    fn hear(&mut self, index: usize, bytes: &[u8], now_us: u64) {
+        let Some(connection) = self.connection(index) else {
+            return;
+        };
+        if connection.ending.is_some() {
+            return;
+        }
+        let mut requests: Vec<Request> = Vec::new();
+        let mut items = 0;
+        let outcome = connection.parser.feed(bytes, &mut |item| {
+            items += 1;
+            // Frames of a reader are its reports: a sign of life. We ask for nothing that is answered.
+            if let Item::Request(request) = item {
+                requests.push(request);
+            }
+        });
+        if items > 0 {
+            connection.heard_at_us = now_us;
+            connection.half_since_us = None;
+        }
+        if connection.parser.held_bytes() > 0 {
+            connection.half_since_us.get_or_insert(now_us);
+        }
+        for request in requests {
+            let waits = self
+                .connection(index)
+                .is_none_or(|connection| connection.waiting.is_some());
+            // Who asks for more before the answer is there, asks for nothing that can be answered in order.
+            if waits {
+                break;
+            }
+            self.answer(index, request, now_us);
+        }
+        if outcome.is_err() {
+            self.refuse_garbage(index, now_us);
+        }
+    }
+
+    fn refuse_garbage(&mut self, index: usize, now_us: u64) {
+        if let Some(connection) = self.connection(index) {
+            let response = tongshi_wire::rtsp::Response::new(400);
+            connection.outbox.push_message(response.serialize());
+            connection.end("request not understood", now_us);
+            self.dirty.insert(index);
+        }
+    }
+
+    /// What readers send to our ports: reports, and packets that open the way through their NAT.
+    fn receive_datagrams(&mut self, batch: &mut ReceiveBatch, is_rtcp: bool, now_us: u64) {
+        let Some(ports) = &self.udp else { return };
+        let socket = if is_rtcp { &ports.rtcp } else { &ports.rtp };
+        for _ in 0..TURNS {
+            let Ok(count) = batch.receive(socket) else {
+                return;
+            };
+            for received in (0..count).filter_map(|index| batch.get(index)) {
+                let index = self.by_address.get(&received.source);
+                let connection = index.and_then(|&index| self.connections.get_mut(index));
+                if let Some(Some(connection)) = connection {
+                    connection.heard_at_us = now_us;
+                }
+            }
+            if count < crate::sys::receive::BATCH {
+                return;
+            }
+        }
+    }
+
+    fn write(&mut self, index: usize, now_us: u64) {
+        let Some(connection) = self.connection(index) else {
+            return;
+        };
+        let interest = match connection.write(now_us) {
+            Written::Lost => return self.close(index, "connection lost"),
+            Written::Over(reason) => return self.close(index, reason),
+            Written::Waiting(wants_write) if wants_write == connection.wants_write => return,
+            Written::Waiting(wants_write) => {
+                connection.wants_write = wants_write;
+                if wants_write {
+                    Interest::ReadWrite
+                } else {
+                    Interest::Read
+                }
+            }
+        };
+        let fd = connection.stream.as_raw_fd();
+        let _ = self.poller.modify(fd, index as u64, interest);
+    }
+
+    fn tick(&mut self, now_us: u64) {
+        let limits = Limits {
+            stuck_us: self.config.viewer_stuck_us,
+            request_us: self.config.request_deadline_us,
+            timeout_us: self.config.rtsp.timeout_us,
+        };
+        let now_unix_s = clock::wall_us() / 1_000_000;
+        for index in 0..self.connections.len() {
+            self.look_after_waiting(index, now_us);
+            self.send_reports(index, now_us);
+            self.show(index);
+            let Some(connection) = self.connection(index) else {
+                continue;
+            };
+            let over = match &connection.role {
+                Role::Reader(reader) => reader.pass.is_over(now_unix_s),
+                Role::Fresh => false,
+            };
+            if let Some(reason) = connection.overdue(&limits, now_us) {
+                self.close(index, reason);
+            } else if over {
+                self.end(index, "pass ended", now_us);
+            }
+        }
+    }
+
+    /// Closes the connection. Its reader leaves for this reason.
+    pub(super) fn close(&mut self, index: usize, reason: &'static str) {
+        self.leave(index, reason);
+        self.forget_addresses(index);
+        let Some(connection) = self.connections.get_mut(index).and_then(Option::take) else {
+            return;
+        };
+        self.open -= 1;
+        self.poller.remove(connection.stream.as_raw_fd());
+        self.dirty.remove(&index);
+        self.pumping.remove(&index);
+    }
+
+    /// One try to say goodbye; nobody is waited for.
+    pub(super) fn stop(&mut self) {
+        let now_us = clock::monotonic_us();
+        for index in 0..self.connections.len() {
+            self.end(index, "server stopping", now_us);
+            self.write(index, now_us);
+            self.close(index, "server stopping");
+        }
+        self.stopping = true;
+    }
+
+    pub(super) fn deliver(&mut self, delivery: &Delivery, now_us: u64) {
+        match delivery {
+            Delivery::Config(key, config) => self.deliver_config(*key, config, now_us),
+            Delivery::Unit(key, unit) => self.deliver_unit(*key, unit),
+            Delivery::Ended(key, _) => self.end_all(*key, "ended", now_us),
+            Delivery::Revoke(key, cut) => self.deliver_cut(*key, cut, now_us),
+            Delivery::Stop => self.stop(),
+        }
+    }
+}

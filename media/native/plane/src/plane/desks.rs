@@ -1,0 +1,61 @@
+//! The threads that serve viewers, one for each protocol.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+
+use super::{Plane, resolve};
+use crate::config::PlaneConfig;
+use crate::error::PlaneError;
+use crate::facts::FactQueue;
+use crate::outputs::inbox::{Desk, Desks};
+use crate::outputs::rtsp::desk::{Desk as RtspDesk, DeskParts};
+use crate::outputs::server::SessionMap;
+use crate::sync::panic_text;
+
+impl Plane {
+    /// Where RTSP players connect, if they may.
+    pub fn rtsp_address(&self) -> Option<SocketAddr> {
+        self.rtsp_address
+    }
+}
+
+/// Binds the RTSP desk, if it has a port.
+pub(super) fn bind_rtsp(
+    config: &PlaneConfig,
+    sessions: &Arc<SessionMap>,
+    outputs: &Desks,
+    facts: &Arc<FactQueue>,
+) -> Result<Option<(RtspDesk, SocketAddr)>, PlaneError> {
+    if config.rtsp.port == 0 {
+        return Ok(None);
+    }
+    let address = resolve(&config.output_host, config.rtsp.port)?;
+    let parts = DeskParts {
+        config: config.clone(),
+        sessions: Arc::clone(sessions),
+        inbox: outputs.inbox(Desk::Rtsp),
+        facts: Arc::clone(facts),
+    };
+    RtspDesk::bind(parts, address)
+        .map(Some)
+        .map_err(|error| PlaneError::system(format!("RTSP {address}"), error))
+}
+
+/// Starts a thread that runs until its inbox says [`Stop`](crate::outputs::inbox::Delivery::Stop).
+pub(super) fn spawn(
+    name: &str,
+    failed: Sender<String>,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, PlaneError> {
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(move || {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+                let _ = failed.send(panic_text(&*panic));
+            }
+        })
+        .map_err(|error| PlaneError::system("thread", error))
+}
