@@ -21,12 +21,12 @@ from config.database import newest_revision, open_database, schema_revision
 from config.schema import Settings
 from console.app import secrets_directory
 from console.server import bind_advice
+from media.buffers import check_buffers
 from storage.check import Severity
 from storage.check import check as check_storage
 
 RTP_SAMPLE: Final = 16
 EARLIEST_BUILD: Final = datetime(2025, 1, 1, tzinfo=UTC)
-WANTED_RECEIVE_BUFFER_BYTES: Final = 4 * 1024 * 1024
 WANTED_OPEN_FILES: Final = 4096
 CLOCK_LIMIT_S: Final = 1.0
 
@@ -49,7 +49,15 @@ class Finding:
 async def run_checks(settings: Settings) -> list[Finding]:
     """Everything, also after a failure: the operator wants the whole list at once."""
     findings: list[Finding] = []
-    for check in (check_ports, check_addresses, check_rtp_ports, check_disk, check_clock, check_limits):
+    for check in (
+        check_ports,
+        check_addresses,
+        check_rtp_ports,
+        check_disk,
+        check_clock,
+        check_limits,
+        check_socket_buffers,
+    ):
         findings += _guarded(check, settings)
     return [*findings, *await check_database(settings), *await check_recordings(settings)]
 
@@ -76,6 +84,12 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
             yield _readable(f"sip.{key}", getattr(sip, key))
     yield _bind("http", "http", socket.SOCK_STREAM, http.host, http.port)
     yield _bind("media", "media", socket.SOCK_STREAM, media.host, media.port)
+    for what, kind, port in (
+        ("media shared udp", socket.SOCK_DGRAM, media.shared_udp_port),
+        ("media shared tcp", socket.SOCK_STREAM, media.shared_tcp_port),
+    ):
+        if port:
+            yield _bind("media", what, kind, media.reception_host, port)
 
 
 def check_addresses(settings: Settings) -> Iterator[Finding]:
@@ -104,7 +118,7 @@ def check_rtp_ports(settings: Settings) -> Iterator[Finding]:
     low, high = (int(part) for part in settings.media.rtp_ports.split("-"))
     ports = range(low + low % 2, high, 2)
     sample = ports[:: max(1, len(ports) // RTP_SAMPLE)]
-    taken = [port for port in sample if not _is_free(socket.SOCK_DGRAM, settings.media.host, port)]
+    taken = [port for port in sample if not _is_free(socket.SOCK_DGRAM, settings.media.reception_host, port)]
     detail = f"{len(ports)} streams at once fit into {settings.media.rtp_ports}"
     if taken:
         detail += f"; taken among {len(sample)} looked at: {', '.join(map(str, taken))}"
@@ -161,14 +175,12 @@ def check_limits(_settings: Settings) -> Iterator[Finding]:
         + ("" if is_enough else f": raise it (ulimit -Hn {WANTED_OPEN_FILES * 4})")
     )
     yield Finding("open files", verdict, detail)
-    granted = _receive_buffer()
-    verdict = Verdict.OK if granted >= WANTED_RECEIVE_BUFFER_BYTES else Verdict.WARNING
-    detail = f"{granted // 1024} KiB" + (
-        ""
-        if verdict is Verdict.OK
-        else f": bursts may be lost; sysctl -w net.core.rmem_max={WANTED_RECEIVE_BUFFER_BYTES * 2}"
-    )
-    yield Finding("udp receive buffer", verdict, detail)
+
+
+def check_socket_buffers(settings: Settings) -> Iterator[Finding]:
+    """Key frames come in bursts: what does not fit is lost."""
+    for buffer in check_buffers(settings.media):
+        yield Finding(buffer.name, Verdict.OK if buffer.is_enough else Verdict.WARNING, str(buffer))
 
 
 async def check_database(settings: Settings) -> list[Finding]:
@@ -268,12 +280,6 @@ def _local_address() -> str:
         except OSError:
             return ""
         return str(probe.getsockname()[0])
-
-
-def _receive_buffer() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WANTED_RECEIVE_BUFFER_BYTES)
-        return probe.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
 
 def _readable(key: str, path: str) -> Finding:

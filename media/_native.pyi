@@ -104,6 +104,7 @@ class Snapshot(TypedDict):
     resets: int
     malformed: int
     rtcp: int
+    rtcp_refused: int
     wrong_ssrc: int
     stranger: int
     jitter_us: int

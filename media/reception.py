@@ -19,6 +19,7 @@ from media.errors import (
     ConnectRefused,
     EngineError,
     LocalViolation,
+    MediaError,
     NoKeyframe,
     PlaneClosed,
     SessionClosed,
@@ -117,6 +118,8 @@ class MediaSession:
         self._recorders: dict[str, Callable[[RecorderFact], None]] = {}
         self._taps: set[StreamTap] = set()
         self._last_stats: SessionStats | None = None
+        self._reconnect_to: tuple[str, int] | None = None
+        self._reconnecting: asyncio.Task[None] | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -150,8 +153,11 @@ class MediaSession:
         if not self.is_closed and self.receive_on is ReceiveOn.SHARED_PORT and _is_address(host):
             self._plane.engine.expect_peer(self.session_id, host, port or None)
 
-    async def connect(self, host: str, port: int) -> None:
+    async def connect(self, host: str, port: int, *, reconnect: bool = False) -> None:
         """Open the connection to a device that listens; several attempts, at least a second apart (GB-C103).
+
+        Args:
+            reconnect: do it again whenever the connection breaks, as long as the device accepts.
 
         Raises:
             ConnectRefused: none of the attempts was accepted.
@@ -166,6 +172,7 @@ class MediaSession:
             except EngineError as error:
                 refusal = error
             else:
+                self._reconnect_to = (host, port) if reconnect else None
                 return
             if attempt + 1 < settings.connect_attempts:
                 await asyncio.sleep(max(0.0, settings.connect_interval_s - (time.monotonic() - began)))
@@ -206,6 +213,27 @@ class MediaSession:
         """
         self._check_open()
         self._plane.engine.feed_audio(self.session_id, codec, data, pts_90k, (sample_rate, channels, asc))
+
+    def _connection_closed(self, values: Mapping[str, Any]) -> None:
+        if self._reconnect_to is None or self.is_closed:
+            return
+        address, self._reconnect_to = self._reconnect_to, None
+        logger.warning(
+            "connection to %s:%d broke (%s): connecting again",
+            *address,
+            values["reason"],
+            extra=self.fields(),
+        )
+        self._reconnecting = asyncio.get_running_loop().create_task(
+            self._connect_again(address), name=f"reconnect {self.session_id}"
+        )
+
+    async def _connect_again(self, address: tuple[str, int]) -> None:
+        """The silence of the stream tells its owner when this is in vain."""
+        try:
+            await self.connect(*address, reconnect=True)
+        except MediaError as error:
+            logger.warning("%s", error, extra=self.fields())
 
     def retime(self, *, by_arrival: bool) -> None:
         """The device was asked for another position or speed: the next jump of its time stamps is taken out.
@@ -440,6 +468,8 @@ class MediaSession:
         if self.close_reason is not None:
             return
         self.close_reason = reason
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
         if not self._started.done():
             self._started.set_exception(SessionClosed(reason))
             self._started.exception()  # whoever waits hears it; nobody has to
@@ -461,6 +491,7 @@ _FACTS: Final[Mapping[str, Callable[[MediaSession, Mapping[str, Any]], None]]] =
     "viewer_opened": MediaSession._viewer_opened,
     "viewer_closed": MediaSession._viewer_closed,
     "wrong_ssrc": MediaSession._wrong_ssrc,
+    "connection_closed": MediaSession._connection_closed,
     "session_failed": MediaSession._failed,
     "recording_skipped": lambda session, values: session._recording("recording_skipped", values),
     "recording_ended": lambda session, values: session._recording("recording_ended", values),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from media.buffers import check_buffers
 from media.engine import Engine, NativeTransport
 from media.errors import (
     EngineError,
@@ -86,7 +87,6 @@ class MediaPlane:
         self._ports: Final = PortPool(*parse_port_range(settings.rtp_ports), settings.port_cool_down_s)
         self._sessions: Final[dict[str, MediaSession]] = {}
         self._ending: Final[dict[str, MediaSession]] = {}
-        self._buffer_checked = False
 
     @property
     def sessions(self) -> Mapping[str, MediaSession]:
@@ -124,6 +124,9 @@ class MediaPlane:
             ListenFailed: the viewers' address is taken or not ours.
         """
         self.engine.open()
+        for buffer in check_buffers(self.settings):
+            if not buffer.is_enough:
+                logger.warning("%s: %s", buffer.name, buffer)
         host, port = self.address
         logger.info("media open: viewers at %s:%d, receive ports %s", host, port, self.settings.rtp_ports)
 
@@ -166,9 +169,7 @@ class MediaPlane:
             raise LocalViolation(f"a session that is {transport} has no port: it is opened by another call")
         session_id = secrets.token_hex(16)
         port, place = self._place(session_id, transport, ssrc, receive_on)
-        session = self._admit(MediaSession(self, session_id, transport, port, label, place))
-        self._check_buffer(session)
-        return session
+        return self._admit(MediaSession(self, session_id, transport, port, label, place))
 
     async def open_fed(self, *, label: str) -> MediaSession:
         """Open a session that is given its frames (:meth:`MediaSession.feed_video`, ``feed_audio``)."""
@@ -289,19 +290,6 @@ class MediaPlane:
                 self._ports.release(port, time.monotonic())
                 raise
         raise PortUnavailable(f"{PORT_ATTEMPTS} receive ports in a row are held by other programs")
-
-    def _check_buffer(self, session: MediaSession) -> None:
-        """Key frames come in bursts: a small kernel buffer means mosaic (once in the log is enough)."""
-        if self._buffer_checked or session.transport is not MediaTransport.UDP:
-            return
-        self._buffer_checked = True
-        granted, wanted = session.stats().receive_buffer_bytes, self.settings.receive_buffer_bytes
-        if granted < wanted:
-            logger.warning(
-                "the system grants %d bytes of receive buffer instead of %d: raise net.core.rmem_max",
-                granted,
-                wanted,
-            )
 
     def _account(self, session: MediaSession, stats: SessionStats, reason: str) -> None:
         if session.receive_on is ReceiveOn.OWN_PORT and session.port:

@@ -32,6 +32,9 @@ class SessionStats:
     malformed: int
     """Datagrams that are no RTP."""
     rtcp: int
+    """RTCP packets, also those inside a TCP connection."""
+    rtcp_refused: int
+    """Of them, those that did not come from the locked host."""
     wrong_ssrc: int
     """Packets with another SSRC than agreed or locked."""
     stranger: int

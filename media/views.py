@@ -30,6 +30,7 @@ def stats_of(native: Snapshot, label: str, transport: str) -> SessionStats:
         resets=native["resets"],
         malformed=native["malformed"],
         rtcp=native["rtcp"],
+        rtcp_refused=native["rtcp_refused"],
         wrong_ssrc=native["wrong_ssrc"],
         stranger=native["stranger"],
         jitter_ms=native["jitter_us"] / 1000,

@@ -301,7 +301,9 @@ class Invite:
         try:
             answer = self.answer
             if self.transport is MediaTransport.TCP_ACTIVE and answer is not None:
-                await session.connect(answer.host or self.host, answer.port)
+                # A playback would begin anew, or say that it has ended, by hanging up.
+                is_live = request.kind is sdp.SessionKind.PLAY
+                await session.connect(answer.host or self.host, answer.port, reconnect=is_live)
             self.info = await session.wait_first_keyframe(timeout_s)
         except media_errors.MediaError as error:
             self._without_picture(error, session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import time
@@ -53,3 +54,45 @@ async def test_a_sender_report_tells_the_clock_of_the_camera(
     sender.sendto(report, ("127.0.0.1", session.port + 1))
     offset = await until(lambda: session.stats().sender_clock_offset_s, "the report is read")
     assert offset == pytest.approx(90, abs=5)
+
+
+async def test_a_broken_connection_is_opened_again(make_plane: MakePlane) -> None:
+    """The device hangs up in the middle of a packet, and goes on over the next connection that we open."""
+    plane = await make_plane(connect_interval_s=1.0, audio_wait_s=0.0)
+    session = await plane.open_session(transport=MediaTransport.TCP_ACTIVE, ssrc=0x0BEBC201, label="camera")
+    camera = PretendCamera()
+    with socket.create_server(("127.0.0.1", 0)) as device:
+        device.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await session.connect(*device.getsockname(), reconnect=True)
+        for round_number in range(3):
+            connection, _ = await asyncio.wait_for(loop.sock_accept(device), 10)
+            with connection:
+                await loop.sock_sendall(connection, camera.tcp_bytes(30))
+                await session.wait_first_keyframe(10)
+                await until(lambda n=round_number: session.stats().keyframes > n)
+                await loop.sock_sendall(connection, camera.tcp_bytes(1)[:40])
+        connection, _ = await asyncio.wait_for(loop.sock_accept(device), 10)
+        await until(lambda: session.stats().connections == 4)
+        connection.close()
+
+
+async def test_a_connection_that_is_not_to_be_opened_again_is_not(plane: MediaPlane) -> None:
+    session = await plane.open_session(transport=MediaTransport.TCP_ACTIVE, ssrc=0x0BEBC201, label="camera")
+    with socket.create_server(("127.0.0.1", 0)) as device:
+        await session.connect(*device.getsockname())
+        connection, _ = device.accept()
+        connection.sendall(PretendCamera().tcp_bytes(5))
+        await session.wait_first_keyframe(10)
+        connection.close()
+        device.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            await asyncio.to_thread(device.accept)
+
+
+async def test_a_device_that_connects_although_we_were_to_is_taken(plane: MediaPlane) -> None:
+    """Both roles of ``setup``: the port of a session listens, whatever was agreed."""
+    session = await plane.open_session(transport=MediaTransport.TCP_ACTIVE, ssrc=0x0BEBC201, label="camera")
+    with socket.create_connection(("127.0.0.1", session.port)) as connection:
+        connection.sendall(PretendCamera().tcp_bytes(5))
+        await session.wait_first_keyframe(10)

@@ -18,7 +18,8 @@ from media.stats import SessionStats
 
 NOTHING = SessionStats(
     session_id="ab", label="x", transport="UDP", port=30_000, age_s=10.0, packets=0, bytes=0, lost=0,
-    reordered=0, duplicates=0, late=0, resets=0, malformed=0, rtcp=0, wrong_ssrc=0, stranger=0, jitter_ms=0.0,
+    reordered=0, duplicates=0, late=0, resets=0, malformed=0, rtcp=0, rtcp_refused=0,
+    wrong_ssrc=0, stranger=0, jitter_ms=0.0,
     sender_clock_offset_s=None,
     packs=0, access_units=0, keyframes=0, dropped_damaged=0, dropped_before_keyframe=0, audio_frames=0,
     fps=0.0, bitrate_bps=0, gop_frames=0, gop_s=0.0, media_s=0.0, rtp_timestamp=0, keyframe_age_s=None,

@@ -16,6 +16,7 @@ mod config;
 mod error;
 mod facts;
 mod feed;
+mod former;
 mod gop;
 mod intake;
 mod outputs;

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::config::PlaneConfig;
 use crate::error::PlaneError;
 use crate::facts::{Fact, FactKind, FactQueue};
+use crate::former::Formers;
 use crate::intake::Intake;
 use crate::outputs::inbox::{Desk, Desks};
 use crate::outputs::server::{Server, SessionMap};
@@ -74,6 +75,7 @@ pub struct Plane {
     disk: Arc<DiskQueue>,
     shared: Arc<SharedPorts>,
     pacer: Arc<PacerBox>,
+    formers: Mutex<Formers>,
     address: SocketAddr,
     rtsp_address: Option<SocketAddr>,
     mailboxes: Vec<Arc<WorkerBox>>,
@@ -142,6 +144,7 @@ impl Plane {
             disk: disk_queue,
             shared,
             pacer: pacer_box,
+            formers: Mutex::default(),
             address,
             rtsp_address,
             mailboxes,
@@ -235,12 +238,13 @@ impl Plane {
         );
         lock(&shared.stats).receive_buffer_bytes = granted;
         let shared = Arc::new(shared);
-        let receiver = Receiver::new(
+        let mut receiver = Receiver::new(
             Arc::clone(&shared),
             source_lock,
             Arc::clone(&self.facts),
             &self.config,
         );
+        receiver.former = lock(&self.formers).of(transport, port);
         let mut sessions = self
             .sessions
             .write()
@@ -251,7 +255,7 @@ impl Plane {
         }
         sessions.insert(session_id, shared);
         drop(sessions);
-        self.mailboxes[worker].send(Command::Open(Box::new(receiver), intake));
+        self.mailboxes[worker].send(Command::Open(Box::new(receiver), Box::new(intake)));
         Ok(port)
     }
 
@@ -365,6 +369,7 @@ impl Plane {
         self.mailboxes[session.worker].send(Command::Close(session.key, reason.to_owned(), done));
         // A worker that is gone drops its end; a stuck one is not waited for longer.
         let _ = closed.recv_timeout(CLOSE_WAIT);
+        self.remember_sender(&session);
         Ok(())
     }
 

@@ -82,6 +82,7 @@ fn rtcp_on_the_rtp_port_is_counted_and_passed_over() {
     let stats =
         until(|| Some(plane.snapshot("a").unwrap().stats).filter(|stats| stats.packets == 2));
     assert_eq!((stats.rtcp, stats.malformed, stats.lost), (1, 0, 0));
+    assert_eq!(stats.rtcp_refused, 0);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::{FactKind, FactQueue};
 use crate::feed::{Feed, Reading};
+use crate::former::Former;
 use crate::outputs::inbox::{Deliveries, Delivery};
 use crate::publisher::{Published, Publisher};
 use crate::rates::Rates;
@@ -37,6 +38,8 @@ pub(crate) struct Scene<'a> {
 pub(crate) struct Receiver {
     pub(crate) shared: Arc<SessionShared>,
     pub(crate) source_lock: SourceLock,
+    /// The last sender of the port.
+    pub(crate) former: Option<Former>,
     pub(crate) reception: Reception,
     pub(crate) sender_report: Option<rtcp::SenderReport>,
     pub(crate) stats: SessionStats,
@@ -79,6 +82,7 @@ impl Receiver {
         Receiver {
             shared,
             source_lock,
+            former: None,
             reception: Reception::default(),
             sender_report: None,
             stats,
@@ -108,7 +112,7 @@ impl Receiver {
     pub(crate) fn receive(&mut self, source: SocketAddr, packet: &[u8], now_us: u64) {
         let Some(&[first, kind, s0, s1, t0, t1, t2, t3, a, b, c, d]) = packet.first_chunk::<12>()
         else {
-            self.stats.malformed += 1;
+            self.receive_short(source, packet, now_us);
             return;
         };
         if first >> 6 != 2 {
@@ -120,6 +124,10 @@ impl Receiver {
             return;
         }
         let ssrc = u32::from_be_bytes([a, b, c, d]);
+        if self.former.is_some() && self.is_former((source, ssrc), [t0, t1, t2, t3], now_us) {
+            self.stats.stranger += 1;
+            return;
+        }
         match self.source_lock.judge(source, ssrc, now_us) {
             Verdict::Accept => {}
             verdict => {
@@ -137,6 +145,32 @@ impl Receiver {
         if let Reading::Packets(ingest) = &mut self.reading {
             ingest.receive(packet, now_us, &mut self.events);
         }
+    }
+
+    /// Too short for RTP; a goodbye is.
+    #[cold]
+    fn receive_short(&mut self, source: SocketAddr, packet: &[u8], now_us: u64) {
+        if rtcp::ssrc_of(packet).is_some() {
+            self.receive_rtcp(source, packet, now_us);
+        } else {
+            self.stats.malformed += 1;
+        }
+    }
+
+    /// Whether the port's last sender goes on. What was agreed for this session is taken from anybody.
+    #[cold]
+    fn is_former(
+        &mut self,
+        (source, ssrc): (SocketAddr, u32),
+        timestamp: [u8; 4],
+        now_us: u64,
+    ) -> bool {
+        let timestamp = u32::from_be_bytes(timestamp);
+        self.source_lock.expected() != Some(ssrc)
+            && self
+                .former
+                .as_mut()
+                .is_some_and(|former| former.goes_on(source, ssrc, timestamp, now_us))
     }
 
     /// Takes frames of a session without a socket, and hands on what they complete.
@@ -180,15 +214,15 @@ impl Receiver {
         }
     }
 
-    /// Sender reports of the locked source; from anywhere else they are only counted.
+    /// Sender reports of the locked source. From anywhere else RTCP is refused; what else it can say (descriptions,
+    /// goodbyes) is counted, and ends nothing: the signalling does that.
     pub(crate) fn receive_rtcp(&mut self, source: SocketAddr, packet: &[u8], now_us: u64) -> bool {
         self.stats.rtcp += 1;
-        let Some((locked, ssrc)) = self.source_lock.locked() else {
+        let locked = self.source_lock.locked();
+        let Some((_, ssrc)) = locked.filter(|(locked, _)| locked.ip() == source.ip()) else {
+            self.stats.rtcp_refused += 1;
             return false;
         };
-        if locked.ip() != source.ip() {
-            return false;
-        }
         let report = rtcp::parse_sender_report(packet, ssrc, now_us);
         if let Some(report) = report {
             self.sender_report = Some(report);

@@ -20,7 +20,7 @@ use crate::unit::{StreamConfig, Unit};
 const MAX_TTL_S: i64 = 86_400;
 
 /// How a session receives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// RTP datagrams.
     Udp,
@@ -49,6 +49,7 @@ pub struct SessionStats {
     pub resets: u64,
     pub malformed: u64,
     pub rtcp: u64,
+    pub rtcp_refused: u64,
     pub wrong_ssrc: u64,
     pub stranger: u64,
     pub jitter_us: u64,

@@ -38,7 +38,7 @@ const SHARED_RTCP: u64 = u64::MAX - 2;
 
 /// What the owner of the plane asks of a worker.
 pub(crate) enum Command {
-    Open(Box<Receiver>, Intake),
+    Open(Box<Receiver>, Box<Intake>),
     ExpectSsrc(u64, u32),
     Adopt(u64, Box<Arrival>),
     Retime(u64, bool),
@@ -277,7 +277,7 @@ impl Worker {
         let commands = std::mem::take(&mut *lock(&self.mailbox.commands));
         for command in commands {
             match command {
-                Command::Open(receiver, intake) => self.open(receiver, intake),
+                Command::Open(receiver, intake) => self.open(receiver, *intake),
                 Command::ExpectSsrc(key, ssrc) => {
                     self.with_session(key, |slot| slot.receiver.source_lock.expect(ssrc))
                 }

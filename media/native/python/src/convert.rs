@@ -243,6 +243,7 @@ pub fn snapshot<'py>(py: Python<'py>, snapshot: &SessionSnapshot) -> PyResult<Di
         resets: stats.resets,
         malformed: stats.malformed,
         rtcp: stats.rtcp,
+        rtcp_refused: stats.rtcp_refused,
         wrong_ssrc: stats.wrong_ssrc,
         stranger: stats.stranger,
         jitter_us: stats.jitter_us,

@@ -14,6 +14,7 @@ use crate::session::{SessionShared, SessionSnapshot, Transport};
 use crate::shared::directory::{Claim, Way};
 use crate::shared::doorman::{self, Running};
 use crate::shared::intake::{SharedPortStats, SharedPorts};
+use crate::sync::lock;
 use crate::sys::bind::{BufferGrant, probe_buffers};
 
 impl Plane {
@@ -69,6 +70,18 @@ impl Plane {
         let directory = &self.shared.directory;
         directory.open(ssrc, claim, clock::monotonic_us())?;
         Ok((Intake::shared(&self.shared, way, port, *key), granted))
+    }
+
+    /// What a session of a port of its own received last, for the next session there.
+    pub(super) fn remember_sender(&self, session: &SessionShared) {
+        let is_shared = [Way::Udp, Way::Tcp]
+            .iter()
+            .filter_map(|way| self.shared.port(*way))
+            .any(|(port, _)| port == session.port);
+        if session.port > 0 && !is_shared {
+            let stats = lock(&session.stats);
+            lock(&self.formers).remember(session.transport, session.port, &stats);
+        }
     }
 
     /// A snapshot with what only the directory knows.
