@@ -160,7 +160,9 @@ class Engine:
         except _native.NativeError as error:
             kind, message, errno = error.args
             if kind in {"address_in_use", "system", "bad_argument"}:
-                raise ListenFailed(f"{where}: {message}", errno) from None
+                # Of a shared port the message has the address already.
+                text = message if message.removeprefix("address in use: ").startswith("shared ") else ""
+                raise ListenFailed(text or f"{where}: {message}", errno) from None
             raise _error_of(error) from None
         asyncio.get_running_loop().add_reader(plane.fact_fd(), self.dispatch)
         self._plane = plane

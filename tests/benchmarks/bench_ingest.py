@@ -8,7 +8,8 @@ Measured is the CPU time (getrusage, user and system, all threads) of the receiv
 for its reads is in it, the senders' work is not. The floor is a loop in Python that only empties the same
 sockets with recvmmsg or large reads; with one stream it shows what waking up costs. Datagrams are sent one
 by one: loopback joins none, so the gain of UDP GRO on a real network is not in the numbers (``--gso`` sends
-runs, the best case).
+runs, the best case). ``UDP_SHARED`` and ``TCP_SHARED`` are all streams on one port, told apart by their SSRC;
+the floor of ``UDP_SHARED`` empties one socket.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import asyncio
 import contextlib
 import ctypes
+import itertools
 import multiprocessing
 import os
 import platform
@@ -25,6 +27,7 @@ import resource
 import select
 import shutil
 import socket
+import struct
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -40,7 +43,7 @@ from media.ps import PsMuxer
 from media.ps_format import AudioCodec
 from media.rtp import frame_for_tcp, rtp_packetize
 from media.session import MediaPlane, MediaSession, MediaTransport, RecorderFact
-from media.settings import MediaSettings
+from media.settings import MediaSettings, ReceiveOn
 
 FPS: Final = 25
 GOP: Final = 50
@@ -51,6 +54,11 @@ LOOP_S: Final = 8
 NAP_S: Final = 0.005
 BATCH: Final = 32
 FIRST_PORT: Final = 24_000
+SHARED_PORT: Final = 23_900
+FIRST_SSRC: Final = 200_000_000
+SEGMENT_BYTES: Final = 1_412
+"""Payload and RTP header of a full packet."""
+TRANSPORTS: Final = ("UDP", "UDP_SHARED", "TCP_PASSIVE", "TCP_SHARED")
 
 
 def parameter_sets() -> bytes:
@@ -144,21 +152,40 @@ class Batch:
                 return  # the receiver has closed
             done += sent
 
+    def set_ssrc(self, ssrc: int) -> None:
+        """Write the SSRC of a camera into its packets; the kernel has copied those sent before."""
+        for buffer in self.kept[:-1]:
+            for start in range(0, len(buffer), SEGMENT_BYTES):
+                struct.pack_into("!I", buffer, start + 8, ssrc)
+
     def receive(self, fd: int) -> int:
         return int(LIBC.recvmmsg(fd, self.messages, len(self.messages), socket.MSG_DONTWAIT, None))
 
 
-def send_streams(transport: str, ports: Sequence[int], phase_s: float, gso: bool, ready: Any) -> None:
+Target = tuple[int, int]
+"""Port and SSRC of one camera."""
+
+
+def is_udp(transport: str) -> bool:
+    return transport.startswith("UDP")
+
+
+def is_shared(transport: str) -> bool:
+    return transport.endswith("_SHARED")
+
+
+def send_streams(transport: str, targets: Sequence[Target], phase_s: float, gso: bool, ready: Any) -> None:
     """A process of cameras: each sends a picture every 40 ms, spread evenly over that time."""
     stream = packets_by_picture()
-    sockets = [connected(transport, port, gso) for port in ports]
-    if transport == "UDP":
+    sockets = [connected(transport, port, gso) for port, _ in targets]
+    if is_udp(transport):
         batches = [
             Batch.of([(ctypes.c_char * len(p)).from_buffer_copy(p) for p in runs(packets, gso)])
             for packets in stream
         ]
     else:
-        wires = [b"".join(map(frame_for_tcp, packets)) for packets in stream]
+        wires = [bytearray(b"".join(map(frame_for_tcp, packets))) for packets in stream]
+        places = [ssrc_places(packets) for packets in stream]
     ready.set()
     start, picture = time.monotonic() + phase_s, 0
     with contextlib.suppress(ConnectionError):
@@ -167,11 +194,23 @@ def send_streams(transport: str, ports: Sequence[int], phase_s: float, gso: bool
                 at = start + (picture + number / len(sockets)) / FPS
                 if (left := at - time.monotonic()) > 0.001:
                     time.sleep(left)
-                if transport == "UDP":
-                    batches[picture % len(batches)].send(made.fileno())
-                else:
-                    made.sendall(wires[picture % len(wires)])
+                at_picture, ssrc = picture % len(stream), targets[number][1]
+                if is_udp(transport):
+                    if is_shared(transport):
+                        batches[at_picture].set_ssrc(ssrc)
+                    batches[at_picture].send(made.fileno())
+                    continue
+                if is_shared(transport):
+                    for place in places[at_picture]:
+                        struct.pack_into("!I", wires[at_picture], place, ssrc)
+                made.sendall(wires[at_picture])
             picture += 1
+
+
+def ssrc_places(packets: Sequence[bytes]) -> list[int]:
+    """Where the SSRCs are in the packets of a picture, each behind its length of two bytes."""
+    starts = itertools.accumulate((2 + len(packet) for packet in packets), initial=0)
+    return [start + 2 + 8 for start in itertools.islice(starts, len(packets))]
 
 
 def runs(packets: list[bytes], gso: bool) -> list[bytes]:
@@ -182,25 +221,25 @@ def runs(packets: list[bytes], gso: bool) -> list[bytes]:
 
 
 def connected(transport: str, port: int, gso: bool) -> socket.socket:
-    kind = socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM
+    kind = socket.SOCK_DGRAM if is_udp(transport) else socket.SOCK_STREAM
     made = socket.socket(socket.AF_INET, kind)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-    if gso and transport == "UDP":
-        made.setsockopt(socket.IPPROTO_UDP, 103, 1_412)  # UDP_SEGMENT: payload and RTP header
+    if gso and is_udp(transport):
+        made.setsockopt(socket.IPPROTO_UDP, 103, SEGMENT_BYTES)  # UDP_SEGMENT
     made.connect(("127.0.0.1", port))
     return made
 
 
 @contextlib.contextmanager
-def cameras(transport: str, ports: Sequence[int], gso: bool) -> Iterator[None]:
+def cameras(transport: str, targets: Sequence[Target], gso: bool) -> Iterator[None]:
     """Sending processes, stopped at the end."""
     spawn = multiprocessing.get_context("spawn")
-    count = 1 if len(ports) < 100 else 2
+    count = 1 if len(targets) < 100 else 2
     senders, flags = [], []
     for index in range(count):
         ready = spawn.Event()
-        phase_s = index / count / FPS / len(ports)
-        arguments = (transport, list(ports[index::count]), phase_s, gso, ready)
+        phase_s = index / count / FPS / len(targets)
+        arguments = (transport, list(targets[index::count]), phase_s, gso, ready)
         senders.append(spawn.Process(target=send_streams, args=arguments, daemon=True))
         flags.append(ready)
     for sender in senders:
@@ -231,21 +270,27 @@ async def measure(
     transport: str, count: int, seconds: float, directory: Path | None, options: argparse.Namespace
 ) -> Result:
     """One point with the data plane."""
+    receive_on = ReceiveOn.SHARED_PORT if is_shared(transport) else ReceiveOn.OWN_PORT
     settings = MediaSettings(
         host="127.0.0.1", port=0, rtp_ports=f"{FIRST_PORT}-{FIRST_PORT + 2_000}", nap_ms=options.nap_ms,
-        threads=options.threads,
+        threads=options.threads, receive_on=receive_on,
+        shared_udp_port=SHARED_PORT, shared_tcp_port=SHARED_PORT,
     )  # fmt: skip
     plane = MediaPlane(settings)
     await plane.open()
     facts: list[RecorderFact] = []
     sessions: list[MediaSession] = []
+    targets: list[Target] = []
+    way = MediaTransport.UDP if is_udp(transport) else MediaTransport.TCP_PASSIVE
     for number in range(count):
-        session = await plane.open_session(transport=MediaTransport(transport), ssrc=None, label=str(number))
+        ssrc = FIRST_SSRC + number if is_shared(transport) else None
+        session = await plane.open_session(transport=way, ssrc=ssrc, label=str(number))
         sessions.append(session)
+        targets.append((session.port, FIRST_SSRC + number))
         if directory is not None:
             session.attach_recorder(f"{number:04x}", directory, metadata=b"", on_fact=facts.append)
     try:
-        with cameras(transport, [session.port for session in sessions], options.gso):
+        with cameras(transport, targets, options.gso):
             await asyncio.gather(*(session.wait_first_keyframe(30) for session in sessions))
             await asyncio.sleep(1.0)
             before, cpu, at = plane.snapshot(), cpu_s(), time.monotonic()
@@ -260,27 +305,29 @@ async def measure(
 
 def measure_floor(transport: str, count: int, seconds: float, gso: bool) -> Result:
     """One point with a loop that only reads: recvmmsg or large reads, with the same rest between rounds."""
-    ports = range(FIRST_PORT, FIRST_PORT + 2 * count, 2)
+    ports: Sequence[int] = range(FIRST_PORT, FIRST_PORT + 2 * count, 2)
+    targets = [(SHARED_PORT if is_shared(transport) else port, FIRST_SSRC + port) for port in ports]
+    ports = [SHARED_PORT] if is_shared(transport) else ports
     poll = select.epoll()
     readers: dict[int, socket.socket] = {}
     listeners = []
     for port in ports:
-        kind = socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM
+        kind = socket.SOCK_DGRAM if is_udp(transport) else socket.SOCK_STREAM
         made = socket.socket(socket.AF_INET, kind)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(("127.0.0.1", port))
-        if transport == "UDP":
+        if is_udp(transport):
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             if gso:
                 made.setsockopt(socket.IPPROTO_UDP, 104, 1)
             readers[made.fileno()] = made
         else:
-            made.listen()
+            made.listen(1_024)
             listeners.append(made)
     buffers = Batch.of([(ctypes.c_char * 65_536)() for _ in range(BATCH)])
     whole = bytearray(256 << 10)
-    with cameras(transport, list(ports), gso):
-        for listener in listeners:
+    with cameras(transport, targets, gso):
+        for listener in listeners * (count // max(1, len(listeners))):
             connection, _ = listener.accept()
             connection.setblocking(False)
             readers[connection.fileno()] = connection
@@ -292,7 +339,7 @@ def measure_floor(transport: str, count: int, seconds: float, gso: bool) -> Resu
             nonlocal received
             while time.monotonic() < until:
                 for fd, _ in poll.poll(0.1):
-                    if transport == "TCP_PASSIVE":
+                    if not is_udp(transport):
                         received += readers[fd].recv_into(whole)
                         continue
                     while (taken := buffers.receive(fd)) > 0:
@@ -334,7 +381,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="CPU cost of receiving media.")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement")
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 50, 200])
-    parser.add_argument("--transports", nargs="+", default=["UDP", "TCP_PASSIVE"])
+    parser.add_argument("--transports", nargs="+", choices=TRANSPORTS, default=TRANSPORTS)
     parser.add_argument("--threads", type=int, default=0, help="receiving threads; 0 = the default")
     parser.add_argument("--nap-ms", type=float, default=5.0)
     parser.add_argument("--gso", action="store_true", help="send runs of datagrams (best case of UDP GRO)")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from media.errors import LocalViolation, NoMedia, SsrcTaken, WrongSsrc
+from media.errors import ListenFailed, LocalViolation, NoMedia, SsrcTaken, WrongSsrc
 from media.rtp import frame_for_tcp
 from media.session import MediaPlane, MediaSession, MediaTransport, ReceiveOn
 from tests.integration.media.conftest import MakePlane, until
@@ -20,20 +20,18 @@ from tests.support.port_ranges import free_ports_in_a_row
 UDP, TCP = MediaTransport.UDP, MediaTransport.TCP_PASSIVE
 SHARED, OWN = ReceiveOn.SHARED_PORT, ReceiveOn.OWN_PORT
 HOST = "127.0.0.1"
+PORT_ATTEMPTS = 20
 
 
 async def shared_plane(make_plane: MakePlane, **changes: Any) -> MediaPlane:
-    ports = free_ports_in_a_row(4)
-    return await make_plane(
-        **{
-            "receive_on": SHARED,
-            "shared_udp_port": ports.start,
-            "shared_tcp_port": ports.start + 2,
-            "threads": 3,
-            "audio_wait_s": 0.0,
-        }
-        | changes
-    )
+    for _ in range(PORT_ATTEMPTS):
+        ports = free_ports_in_a_row(4)
+        values = {"shared_udp_port": ports.start, "shared_tcp_port": ports.start + 2, "receive_on": SHARED}
+        try:
+            return await make_plane(**values | {"threads": 3, "audio_wait_s": 0.0} | changes)
+        except ListenFailed as error:
+            assert str(ports.start)[:-1] in str(error)  # somebody took it meanwhile
+    pytest.fail(f"{PORT_ATTEMPTS} times in a row the ports were taken by others")
 
 
 @contextlib.contextmanager
