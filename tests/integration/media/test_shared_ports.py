@@ -29,8 +29,8 @@ async def shared_plane(make_plane: MakePlane, **changes: Any) -> MediaPlane:
         values = {"shared_udp_port": ports.start, "shared_tcp_port": ports.start + 2, "receive_on": SHARED}
         try:
             return await make_plane(**values | {"threads": 3, "audio_wait_s": 0.0} | changes)
-        except ListenFailed as error:
-            assert str(ports.start)[:-1] in str(error)  # somebody took it meanwhile
+        except ListenFailed:
+            continue  # somebody took them meanwhile
     pytest.fail(f"{PORT_ATTEMPTS} times in a row the ports were taken by others")
 
 
