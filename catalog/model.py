@@ -109,6 +109,7 @@ class Device:
     catalog_time: datetime | None = None
     catalog_complete: bool = False
     created_time: datetime | None = None
+    is_gateway: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,8 +85,9 @@ class CatalogStore:
         return device_from(rows[0]) if rows else None
 
     async def load_registrations(self) -> list[Device]:
-        """Every device, for presence to start from after our own restart."""
-        return [device_from(row) for row in await self._rows(select(devices).order_by(devices.c.device_id))]
+        """Every device that registers, for presence to start from after our own restart."""
+        query = select(devices).where(~devices.c.is_gateway).order_by(devices.c.device_id)
+        return [device_from(row) for row in await self._rows(query)]
 
     async def upsert_device(self, device: Device) -> None:
         """Add a device, or replace what is said about it.
@@ -198,6 +199,11 @@ class CatalogStore:
             keys = [ChannelKey(row["device_id"], row["channel_id"]) for row in candidates]
             raise AmbiguousChannel(text, [str(key) for key in keys])
         return ChannelKey(candidates[0]["device_id"], candidates[0]["channel_id"])
+
+    async def channel_ids(self, prefix: str) -> set[str]:
+        """The ids that begin so, of channels present and gone, on whatever device."""
+        query = select(channels.c.channel_id).where(channels.c.channel_id.startswith(prefix, autoescape=True))
+        return {row["channel_id"] for row in await self._rows(query)}
 
     async def set_channel(self, key: ChannelKey, **changes: Unpack[ChannelChanges]) -> None:
         """Change what this platform decided about a channel.

@@ -85,6 +85,13 @@ devices: Final = Table(
     ),
     Column("catalog_run", BigInteger, nullable=False, server_default="0", comment="counts catalogue answers"),
     Column("created_time", UtcTime, nullable=False, comment="first known, µs UTC"),
+    Column(
+        "is_gateway",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="this platform itself, for the sources that it brings in: it never registers",
+    ),
 )
 
 channels: Final = Table(

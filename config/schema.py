@@ -10,6 +10,7 @@ from config.tables import DatabaseSettings, HttpSettings, LogSettings
 from health.outages.settings import OutageSettings
 from health.settings import HealthSettings
 from media.settings import MediaSettings, parse_port_range
+from media.sources.settings import SourceSettings
 from sipserver.devices.alarms.settings import AlarmSettings
 from sipserver.devices.audio.settings import AudioSettings
 from sipserver.devices.clocks.settings import ClockSettings
@@ -53,6 +54,7 @@ class Settings:
     subscriptions: SubscriptionSettings = field(default_factory=SubscriptionSettings)
     positions: PositionSettings = field(default_factory=PositionSettings)
     registration: RegistrationSettings = field(default_factory=RegistrationSettings)
+    sources: SourceSettings = field(default_factory=SourceSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
     @property

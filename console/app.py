@@ -18,6 +18,7 @@ from access.secrets import SecretBox
 from access.stats import AccessStats
 from access.tokens import Tokens
 from access.users import Users
+from catalog.model import ChannelKey
 from catalog.store import CAMERAS, CatalogStore
 from config.database import migrate, open_database
 from config.schema import Settings, cautions
@@ -27,6 +28,7 @@ from console.api.leases import Leases
 from console.api.limiter import LoginLimiter
 from console.api.models import ServerInfo
 from console.auth import COOKIE, source_of
+from console.channel_streams import ChannelStreams
 from console.client import Client
 from console.errors import StartFailed
 from console.event_hub import EventHub
@@ -39,6 +41,8 @@ from console.rooms import RoomStreams
 from console.server import HttpServer, bind_advice, bind_tcp
 from console.steps import Step, Steps
 from console.version import product_version
+from gateway.gateway import Gateway
+from gateway.model import SourceState
 from health.exposition import Exposition
 from health.outages.store import OutageStore
 from health.outages.watch import OutageWatch
@@ -63,6 +67,7 @@ STORAGE_ALARMS: Final = frozenset({(2, 3), (6, 1), (6, 2)})
 DEVICES_CLOSE_S: Final = 12.0
 STORAGE_CLOSE_S: Final = 20.0
 SEAL_CONTEXT: Final = "device password"
+SOURCE_CONTEXT: Final = "source"
 CAME_BACK: Final = (DeviceCameOnline, DeviceConfirmed)
 
 _log = logging.getLogger(__name__)
@@ -168,11 +173,14 @@ class Platform:
         self.devices.presence.subscribe(self.outages.listen, self.outages.listens_to)
         await steps.take(Step("devices", self.devices.open, self.devices.close, DEVICES_CLOSE_S))
         await steps.take(Step("outages", self._open_outages, self.outages.close))
+        await self._open_gateway(box)
+        self.streams = ChannelStreams(self.devices.invites, self.gateway)
         self.storage = StorageService(
-            settings.storage, self._engine, self.devices.invites, self.catalog, on_event=log_storage_event
+            settings.storage, self._engine, self.streams, self.catalog, on_event=log_storage_event
         )
         self.downloads = Downloads(settings.storage, self._engine, self.devices.downloads, self.storage.disk)
         self.devices.presence.subscribe(self._hear_device, CAME_BACK)
+        self.gateway.listeners.append(self._hear_source)
         await steps.take(Step("storage", self.storage.open, self.storage.close, STORAGE_CLOSE_S))
         await steps.take(Step("downloads", self.downloads.open, self.downloads.close, STORAGE_CLOSE_S))
         self.devices.alarms.connect(LinkedRooms(self.storage.clips, self.devices.ptz), self._cameras_of)
@@ -180,9 +188,27 @@ class Platform:
         self._is_ready = True
         _log.info("ready", extra=self.addresses())
 
+    async def _open_gateway(self, box: SecretBox) -> None:
+        self.gateway = Gateway(
+            self.settings.sources,
+            self._engine,
+            self.media,
+            self.catalog,
+            platform_id=self.settings.sip.id,
+            seal=lambda plain: box.seal(plain, SOURCE_CONTEXT),
+            unseal=lambda sealed: box.unseal(sealed, SOURCE_CONTEXT),
+        )
+        self.devices.reserve(self.gateway.device_id)
+        await self._steps.take(Step("gateway", self.gateway.open, self.gateway.close, DEVICES_CLOSE_S))
+
+    def _hear_source(self, channel_id: str) -> None:
+        """A recording that waits for its next attempt need not wait when its source is back."""
+        if self.gateway.state(channel_id) in (SourceState.STREAMING, SourceState.IDLE):
+            self.storage.recorder.channel_came_back(ChannelKey(self.gateway.device_id, channel_id))
+
     async def _open_http(self, box: SecretBox) -> None:
         settings = self.settings
-        streams = RoomStreams(self.devices, self.media)
+        streams = RoomStreams(self.devices, self.media, self.streams)
         leases = Leases(
             streams,
             limit=settings.http.lease_limit,
@@ -210,6 +236,7 @@ class Platform:
             catalog=self.catalog,
             streams=streams,
             devices=self.devices,
+            gateway=self.gateway,
             leases=leases,
             playback_leases=playback_leases,
             downloads=self.downloads,
@@ -286,6 +313,7 @@ class Platform:
             "storage": self.storage.stats,
             "access": self._access_stats,
             "outages": self.outages.stats,
+            "sources": self.gateway.stats,
         }
 
     def _troubles(self) -> Troubles:

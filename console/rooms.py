@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from catalog.model import ChannelKey, Device
 from console.api.ports import CatalogSyncOutcome, Hold, Presence, StreamFigures
+from console.channel_streams import ChannelHold, ChannelStreams, stream_of
 from media.session import MediaPlane, MediaSession, SessionStats
 from sipserver.devices.errors import InviteEnded
-from sipserver.devices.invite import StreamHold
 from sipserver.devices.invites import InviteState
 from sipserver.devices.presence import DevicePresence
 from sipserver.devices.service import DeviceService
@@ -19,15 +19,15 @@ from sipserver.devices.stream_request import LiveStream
 class RoomHold:
     """A claim on a stream. After the stream is lost it answers with nothing rather than an error."""
 
-    def __init__(self, hold: StreamHold, devices: DeviceService) -> None:
+    def __init__(self, hold: ChannelHold, stop: Callable[[], None]) -> None:
         self._hold = hold
-        self._devices = devices
+        self._stop = stop
         # Kept: the viewers must be cut off even when the invite has given its session back already.
         self._session: MediaSession = hold.session
 
     @property
     def stream(self) -> LiveStream:
-        return self._hold.stream
+        return stream_of(self._hold)
 
     @property
     def lost(self) -> asyncio.Event:
@@ -50,27 +50,32 @@ class RoomHold:
 
     async def release(self, *, at_once: bool = False) -> None:
         await self._hold.release()
-        view = self._devices.invites.get(self._hold.key, self.stream)
-        if at_once and view is not None and not view.holders:
-            self._devices.invites.stop(self._hold.key, self.stream)
+        if at_once:
+            self._stop()
 
 
 class RoomStreams:
-    """Devices and media together."""
+    """Devices, sources and media together."""
 
     def __init__(
-        self, devices: DeviceService, media: MediaPlane, clock: Callable[[], float] = time.monotonic
+        self,
+        devices: DeviceService,
+        media: MediaPlane,
+        channels: ChannelStreams,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._devices = devices
         self._media = media
+        self._channels = channels
+        self._gateway = channels.gateway
         self._clock = clock
 
     async def hold(
         self, key: ChannelKey, purpose: str, tag: str, stream: LiveStream = LiveStream.MAIN
     ) -> Hold:
-        held = await self._devices.invites.hold(key, purpose, tag=tag, stream=stream)
+        held = await self._channels.hold(key, purpose, tag=tag, stream=stream)
         try:
-            return RoomHold(held, self._devices)
+            return RoomHold(held, lambda: self._channels.stop_if_free(held))
         except InviteEnded:
             await held.release()
             raise
@@ -82,9 +87,14 @@ class RoomStreams:
                 continue
             if (figures := self._figures(invite)) is not None:
                 found[invite.key] = figures
+        for picture in self._gateway.pictures():
+            if not (picture.is_sub and picture.key in found):
+                found[picture.key] = figures_of(picture.session)
         return found
 
     def figures_of(self, key: ChannelKey) -> StreamFigures | None:
+        if (picture := self._gateway.picture_of(key)) is not None:
+            return figures_of(picture.session)
         invites = (self._devices.invites.get(key, stream) for stream in LiveStream)
         found = (self._figures(invite) for invite in invites if invite is not None)
         return next((figures for figures in found if figures is not None), None)
@@ -101,12 +111,17 @@ class RoomStreams:
         self._devices.device_changed(device)
 
     def presence(self, device_id: str) -> Presence | None:
+        if device_id == self._gateway.device_id and self._gateway.is_on_file:
+            return _own_presence()
         view = self._devices.presence.get(device_id)
         return None if view is None else _presence(view, self._clock(), datetime.now(UTC))
 
     def presences(self) -> Mapping[str, Presence]:
         now, now_time = self._clock(), datetime.now(UTC)
-        return {view.device_id: _presence(view, now, now_time) for view in self._devices.presence.snapshot()}
+        found = {view.device_id: _presence(view, now, now_time) for view in self._devices.presence.snapshot()}
+        if self._gateway.is_on_file:
+            found[self._gateway.device_id] = _own_presence()
+        return found
 
 
 def figures_of(session: MediaSession) -> StreamFigures:
@@ -155,6 +170,11 @@ def _presence(view: DevicePresence, now: float, now_time: datetime) -> Presence:
         last_seen_time=now_time - timedelta(seconds=max(0.0, now - view.last_seen_at)),
         keepalive_age_s=None if heard_at is None else max(0.0, now - heard_at),
     )
+
+
+def _own_presence() -> Presence:
+    """The gateway is there as long as this platform is."""
+    return Presence(online=True, transport=None, remote=None, edition=None, last_seen_time=datetime.now(UTC))
 
 
 def _loss_ratio(stats: SessionStats) -> float:

@@ -25,6 +25,8 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "invites_failed": ("reason",),
     "invites_ended": ("reason",),
     "reconcile_repairs": ("repair",),
+    "failures": ("verdict",),
+    "publishes_refused": ("reason",),
 }
 # Fields of snapshots that rise and fall; those worth showing are in health/totals.py.
 NOT_COUNTERS: Final[Mapping[str, frozenset[str]]] = {

@@ -22,9 +22,26 @@ CAUSES: Final[Mapping[str, GapCause]] = {
     "InviteEnded": GapCause.STREAM_LOST,
     "SessionClosed": GapCause.STREAM_LOST,
     "FlowClosed": GapCause.NO_ANSWER,
+    "SourceUnreachable": GapCause.DEVICE_OFFLINE,
+    "SourceRefused": GapCause.DEVICE_OFFLINE,
+    "SourceTimedOut": GapCause.NO_ANSWER,
+    "SourceUnauthorised": GapCause.REFUSED,
+    "SourceForbidden": GapCause.REFUSED,
+    "SourceNotFound": GapCause.REFUSED,
+    "SourceRejected": GapCause.REFUSED,
+    "SourceProtocol": GapCause.NO_MEDIA,
+    "NoVideo": GapCause.NO_MEDIA,
+    "CodecNotCarried": GapCause.NO_MEDIA,
+    "NoPicture": GapCause.NO_KEYFRAME,
+    "SourceEnded": GapCause.STREAM_LOST,
+    "SourceFailed": GapCause.NO_ANSWER,
+    "NotPublishing": GapCause.DEVICE_OFFLINE,
+    "SourceDisabled": GapCause.REFUSED,
+    "UnknownSource": GapCause.UNKNOWN_CHANNEL,
+    "GatewayClosed": GapCause.STREAM_LOST,
 }
 """Names of the error classes that a stream source raises. Names, because the rooms that own them
-(devices, media) stand beside or above: whoever they are, their trees say the same things."""
+(devices, gateway, media) stand beside or above: whoever they are, their trees say the same things."""
 
 
 def cause_of(error: BaseException) -> GapCause:

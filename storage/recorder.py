@@ -155,6 +155,12 @@ class Recorder:
             if key.device_id == device_id:
                 recording.retry_now()
 
+    def channel_came_back(self, key: ChannelKey) -> None:
+        """The same for one channel, of a source that is there again."""
+        running = self._recordings.get(key)
+        if running is not None:
+            running[0].retry_now()
+
     def is_desired(self, key: ChannelKey) -> bool:
         """Whether the channel should be recorded."""
         return key in self._requested or key in self._always

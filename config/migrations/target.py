@@ -7,6 +7,7 @@ from sqlalchemy import MetaData
 
 from access.tables import metadata as access_metadata
 from catalog.tables import metadata as catalog_metadata
+from gateway.tables import metadata as gateway_metadata
 from health.tables import metadata as health_metadata
 from sipserver.devices.alarms import tables as alarm_tables
 from sipserver.devices.audio import tables as audio_tables
@@ -36,4 +37,11 @@ ENTERED: Final[tuple[ModuleType, ...]] = (
 
 def target_metadata() -> tuple[MetaData, ...]:
     """One ``MetaData`` per room that has tables."""
-    return (catalog_metadata, access_metadata, devices_metadata, storage_metadata, health_metadata)
+    return (
+        catalog_metadata,
+        access_metadata,
+        devices_metadata,
+        storage_metadata,
+        gateway_metadata,
+        health_metadata,
+    )

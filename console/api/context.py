@@ -17,6 +17,7 @@ from console.api.once import Once
 from console.api.ports import Recorder, Segments, Streams
 from console.conformance.runs import ConformanceRuns
 from console.event_hub import EventHub
+from gateway.gateway import Gateway
 from health.outages.store import OutageStore
 from sipserver.devices.service import DeviceService
 from storage.alarm_clips import AlarmClips
@@ -35,6 +36,7 @@ class ApiContext:
     catalog: CatalogStore
     streams: Streams
     devices: DeviceService
+    gateway: Gateway
     leases: Leases
     playback_leases: Leases
     downloads: Downloads

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse
 
 import access.errors
 import catalog.errors
+import gateway.errors
 import media.audio.errors
 import media.errors
 import sipserver.devices.audio.errors as audio
@@ -28,8 +29,10 @@ from catalog.columns import DATABASE_AWAY
 from console.api.leases import LeaseRefused, UnknownLease
 from console.api.models import Problem
 from console.api.security import BodyTooLarge
+from console.api.source_problems import SOURCE_KINDS
 from console.conformance.runs import RunsBusy, UnknownRun
 from console.event_hub import TooManyListeners
+from media.sources.address import BadAddress
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:tongshi:problem:"
@@ -367,6 +370,7 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         "Ask for less time (storage.download_hours_max), or wait until others are done.",
     ),
     storage.errors.RecorderClosed: NOT_READY,
+    **{error: Kind(*values) for error, values in SOURCE_KINDS.items()},
 }
 
 # The roots whose errors the application turns into problems; an unexpected one becomes INTERNAL.
@@ -376,6 +380,8 @@ HANDLED: Final[tuple[type[Exception], ...]] = (
     devices.DeviceError,
     storage.errors.StorageError,
     media.errors.MediaError,
+    gateway.errors.GatewayError,
+    BadAddress,
     TooManyListeners,
     LeaseRefused,
     UnknownLease,

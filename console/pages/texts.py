@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
-from console.pages import texts_camera, texts_device, texts_problems
+from console.pages import texts_camera, texts_device, texts_problems, texts_sources
 from console.pages.text import LANGUAGES, Language, Text
 
 __all__ = ["LANGUAGES", "TEXTS", "Language", "Text", "language_of", "tables"]
@@ -155,7 +155,11 @@ _FRAME: Final[Mapping[str, Text]] = {
 
 TEXTS: Final[Mapping[str, Text]] = dict(
     chain(
-        _FRAME.items(), texts_camera.TEXTS.items(), texts_device.TEXTS.items(), texts_problems.TEXTS.items()
+        _FRAME.items(),
+        texts_camera.TEXTS.items(),
+        texts_device.TEXTS.items(),
+        texts_problems.TEXTS.items(),
+        texts_sources.TEXTS.items(),
     )
 )
 

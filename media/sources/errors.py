@@ -13,6 +13,7 @@ MediaError
     ├── SourceProtocol       what came is not the protocol
     ├── NoVideo              the stream has no picture
     ├── CodecNotCarried      its picture has a codec that this platform does not carry
+    ├── NoPicture            it streams, but no key frame with its parameter sets came in time
     └── SourceEnded          the stream ended at the other side
 ```
 """
@@ -96,6 +97,13 @@ class CodecNotCarried(SourceFailed):
     """The picture has a codec that this platform does not carry."""
 
     verdict = "codec"
+    is_reachable = True
+
+
+class NoPicture(SourceFailed):
+    """It streams, but no key frame with its parameter sets came in time."""
+
+    verdict = "no_keyframe"
     is_reachable = True
 
 

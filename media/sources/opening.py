@@ -26,6 +26,7 @@ from media.sources.errors import (
 
 PROTOCOLS: Final = "rtsp,rtp,srtp,rtcp,udp,tcp,tls,rtmp,rtmps"
 """What FFmpeg may use on behalf of a source; a redirect to a file is refused."""
+NEARLY: Final = 0.95
 UDP_REORDER_S: Final = 0.5
 UDP_BUFFER_BYTES: Final = 1 << 20
 PROBE_BYTES: Final = 1 << 20
@@ -42,7 +43,7 @@ class RtspTransport(StrEnum):
 
 
 def options_of(
-    address: SourceAddress, transport: RtspTransport, read_timeout_s: float, analyze_s: float
+    address: SourceAddress, transport: RtspTransport, silence_s: float, analyze_s: float
 ) -> dict[str, str]:
     """FFmpeg's options: little delay, bounded analysis, no protocol that was not meant."""
     options = {
@@ -54,7 +55,7 @@ def options_of(
     if not address.is_rtsp:
         return options | {"rtmp_live": "live", "rtmp_buffer": "0"}
     options |= {
-        "timeout": str(round(read_timeout_s * 1e6)),
+        "timeout": str(round(silence_s * 1e6)),
         "allowed_media_types": "video+audio",
         "max_delay": str(round(UDP_REORDER_S * 1e6)),
         "buffer_size": str(UDP_BUFFER_BYTES),
@@ -88,15 +89,24 @@ _WORDS: Final[Mapping[type[SourceFailed], str]] = {
 }
 
 
-def failure_of(error: BaseException, address: SourceAddress, *, waited_s: float) -> SourceFailed:
-    """A typed error from one of FFmpeg's; its text names no secret."""
+def failure_of(
+    error: BaseException, address: SourceAddress, *, limit_s: float, waited_s: float
+) -> SourceFailed:
+    """A typed error from one of FFmpeg's; its text names no secret.
+
+    Args:
+        limit_s: how long a source may be silent.
+        waited_s: how long it was. FFmpeg calls an answer that never came invalid.
+    """
     kind = _kind_of(error)
+    if kind is SourceProtocol and waited_s >= limit_s * NEARLY:
+        kind = SourceTimedOut
     if kind is SourceTimedOut:
-        return SourceTimedOut(f"{address.shown}: nothing came within {waited_s:g} s")
+        return SourceTimedOut(f"source {address.shown}: nothing came within {limit_s:g} s")
     text = _WORDS.get(kind)
     if text is None:
         text = f"refused: {address.mask(str(getattr(error, 'strerror', None) or error))}"
-    return kind(f"{address.shown} {text}")
+    return kind(f"source {address.shown} {text}")
 
 
 def _kind_of(error: BaseException) -> type[SourceFailed]:

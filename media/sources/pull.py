@@ -25,6 +25,8 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from media.errors import MediaError
+from media.nal import VideoCodec
+from media.ps_format import AudioCodec
 from media.sources.address import SourceAddress
 from media.sources.annexb import VideoForm
 from media.sources.errors import CodecNotCarried, NoVideo, SourceEnded, SourceFailed, SourceTimedOut
@@ -33,21 +35,32 @@ from media.sources.stamps import PictureTimes
 
 logger = logging.getLogger(__name__)
 
-VIDEO_CODECS: Final = {"h264": "H264", "hevc": "H265"}
-AUDIO_CODECS: Final = {"pcm_alaw": "G711A", "pcm_mulaw": "G711U", "aac": "AAC"}
+VIDEO_CODECS: Final = {"h264": VideoCodec.H264, "hevc": VideoCodec.H265}
+AUDIO_CODECS: Final = {
+    "pcm_alaw": AudioCodec.G711A,
+    "pcm_mulaw": AudioCodec.G711U,
+    "aac": AudioCodec.AAC,
+}
+"""FFmpeg's names of what is carried."""
 TICKS: Final = 90_000
 
 
 class Feed(Protocol):
-    """Where frames go. Called in the thread of the pull."""
+    """Where frames go; called in the thread of the pull. ``media.session.MediaSession`` is one."""
 
-    def video(self, codec: str, annexb: bytes, pts_90k: int, dts_90k: int) -> None:
-        """One picture in decoding order; ``codec`` is ``H264`` or ``H265``."""
+    def feed_video(self, codec: VideoCodec, annexb: bytes, pts_90k: int, dts_90k: int) -> None:
+        """One picture in decoding order."""
 
-    def audio(
-        self, codec: str, data: bytes, pts_90k: int, sample_rate: int, channels: int, asc: bytes
+    def feed_audio(
+        self,
+        codec: AudioCodec,
+        data: bytes,
+        pts_90k: int,
+        sample_rate: int,
+        channels: int,
+        asc: bytes = b"",
     ) -> None:
-        """A piece of sound; ``codec`` is ``G711A``, ``G711U`` or ``AAC``."""
+        """A piece of sound; ``asc`` is the AudioSpecificConfig of AAC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +78,8 @@ class PullRequest:
 class PulledStream:
     """What a source offers, as it describes it."""
 
-    video_codec: str
-    audio_codec: str | None
+    video_codec: VideoCodec
+    audio_codec: AudioCodec | None
     left_out: tuple[str, ...] = ()
     """Codecs of streams that are not carried."""
 
@@ -124,27 +137,31 @@ class Pull:
             failure = self._pull()
         except BaseException as error:  # it must be told, whatever it was
             logger.exception("the thread of a source failed")
-            failure = SourceFailed(f"{self.request.address.shown}: {type(error).__name__} in our own code")
+            failure = SourceFailed(
+                f"source {self.request.address.shown}: {type(error).__name__} in our own code"
+            )
         self._tell(self._finish, None if self._stopping.is_set() else failure)
 
     def _pull(self) -> SourceFailed:
         request = self.request
-        waited_s = request.open_timeout_s
+        limit_s, since = request.open_timeout_s, time.monotonic()
         try:
             with self._open() as container:
-                waited_s = request.read_timeout_s
+                limit_s = request.read_timeout_s
                 self._read(container)
         except (MediaError, av.error.FFmpegError, OSError, ValueError) as error:
             if isinstance(error, SourceFailed):
                 return error
             if isinstance(error, MediaError):  # the session that is fed has ended: nobody wants it
-                return SourceEnded(f"{request.address.shown}: {error}")
-            return failure_of(error, request.address, waited_s=waited_s)
-        return SourceEnded(f"{request.address.shown} ended the stream")
+                return SourceEnded(f"source {request.address.shown}: {error}")
+            last = self.stats.last_packet_at or since
+            return failure_of(error, request.address, limit_s=limit_s, waited_s=time.monotonic() - last)
+        return SourceEnded(f"source {request.address.shown} ended the stream")
 
     def _open(self) -> InputContainer:
         request = self.request
-        options = options_of(request.address, request.transport, request.read_timeout_s, request.analyze_s)
+        silence_s = max(request.open_timeout_s, request.read_timeout_s)
+        options = options_of(request.address, request.transport, silence_s, request.analyze_s)
         return av.open(
             request.address.full,
             "r",
@@ -175,7 +192,7 @@ class Pull:
         now, previous = time.monotonic(), self.stats.last_packet_at
         limit_s = self.request.read_timeout_s
         if previous is not None and now - previous >= limit_s:
-            raise SourceTimedOut(f"{self.request.address.shown}: nothing came within {limit_s:g} s")
+            raise SourceTimedOut(f"source {self.request.address.shown}: nothing came within {limit_s:g} s")
         self.stats.bytes += size
         self.stats.last_packet_at = now
 
@@ -209,11 +226,11 @@ def chosen(
     """
     videos, audios = container.streams.video, container.streams.audio
     if not videos:
-        raise NoVideo(f"{address.shown} offers no picture, {len(audios)} streams of sound")
+        raise NoVideo(f"source {address.shown} offers no picture, {len(audios)} streams of sound")
     video = next((each for each in videos if each.codec_context.name in VIDEO_CODECS), None)
     if video is None:
         names = ", ".join(each.codec_context.name for each in videos)
-        raise CodecNotCarried(f"{address.shown} sends {names}; H.264 and H.265 are carried")
+        raise CodecNotCarried(f"source {address.shown} sends {names}; H.264 and H.265 are carried")
     audio = next((each for each in audios if each.codec_context.name in AUDIO_CODECS), None)
     left_out = tuple(each.codec_context.name for each in (*videos, *audios) if each not in (video, audio))
     offered = PulledStream(
@@ -248,10 +265,10 @@ class _Pictures:
         ):
             self._stats.pictures += 1
             self._stats.keyframes += is_keyframe
-            self._feed.video(self._codec, picture, shown, decoded)
+            self._feed.feed_video(self._codec, picture, shown, decoded)
 
     def _form_of(self, extradata: bytes | None) -> VideoForm:
-        return VideoForm.read(self._codec == "H265", bytes(extradata or b""))
+        return VideoForm.read(self._codec is VideoCodec.H265, bytes(extradata or b""))
 
 
 class _Sound:
@@ -260,7 +277,7 @@ class _Sound:
     def __init__(self, stream: AudioStream, feed: Feed, stats: PullStats) -> None:
         context = stream.codec_context
         self._codec = AUDIO_CODECS[context.name]
-        self._asc = bytes(context.extradata or b"") if self._codec == "AAC" else b""
+        self._asc = bytes(context.extradata or b"") if self._codec is AudioCodec.AAC else b""
         self._form = (context.sample_rate or 8000, context.channels or 1)
         self._scale = _scale(stream.time_base)
         self._feed = feed
@@ -274,7 +291,7 @@ class _Sound:
         self._stats.audio_frames += 1
         rate, channels = self._form
         ticks = _ticks(pts, self._scale) or 0
-        self._feed.audio(self._codec, bytes(packet), ticks, rate, channels, self._asc)
+        self._feed.feed_audio(self._codec, bytes(packet), ticks, rate, channels, self._asc)
 
 
 def _scale(time_base: Fraction | None) -> Fraction:

@@ -38,7 +38,8 @@ class SourceSettings:
 
     retry_first_s: Annotated[float, Ge(0.1), Le(60)] = 1.0
     """Wait after the first failure; it doubles up to ``retry_most_s``, with a random half taken off."""
-    retry_most_s: Annotated[float, Ge(1), Le(3600)] = 60.0
+    retry_most_s: Annotated[float, Ge(0.1), Le(3600)] = 60.0
+    """The longest of these waits."""
     unauthorised_wait_s: Annotated[float, Ge(1), Le(86_400)] = 120.0
     """Wait after 401 or 403: cameras lock their account after some wrong passwords."""
     check_s: Annotated[float, Ge(5), Le(86_400)] = 60.0

@@ -49,6 +49,7 @@ class Admission:
         self._settings = settings
         self._unseal = unseal
         self._known: dict[str, _Known] = {}
+        self._own_ids = {settings.id}
         self._blocked_ids = frozenset(settings.blocked_ids)
         self._date_off = frozenset(settings.date_off_ids)
         self._blocked_networks: tuple[IPv4Network | IPv6Network, ...] = tuple(
@@ -73,12 +74,16 @@ class Admission:
     def forget(self, device_id: str) -> None:
         self._known.pop(device_id, None)
 
+    def reserve(self, device_id: str) -> None:
+        """An id of the platform itself: nobody registers with it."""
+        self._own_ids.add(device_id)
+
     def is_known(self, device_id: str) -> bool:
         return device_id in self._known
 
     def refusal(self, device_id: str, host: str, user_agent: str) -> Refusal | None:
         """Why this device may not even try, or None."""
-        if device_id == self._settings.id:
+        if device_id in self._own_ids:
             return Refusal.OWN_ID
         known = self._known.get(device_id)
         if device_id in self._blocked_ids or (known is not None and known.is_blocked):

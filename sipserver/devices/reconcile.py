@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from media.session import MediaSession
+from media.session import MediaSession, MediaTransport
 from sipserver.devices.errors import DeviceOffline, InviteEnded, NoMedia
 from sipserver.devices.invite import Invite
 from sipserver.devices.invite_state import Input, State
@@ -108,10 +108,15 @@ class Reconciler:
         orphans: dict[str, MediaSession] = {
             session_id: session
             for session_id, session in self._media.sessions.items()
-            if session_id not in owned and session.label not in labels and "~" in session.label
+            if session_id not in owned and session.label not in labels and _is_of_a_device(session)
         }
         for session_id in self._orphans & orphans.keys():
             self._stats.reconcile_repairs["session without invite"] += 1
             logger.warning("media session %s belongs to no invite and is closed", session_id)
             await orphans[session_id].close("belongs to no invite")
         self._orphans = set(orphans)
+
+
+def _is_of_a_device(session: MediaSession) -> bool:
+    """Whether an invite should own it: what is fed by this platform itself comes from no device."""
+    return "~" in session.label and session.transport is not MediaTransport.FED

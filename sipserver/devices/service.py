@@ -318,6 +318,10 @@ class DeviceService:
         """One turn of the loop that compares intended with real sessions; it also runs by itself."""
         await self._reconciler.sweep()
 
+    def reserve(self, device_id: str) -> None:
+        """An id that stands for the platform itself in the catalogue: nobody registers with it."""
+        self._admission.reserve(device_id)
+
     def device_changed(self, device: Device) -> None:
         """An operator entered or changed a device; one that may not stay loses its registration."""
         self._admission.set(device)

@@ -31,6 +31,7 @@ from console.api.leases import Leases
 from console.api.limiter import LoginLimiter
 from console.api.models import Overview, RateLine, Rates, ServerInfo
 from console.api.ports import CatalogSyncOutcome, Presence, StreamFigures
+from gateway.gateway import Gateway
 from health.outages.store import OutageStore
 from sipserver.devices.service import DeviceService
 from sipserver.devices.stream_request import LiveStream
@@ -232,6 +233,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         catalog=store,
         streams=streams,
         devices=cast(DeviceService, devices),
+        gateway=cast(Gateway, object()),
         leases=leases,
         playback_leases=Leases(streams, limit=3, linger_s=20.0, url_ttl_s=60.0, clock=clock),
         downloads=cast(Downloads, object()),
