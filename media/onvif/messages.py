@@ -18,6 +18,16 @@ from media.onvif.errors import MalformedOnvif, OnvifFault, OnvifUnauthorised
 from media.onvif.xml import DEVICE, MEDIA, MEDIA2, SCHEMA, SOAP, WSSE, WSU
 
 MAX_PROFILES: Final = 64
+PREFIXES: Final = {
+    "s": SOAP,
+    "tds": DEVICE,
+    "trt": MEDIA,
+    "tr2": MEDIA2,
+    "tt": SCHEMA,
+    "wsse": WSSE,
+    "wsu": WSU,
+}
+"""As everybody writes them: some cameras look for the prefix instead of the namespace."""
 DIGEST: Final = (
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordDigest"
 )
@@ -85,7 +95,7 @@ class Profile:
 
 def request(namespace: str, name: str, token: UsernameToken | None = None) -> tuple[xml.Element, xml.Element]:
     """An envelope, and the element of the call in its body."""
-    envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"s": SOAP})
+    envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap=PREFIXES)
     if token is not None:
         _secure(xml.child(envelope, SOAP, "Header"), token)
     call = xml.child(xml.child(envelope, SOAP, "Body"), namespace, name)

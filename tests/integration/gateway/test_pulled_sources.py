@@ -160,7 +160,7 @@ async def test_a_source_that_is_killed_is_pulled_again(bench: Bench, make_camera
     await camera.kill()
     await asyncio.wait_for(hold.lost.wait(), 20)
     assert "ended" in hold.lost_reason or "nothing listens" in hold.lost_reason
-    assert hold.session.is_closed
+    await until(lambda: hold.session.is_closed, "its session is closed")
     await bench.until_online(key, False)
     await camera.start()
     await until(lambda: bench.gateway.state(key.channel_id) is SourceState.STREAMING, "it streams again")
