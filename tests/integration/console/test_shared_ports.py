@@ -6,11 +6,14 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from media.session import ReceiveOn
 from media.settings import MediaSettings
 from sipserver.sip.flow import Transport
 from tests.integration.console.test_diagnosis import SIP
 from tests.integration.console.test_tolerated_faults import TOLERATED
+from tests.support.families import has_ipv6
 from tests.support.port_ranges import free_ports_in_a_row, rtp_ports
 from tests.support.small_site import HOST, SmallSite, small_site
 
@@ -93,3 +96,20 @@ async def test_a_recorder_with_ssrcs_of_its_own_gets_ports_of_its_own(tmp_path: 
         await asyncio.gather(*(_plays(site, channel) for channel in channels))
         sessions = site.platform.media.sessions.values()
         assert ReceiveOn.OWN_PORT in {session.receive_on for session in sessions}
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 on its loopback (::1)")
+@pytest.mark.parametrize("receive_on", list(ReceiveOn))
+async def test_a_camera_is_asked_over_ipv6_and_answers_there(tmp_path: Path, receive_on: ReceiveOn) -> None:
+    """The offer says IN IP6, and the picture comes over IPv6, over UDP and TCP."""
+    media = replace(shared_media(), receive_on=receive_on, rtp_host="::1")
+    async with small_site(tmp_path, sip=replace(PATIENT, host="::1"), media=media) as site:
+        for index, transport in enumerate((Transport.UDP, Transport.TCP)):
+            await site.add_camera(index, transport=transport, server_host="::1", local_host="::1")
+        await asyncio.gather(*(_plays(site, each.settings.all_channel_ids[0]) for each in site.devices))
+        for invite in site.platform.devices.invites.all():
+            assert invite.evidence.offer is not None
+            assert b"c=IN IP6 ::1\r\n" in invite.evidence.offer.serialize()
+        rows = site.platform.media.snapshot()
+        assert len(rows) == 2
+        assert all((row.source or "").startswith("[::1]:") for row in rows)

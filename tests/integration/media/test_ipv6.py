@@ -13,18 +13,9 @@ from media.session import MediaPlane, MediaTransport, ReceiveOn
 from tests.integration.media.conftest import MakePlane, until
 from tests.integration.media.pretend_camera import PretendCamera
 from tests.integration.media.test_shared_ports import SHARED, TCP, UDP, shared_plane
+from tests.support.families import has_ipv6
 
-
-def _has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 on its loopback (::1)")
+pytestmark = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 on its loopback (::1)")
 
 LOCAL = {"::1": socket.AF_INET6, "127.0.0.1": socket.AF_INET}
 OWN = ReceiveOn.OWN_PORT
