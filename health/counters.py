@@ -22,6 +22,7 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "registrations_refused": ("reason",),
     "went_offline": ("reason",),
     "viewers_closed_by_reason": ("reason",),
+    "senders_closed_by_reason": ("reason",),
     "invites_failed": ("reason",),
     "invites_ended": ("reason",),
     "reconcile_repairs": ("repair",),

@@ -60,6 +60,66 @@ class Settings(TypedDict):
     recorder_fragment_us: int
     playback_threads: int
     playback_read_us: int
+    relay: RelaySettings
+
+@type_check_only
+class RelaySettings(TypedDict):
+    payload_bytes: int
+    queue_bytes: int
+    burst_bytes: int
+    rate_factor: float
+    peak_bytes_per_ms: int
+    start_timeout_us: int
+    accept_timeout_us: int
+    connect_attempts: int
+    connect_interval_us: int
+    connect_timeout_us: int
+    stuck_us: int
+    refused_us: int
+    report_timeout_us: int
+    linger_us: int
+
+@type_check_only
+class SenderRequest(TypedDict):
+    sender_id: str
+    transport: Literal["udp", "tcp_active", "tcp_passive"]
+    local_host: str
+    local_port: int
+    peer: tuple[str, int] | None
+    rtcp_port: int | None
+    ssrc: int
+    first_sequence: int
+    payload_type: int
+    audio: list[str]
+    pass_through: bool
+    from_cache: bool
+
+@type_check_only
+class SenderSnapshot(TypedDict):
+    sender_id: str
+    transport: str
+    port: int
+    ssrc: int
+    state: str
+    form: str
+    peer: str | None
+    packets: int
+    payload_bytes: int
+    frames: int
+    passed_frames: int
+    dropped_frames: int
+    drops: int
+    queued_bytes: int
+    refusals: int
+    strangers: int
+    connect_attempts: int
+    reports: int
+    fraction_lost: float
+    lost: int
+    jitter_us: int
+    round_trip_us: int | None
+    age_s: float
+    sending_s: float | None
 
 @type_check_only
 class Viewer(TypedDict):
@@ -94,6 +154,7 @@ class Snapshot(TypedDict):
     info: Info | None
     viewers: int
     recorders: int
+    senders: int
     packets: int
     bytes: int
     expected: int
@@ -244,6 +305,10 @@ class Plane:
         first_number: int,
     ) -> None: ...
     def detach_recorder(self, session_id: str, recorder_id: str) -> None: ...
+    def attach_sender(self, session_id: str, request: SenderRequest) -> int: ...
+    def start_sender(self, session_id: str, sender_id: str) -> None: ...
+    def close_sender(self, session_id: str, sender_id: str, reason: str) -> None: ...
+    def sender_snapshot(self, session_id: str, sender_id: str) -> SenderSnapshot | None: ...
     def revoke(self, session_id: str, tag: str) -> None: ...
     def viewers(self, session_id: str) -> list[Viewer]: ...
     def revoke_user(self, session_id: str, user: str) -> None: ...

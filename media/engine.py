@@ -113,6 +113,26 @@ def native_settings(settings: MediaSettings, url_key: bytes) -> _native.Settings
         "recorder_fragment_us": _microseconds(settings.recorder_fragment_s),
         "playback_threads": settings.playback_threads,
         "playback_read_us": _microseconds(settings.playback_read_s),
+        "relay": _relay_settings(settings),
+    }
+
+
+def _relay_settings(settings: MediaSettings) -> _native.RelaySettings:
+    return {
+        "payload_bytes": settings.relay_payload_bytes,
+        "queue_bytes": settings.relay_queue_bytes,
+        "burst_bytes": settings.relay_burst_bytes,
+        "rate_factor": settings.relay_rate_factor,
+        "peak_bytes_per_ms": settings.relay_peak_bytes_per_ms,
+        "start_timeout_us": _microseconds(settings.relay_start_timeout_s),
+        "accept_timeout_us": _microseconds(settings.relay_accept_timeout_s),
+        "connect_attempts": settings.connect_attempts,
+        "connect_interval_us": _microseconds(settings.connect_interval_s),
+        "connect_timeout_us": _microseconds(settings.connect_timeout_s),
+        "stuck_us": _microseconds(settings.relay_stuck_s),
+        "refused_us": _microseconds(settings.relay_refused_s),
+        "report_timeout_us": _microseconds(settings.relay_report_timeout_s),
+        "linger_us": _microseconds(settings.relay_linger_s),
     }
 
 
@@ -333,6 +353,27 @@ class Engine:
     def detach_recorder(self, session_id: str, recorder_id: str) -> None:
         with _translated():
             self._native_plane.detach_recorder(session_id, recorder_id)
+
+    def attach_sender(self, session_id: str, request: _native.SenderRequest) -> int:
+        """Bind the port of a sender; its number.
+
+        Raises:
+            PortUnavailable: the port, or the one after it, is taken.
+        """
+        with _translated():
+            return self._native_plane.attach_sender(session_id, request)
+
+    def start_sender(self, session_id: str, sender_id: str) -> None:
+        with _translated():
+            self._native_plane.start_sender(session_id, sender_id)
+
+    def close_sender(self, session_id: str, sender_id: str, reason: str) -> None:
+        with _translated():
+            self._native_plane.close_sender(session_id, sender_id, reason)
+
+    def sender_snapshot(self, session_id: str, sender_id: str) -> _native.SenderSnapshot | None:
+        with _translated():
+            return self._native_plane.sender_snapshot(session_id, sender_id)
 
     def revoke(self, session_id: str, tag: str) -> None:
         with _translated():

@@ -8,9 +8,8 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -37,11 +36,13 @@ from media.facts import (
 )
 from media.nal import VideoCodec
 from media.outputs import OUTPUTS
+from media.outputs.rtp import RtpSender, SenderRequest, open_sender
 from media.outputs.signed import PLAY, TTL_MAX_S, Grant, unix_s
 from media.ps_format import AudioCodec
 from media.settings import ReceiveOn
 from media.stats import SessionStats, ViewerStats
 from media.tap import StreamTap
+from media.transport import MediaTransport
 from media.views import stats_of
 
 if TYPE_CHECKING:
@@ -58,21 +59,6 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-class MediaTransport(StrEnum):
-    """How media comes: RTP over UDP or TCP, frames that are given, or our own recordings."""
-
-    UDP = "UDP"
-    TCP_PASSIVE = "TCP_PASSIVE"  # the device connects to us
-    TCP_ACTIVE = "TCP_ACTIVE"  # we connect to the device
-    FED = "FED"  # no port: a program, or a push over another protocol, gives frames
-    RECORDED = "RECORDED"  # no port: our own recordings are played
-
-    @property
-    def is_tcp(self) -> bool:
-        """RTP over TCP."""
-        return self in {MediaTransport.TCP_PASSIVE, MediaTransport.TCP_ACTIVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +103,7 @@ class MediaSession:
         self._viewers: Counter[str] = Counter()
         self._recorders: dict[str, Callable[[RecorderFact], None]] = {}
         self._taps: set[StreamTap] = set()
+        self._senders: dict[str, RtpSender] = {}
         self._last_stats: SessionStats | None = None
         self._reconnect_to: tuple[str, int] | None = None
         self._reconnecting: asyncio.Task[None] | None = None
@@ -132,8 +119,13 @@ class MediaSession:
 
     @property
     def readers(self) -> int:
-        """Viewers, recorders and taps."""
-        return self.viewers + len(self._recorders) + len(self._taps)
+        """Viewers, recorders, taps and senders."""
+        return self.viewers + len(self._recorders) + len(self._taps) + len(self._senders)
+
+    @property
+    def senders(self) -> Sequence[RtpSender]:
+        """Senders to other platforms that have not ended."""
+        return tuple(self._senders.values())
 
     def expect_ssrc(self, ssrc: int) -> None:
         """The answer named its SSRC: from now on it is the agreed one.
@@ -375,6 +367,20 @@ class MediaSession:
         self._taps.add(tap)
         return tap
 
+    def attach_sender(self, request: SenderRequest) -> RtpSender:
+        """Bind a port from which the stream will go to another platform, after :meth:`RtpSender.start`.
+
+        Raises:
+            NoPortFree: every port of the range is taken, resting, or held by other programs.
+            LocalViolation: the request makes no sense.
+            EngineError: the system refused something else.
+        """
+        self._check_open()
+        sender = open_sender(self._plane, self.session_id, request)
+        self._senders[sender.sender_id] = sender
+        self._plane.totals.senders_opened += 1
+        return sender
+
     async def close(self, reason: str) -> None:
         """End the reception: viewers are told, files are closed, the port rests. Once is enough."""
         await self._plane.close_session(self, reason)
@@ -415,6 +421,20 @@ class MediaSession:
         if isinstance(fact, RecorderFailed | RecorderDetached):
             del self._recorders[fact.recorder_id]
         on_fact(fact)
+
+    def _sender_closed(self, values: Mapping[str, Any]) -> None:
+        sender = self._senders.pop(values["sender_id"], None)
+        if sender is not None:
+            self._plane.release_port(sender.local_port)
+            sender.ended(values)
+            self._plane.totals.add_sender(sender.stats(), str(sender.end))
+
+    def _sender_said(self, values: Mapping[str, Any]) -> None:
+        sender = self._senders.get(values["sender_id"])
+        if sender is not None and "peer" in values:
+            sender.connected(values["peer"])
+        elif sender is not None:
+            sender.started()
 
     def _media_started(self, values: Mapping[str, Any]) -> None:
         self._describe(values)
@@ -477,7 +497,7 @@ class MediaSession:
             self.on_closed(reason)
 
     def is_drained(self) -> bool:
-        return not self._recorders and not self._viewers
+        return not self._recorders and not self._viewers and not self._senders
 
     def fields(self) -> dict[str, str]:
         return {"stream": self.session_id, "label": self.label}
@@ -490,6 +510,9 @@ _FACTS: Final[Mapping[str, Callable[[MediaSession, Mapping[str, Any]], None]]] =
     "silence_ended": lambda session, _: session._silence(False),
     "viewer_opened": MediaSession._viewer_opened,
     "viewer_closed": MediaSession._viewer_closed,
+    "sender_connected": MediaSession._sender_said,
+    "sender_started": MediaSession._sender_said,
+    "sender_closed": MediaSession._sender_closed,
     "wrong_ssrc": MediaSession._wrong_ssrc,
     "connection_closed": MediaSession._connection_closed,
     "session_failed": MediaSession._failed,

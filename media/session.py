@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -33,13 +33,15 @@ from media.facts import (
     SegmentOpened,
     StreamInfo,
 )
+from media.outputs.rtp import RtpSender, SenderEnd, SenderRequest, SenderStats
 from media.ports import PortPool
-from media.reception import Keyframe, MediaSession, MediaTransport
+from media.reception import Keyframe, MediaSession
 from media.recordings import Play, RecordedSegment, RecordingStream, begin_playback
 from media.settings import MediaSettings, ReceiveOn, parse_port_range
 from media.shared_ports import SharedPorts, is_shared, shared_ports_of
 from media.snapshot import SnapshotDesk
 from media.stats import PlaneTotals, SessionStats
+from media.transport import MediaTransport
 from media.views import stats_of
 
 __all__ = [
@@ -53,9 +55,13 @@ __all__ = [
     "RecorderFact",
     "RecorderFailed",
     "RecorderGap",
+    "RtpSender",
     "SegmentClosed",
     "SegmentGrown",
     "SegmentOpened",
+    "SenderEnd",
+    "SenderRequest",
+    "SenderStats",
     "SessionStats",
     "SharedPorts",
     "StreamInfo",
@@ -243,11 +249,36 @@ class MediaPlane:
         counted = replace(self.totals)
         for stats in self.snapshot() if self.engine.is_open else ():
             counted.add(stats)
+        for session in self._sessions.values() if self.engine.is_open else ():
+            for sender in session.senders:
+                counted.add_open_sender(sender.stats())
         return counted
 
     def shared_ports(self) -> SharedPorts:
         """What is known of the shared ports now."""
         return shared_ports_of(self.engine.shared_ports())
+
+    # -- for sessions and their senders
+
+    def bind_port(self, bind: Callable[[int], int]) -> int:
+        """Give ``bind`` ports of the pool until it takes one; :meth:`release_port` gives that one back."""
+        for _ in range(PORT_ATTEMPTS):
+            port = self._ports.allocate(time.monotonic())
+            try:
+                return bind(port)
+            except PortUnavailable as error:
+                # It rests like a used one and is tried again later.
+                self.release_port(port)
+                self.totals.ports_refused += 1
+                logger.warning("port %d is held by another program: %s", port, error)
+            except BaseException:
+                self.release_port(port)
+                raise
+        raise PortUnavailable(f"{PORT_ATTEMPTS} ports in a row are held by other programs")
+
+    def release_port(self, port: int) -> None:
+        """The port is free again; it rests before somebody else gets it."""
+        self._ports.release(port, time.monotonic())
 
     # -- inside
 
@@ -277,23 +308,13 @@ class MediaPlane:
         return self._bind(session_id, transport, ssrc), ReceiveOn.OWN_PORT
 
     def _bind(self, session_id: str, transport: MediaTransport, ssrc: int | None) -> int:
-        for _ in range(PORT_ATTEMPTS):
-            port = self._ports.allocate(time.monotonic())
-            try:
-                return self.engine.open_session(session_id, _NATIVE[transport], port, ssrc)
-            except PortUnavailable as error:
-                # It rests like a used one and is tried again later.
-                self._ports.release(port, time.monotonic())
-                self.totals.ports_refused += 1
-                logger.warning("receive port %d is held by another program: %s", port, error)
-            except BaseException:
-                self._ports.release(port, time.monotonic())
-                raise
-        raise PortUnavailable(f"{PORT_ATTEMPTS} receive ports in a row are held by other programs")
+        return self.bind_port(
+            lambda port: self.engine.open_session(session_id, _NATIVE[transport], port, ssrc)
+        )
 
     def _account(self, session: MediaSession, stats: SessionStats, reason: str) -> None:
         if session.receive_on is ReceiveOn.OWN_PORT and session.port:
-            self._ports.release(session.port, time.monotonic())
+            self.release_port(session.port)
         session.ended(reason)
         logger.info(
             "media session closed: %s; %d packets, %d lost, %.0f s",

@@ -167,6 +167,28 @@ class MediaSettings:
     """Threads that read recordings which are played."""
     playback_read_s: Annotated[float, Ge(0.1), Le(60)] = 5.0
     """A disk that takes longer to answer is not waited for: a playback goes on with the next file."""
+    relay_payload_bytes: Annotated[int, Ge(200), Le(1_460)] = 1_400
+    """Largest payload of an RTP packet to another platform."""
+    relay_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 4 << 20
+    """What may wait for one receiver before it loses pictures up to the next key frame."""
+    relay_rate_factor: Annotated[float, Ge(1.5), Le(100)] = 4.0
+    """Rate of the start and of large key frames, as a multiple of the stream's own."""
+    relay_burst_bytes: Annotated[int, Ge(2_000), Le(1 << 30)] = 128 << 10
+    """What may go at once beyond that rate."""
+    relay_peak_bytes_per_ms: Annotated[int, Ge(2_000), Le(1 << 30)] = 64 << 10
+    """Most bytes to one receiver in a millisecond."""
+    relay_start_timeout_s: Annotated[float, Ge(0.1), Le(600)] = 60.0
+    """How long a sender waits to be started: the ACK of the other platform."""
+    relay_accept_timeout_s: Annotated[float, Ge(0.1), Le(600)] = 30.0
+    """How long a sender that listens waits for its receiver."""
+    relay_stuck_s: Annotated[float, Ge(0.1), Le(600)] = 15.0
+    """Time without progress after which a receiver over TCP is given up."""
+    relay_refused_s: Annotated[float, Ge(0.1), Le(600)] = 5.0
+    """Time over which a receiver over UDP refuses everything before it is given up."""
+    relay_report_timeout_s: Annotated[float, Ge(0), Le(600)] = 30.0
+    """Silence of a receiver that has sent RTCP reports after which it is given up; 0: never."""
+    relay_linger_s: Annotated[float, Ge(0), Le(30)] = 2.0
+    """How long the rest of an ended stream may take."""
     snapshot_timeout_s: Annotated[float, Ge(0.1), Le(60)] = 5.0
     snapshots_parallel: Annotated[int, Ge(1), Le(64)] = 2
     """Key frames decoded at a time."""

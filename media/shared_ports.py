@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from media.reception import MediaTransport
 from media.settings import MediaSettings, ReceiveOn
+from media.transport import MediaTransport
 
 if TYPE_CHECKING:
     from media import _native  # noqa: TID251  (types alone)

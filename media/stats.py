@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from media.outputs.rtp import SenderStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class SessionStats:
     """Frames of a fed session left out because the data plane could not follow."""
     viewers: int
     recorders: int
+    senders: int = 0
+    """Senders to other platforms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,15 @@ class PlaneTotals:
     segments_closed: int = 0
     recorder_failures: int = 0
     recorder_gaps: int = 0
+    senders_opened: int = 0
+    senders_closed: int = 0
+    sender_packets: int = 0
+    """Of closed senders, as the two below; :meth:`MediaPlane.counters` adds the open ones."""
+    sender_payload_bytes: int = 0
+    sender_frames_dropped: int = 0
+    """Frames left out because a receiver was too slow."""
+    senders_closed_by_reason: dict[str, int] = field(default_factory=dict)
+    """Senders closed, by kind of end."""
     snapshots: int = 0
     snapshot_failures: int = 0
     facts_lost: int = 0
@@ -141,6 +156,18 @@ class PlaneTotals:
     wrong_ssrc: int = 0
     viewers_closed_by_reason: dict[str, int] = field(default_factory=dict)
     """Viewers closed, by reason."""
+
+    def add_open_sender(self, stats: SenderStats) -> None:
+        """Count what one sender has sent."""
+        self.sender_packets += stats.packets
+        self.sender_payload_bytes += stats.payload_bytes
+        self.sender_frames_dropped += stats.dropped_frames
+
+    def add_sender(self, stats: SenderStats, reason: str) -> None:
+        """Count a sender that has ended."""
+        self.add_open_sender(stats)
+        self.senders_closed += 1
+        self.senders_closed_by_reason[reason] = self.senders_closed_by_reason.get(reason, 0) + 1
 
     def add(self, stats: SessionStats) -> None:
         """Count what one session received."""

@@ -65,4 +65,5 @@ def stats_of(native: Snapshot, label: str, transport: str) -> SessionStats:
         feed_dropped=native["feed_dropped"],
         viewers=native["viewers"],
         recorders=native["recorders"],
+        senders=native["senders"],
     )

@@ -62,7 +62,7 @@ class Source:
         self.holds: list[Hold] = []
 
     async def hold(self, key: ChannelKey, purpose: str, *, tag: str) -> Hold:
-        from media.reception import MediaTransport
+        from media.transport import MediaTransport
 
         session = await self._plane.open_session(
             transport=MediaTransport.TCP_PASSIVE, ssrc=SSRC, label=str(key)

@@ -1,5 +1,6 @@
 //! What the data plane is told at its start.
 
+use crate::senders::RelayConfig;
 use std::path::PathBuf;
 
 /// Settings of one [`Plane`](crate::Plane); Python's `MediaSettings` fills them.
@@ -85,6 +86,8 @@ pub struct PlaneConfig {
     pub playback_threads: usize,
     /// How long a disk may take to answer one of them.
     pub playback_read_us: u64,
+    /// Senders to other platforms.
+    pub relay: RelayConfig,
 }
 
 /// Settings of the RTSP desk.
@@ -160,6 +163,7 @@ impl Default for PlaneConfig {
             recorder_fragment_us: 1_000_000,
             playback_threads: 2,
             playback_read_us: 5_000_000,
+            relay: RelayConfig::default(),
         }
     }
 }

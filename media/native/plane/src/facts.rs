@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::Mutex;
 
+use crate::senders::SenderSnapshot;
 use crate::sync::lock;
 use crate::sys::eventfd::EventFd;
 
@@ -116,6 +117,19 @@ pub enum FactKind {
         reason: &'static str,
         sent_bytes: u64,
         skipped: u64,
+    },
+    SenderConnected {
+        sender_id: String,
+        peer: SocketAddr,
+    },
+    SenderStarted {
+        sender_id: String,
+    },
+    SenderClosed {
+        sender_id: String,
+        reason: &'static str,
+        detail: String,
+        stats: Box<SenderSnapshot>,
     },
     SegmentOpened {
         recorder_id: String,

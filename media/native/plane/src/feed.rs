@@ -153,6 +153,13 @@ impl Reading {
         }
     }
 
+    /// Nobody passes payloads on any more.
+    pub(crate) fn stop_tape(&mut self) {
+        if let Reading::Packets(ingest) = self {
+            ingest.tape().0.stop();
+        }
+    }
+
     pub(crate) fn retime(&mut self, by_arrival: bool, now_us: u64) {
         match self {
             Reading::Packets(ingest) => ingest.retime(by_arrival, now_us),

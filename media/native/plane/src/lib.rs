@@ -27,6 +27,7 @@ mod receiver;
 mod recorder;
 mod recordings;
 mod rtcp;
+mod senders;
 mod session;
 mod shared;
 #[cfg(test)]
@@ -49,6 +50,9 @@ pub use recorder::RecorderConfig;
 pub use recordings::{
     Control, MAX_SEGMENTS, PlayState, PlaybackSnapshot, RecordingsRequest, SCALES, SegmentRef,
     Stamps,
+};
+pub use senders::{
+    RelayConfig, SenderEnd, SenderRequest, SenderSnapshot, SenderStats, SenderTransport,
 };
 pub use session::{SessionSnapshot, SessionStats, Transport};
 pub use shared::directory::Way;

@@ -3,6 +3,7 @@
 mod desks;
 mod feeding;
 mod playing;
+mod relaying;
 mod sharing;
 mod tapping;
 mod viewing;
@@ -29,6 +30,7 @@ use crate::recorder::RecorderConfig;
 use crate::recorder::disk::{self, DiskQueue, Job};
 use crate::recorder::port::RecorderPort;
 use crate::recordings::{self, Order, PacerBox};
+use crate::senders::RelayConfig;
 use crate::session::{SessionShared, SessionSnapshot, Transport};
 use crate::shared::doorman::{Arrival, Running};
 use crate::shared::intake::SharedPorts;
@@ -69,6 +71,7 @@ struct Threads {
 /// The data plane: receiving threads, one output thread, one disk thread.
 pub struct Plane {
     config: PlaneConfig,
+    relay: Arc<RelayConfig>,
     facts: Arc<FactQueue>,
     sessions: Arc<SessionMap>,
     pub(crate) outputs: Arc<Desks>,
@@ -137,6 +140,7 @@ impl Plane {
             desks.push(desks::spawn("media-rtsp", failed, move || desk.run())?);
         }
         Ok(Plane {
+            relay: Arc::new(config.relay.clone()),
             config,
             facts,
             sessions,

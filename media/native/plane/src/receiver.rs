@@ -18,6 +18,7 @@ use crate::rates::Rates;
 use crate::recorder::port::RecorderPort;
 use crate::recordings::Played;
 use crate::rtcp::{self, Reception};
+use crate::senders::Relay;
 use crate::session::{SessionShared, SessionStats, Transport};
 use crate::source_lock::{SourceLock, Verdict};
 use crate::sync::lock;
@@ -43,8 +44,9 @@ pub(crate) struct Receiver {
     pub(crate) reception: Reception,
     pub(crate) sender_report: Option<rtcp::SenderReport>,
     pub(crate) stats: SessionStats,
-    facts: Arc<FactQueue>,
-    reading: Reading,
+    pub(crate) facts: Arc<FactQueue>,
+    pub(crate) reading: Reading,
+    pub(crate) relay: Option<Box<Relay>>,
     publisher: Publisher,
     rates: Rates,
     recorders: Vec<RecorderPort>,
@@ -88,6 +90,7 @@ impl Receiver {
             stats,
             facts,
             reading,
+            relay: None,
             publisher: Publisher::new(config.audio_wait_us),
             rates: Rates::default(),
             recorders: Vec::new(),
@@ -347,6 +350,9 @@ impl Receiver {
         }
         for tap in &self.taps {
             tap.offer(&unit);
+        }
+        if let Some(relay) = &mut self.relay {
+            relay.take_unit(&unit);
         }
         if !self.started {
             self.started = true;

@@ -13,6 +13,7 @@ use crate::outputs::gauge::Gauge;
 use crate::outputs::inbox::{Desk, ViewerCounts};
 use crate::outputs::signed_url::{Cut, Pass};
 use crate::recordings::{Backlog, PlaybackSnapshot};
+use crate::senders::SenderShared;
 use crate::sync::lock;
 use crate::unit::{StreamConfig, Unit};
 
@@ -92,6 +93,7 @@ pub struct SessionSnapshot {
     pub info: Option<MediaInfo>,
     pub viewers: u32,
     pub recorders: u32,
+    pub senders: u32,
     pub now_us: u64,
 }
 
@@ -148,6 +150,7 @@ pub(crate) struct SessionShared {
     pub(crate) playback: Mutex<PlaybackSnapshot>,
     /// What its readers have not taken yet.
     pub(crate) backlog: Backlog,
+    pub(crate) senders: Mutex<Vec<Arc<SenderShared>>>,
 }
 
 impl SessionShared {
@@ -180,6 +183,7 @@ impl SessionShared {
             feed: FeedGate::new(config.feed_queue_bytes),
             playback: Mutex::default(),
             backlog: Backlog::default(),
+            senders: Mutex::default(),
         }
     }
 
@@ -195,6 +199,7 @@ impl SessionShared {
             info: stream.config.as_ref().map(|config| config.info.clone()),
             viewers: stream.viewers.total(),
             recorders: stream.recorders,
+            senders: lock(&self.senders).len() as u32,
             now_us: clock::monotonic_us(),
         }
     }

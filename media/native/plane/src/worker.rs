@@ -1,5 +1,6 @@
 //! A receiving thread: waits for its sockets, reads in batches, rests a few milliseconds.
 
+mod relaying;
 mod sharing;
 
 use std::collections::VecDeque;
@@ -19,6 +20,7 @@ use crate::outputs::inbox::{Deliveries, Desks};
 use crate::receiver::{Receiver, Scene};
 use crate::recorder::port::RecorderPort;
 use crate::recordings::Played;
+use crate::senders::{Order, Relay, Token};
 use crate::shared::doorman::Arrival;
 use crate::shared::intake::Share;
 use crate::sync::{lock, panic_text};
@@ -48,6 +50,7 @@ pub(crate) enum Command {
     Play(u64, Box<Played>),
     Attach(u64, Box<RecorderPort>),
     Tap(u64, TapPort),
+    Relay(u64, Order),
     Detach(u64, String),
     Close(u64, String, SyncSender<()>),
     /// Tests only: what happens when the code for one session panics.
@@ -99,6 +102,10 @@ struct Worker {
     facts: Arc<FactQueue>,
     share: Share,
     nap: Duration,
+    /// Senders of sessions that have ended, while they send the rest.
+    lingering: Vec<Relay>,
+    /// When senders want to be called.
+    relay_at_us: u64,
     stopping: bool,
 }
 
@@ -134,6 +141,8 @@ pub(crate) fn spawn(
                 facts,
                 share,
                 nap: Duration::from_micros(nap_us),
+                lingering: Vec::new(),
+                relay_at_us: u64::MAX,
                 stopping: false,
             };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| worker.run())) {
@@ -165,7 +174,10 @@ impl Worker {
                     SHARED_RTP | SHARED_RTCP => {
                         self.read_shared(readiness.token == SHARED_RTCP, now_us, wall_us);
                     }
-                    token => self.read(token, now_us, wall_us),
+                    token => match Token::decode(token) {
+                        Some(token) => self.sender_ready(token, now_us, wall_us),
+                        None => self.read(token, now_us, wall_us),
+                    },
                 }
             }
             if now_us >= tick_at_us {
@@ -173,6 +185,7 @@ impl Worker {
                 self.tick(now_us, wall_us);
             }
             self.outputs.post(&mut self.deliveries);
+            self.run_relays(now_us, wall_us);
         }
     }
 
@@ -195,10 +208,11 @@ impl Worker {
     }
 
     fn timeout_ms(&self, tick_at_us: u64) -> i32 {
-        if self.slots.iter().all(Option::is_none) {
+        if self.slots.iter().all(Option::is_none) && self.lingering.is_empty() {
             return -1;
         }
-        let left_us = (tick_at_us + TICK_SLACK_US).saturating_sub(clock::monotonic_us());
+        let at_us = self.relay_at_us.min(tick_at_us + TICK_SLACK_US);
+        let left_us = at_us.saturating_sub(clock::monotonic_us());
         i32::try_from(left_us.div_ceil(1_000)).unwrap_or(0)
     }
 
@@ -226,6 +240,7 @@ impl Worker {
             slot.receiver.report(FactKind::SessionFailed {
                 message: panic_text(&*panic),
             });
+            slot.receiver.abandon_relay("internal error");
             slot.receiver
                 .abandon("internal error", &mut self.deliveries);
         }
@@ -296,6 +311,7 @@ impl Worker {
                 Command::Detach(key, recorder_id) => {
                     self.with_session(key, |slot| slot.receiver.detach(&recorder_id, "detached"));
                 }
+                Command::Relay(key, order) => self.order_relay(key, order, now_us, wall_us),
                 Command::Close(key, reason, done) => {
                     self.close(key, &reason, now_us, wall_us);
                     let _ = done.try_send(());
@@ -407,6 +423,7 @@ impl Worker {
                 },
             );
         });
+        self.release_relay(index, reason, now_us, wall_us);
         if let Some(slot) = self.slots[index].take() {
             slot.intake.unwatch(&self.poller);
         }
@@ -423,6 +440,7 @@ impl Worker {
         for key in keys {
             self.close(key, "server stopping", now_us, wall_us);
         }
+        self.abandon_lingering(wall_us);
         self.stopping = true;
     }
 }

@@ -104,6 +104,9 @@ pub fn fact<'py>(py: Python<'py>, fact: Fact) -> PyResult<Bound<'py, PyTuple>> {
         viewer @ (FactKind::ViewerOpened { .. } | FactKind::ViewerClosed { .. }) => {
             viewer_fact(py, viewer)?
         }
+        sender @ (FactKind::SenderConnected { .. }
+        | FactKind::SenderStarted { .. }
+        | FactKind::SenderClosed { .. }) => sender_fact(py, sender)?,
         recorder => recorder_fact(py, recorder)?,
     };
     (kind, fact.session_id, values).into_pyobject(py)
@@ -131,6 +134,34 @@ fn viewer_fact<'py>(py: Python<'py>, fact: &FactKind) -> PyResult<(&'static str,
         } => (
             "viewer_opened",
             dict!(py, tag: tag, user: user, way: way, viewers: viewers),
+        ),
+        _ => ("unknown", dict!(py)),
+    })
+}
+
+fn sender_fact<'py>(py: Python<'py>, fact: &FactKind) -> PyResult<(&'static str, Dict<'py>)> {
+    Ok(match fact {
+        FactKind::SenderConnected { sender_id, peer } => (
+            "sender_connected",
+            dict!(py, sender_id: sender_id, peer: peer.to_string()),
+        ),
+        FactKind::SenderStarted { sender_id } => {
+            ("sender_started", dict!(py, sender_id: sender_id))
+        }
+        FactKind::SenderClosed {
+            sender_id,
+            reason,
+            detail,
+            stats,
+        } => (
+            "sender_closed",
+            dict!(
+                py,
+                sender_id: sender_id,
+                reason: reason,
+                detail: detail,
+                stats: crate::relaying::sender_snapshot(py, stats)?,
+            ),
         ),
         _ => ("unknown", dict!(py)),
     })
@@ -233,6 +264,7 @@ pub fn snapshot<'py>(py: Python<'py>, snapshot: &SessionSnapshot) -> PyResult<Di
         info: media,
         viewers: snapshot.viewers,
         recorders: snapshot.recorders,
+        senders: snapshot.senders,
         packets: stats.packets,
         bytes: stats.bytes,
         expected: stats.expected,

@@ -7,6 +7,7 @@ mod feeding;
 mod oracle;
 mod plane;
 mod recordings;
+mod relaying;
 mod shared;
 mod tap;
 

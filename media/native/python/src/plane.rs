@@ -16,6 +16,7 @@ use crate::NativeError;
 use crate::convert;
 use crate::feeding;
 use crate::recordings;
+use crate::relaying;
 use crate::shared;
 use crate::tap::Tap;
 
@@ -47,12 +48,19 @@ fn run<T: Send>(
     }
 }
 
-fn setting<'py, T>(settings: &Bound<'py, PyDict>, name: &str) -> PyResult<T>
+pub(crate) fn setting<'py, T>(settings: &Bound<'py, PyDict>, name: &str) -> PyResult<T>
 where
     T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
 {
     match settings.get_item(name)? {
         Some(value) => value.extract::<T>(),
+        None => Err(pyo3::exceptions::PyKeyError::new_err(name.to_owned())),
+    }
+}
+
+fn nested<'py>(settings: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyDict>> {
+    match settings.get_item(name)? {
+        Some(value) => Ok(value.cast_into::<PyDict>()?),
         None => Err(pyo3::exceptions::PyKeyError::new_err(name.to_owned())),
     }
 }
@@ -106,10 +114,11 @@ fn plane_config(settings: &Bound<'_, PyDict>) -> PyResult<PlaneConfig> {
         recorder_fragment_us: setting(settings, "recorder_fragment_us")?,
         playback_threads: setting(settings, "playback_threads")?,
         playback_read_us: setting(settings, "playback_read_us")?,
+        relay: relaying::relay_config(&nested(settings, "relay")?)?,
     })
 }
 
-fn ip_address(host: &str) -> PyResult<IpAddr> {
+pub(crate) fn ip_address(host: &str) -> PyResult<IpAddr> {
     host.parse().map_err(|_| {
         refuse(&PlaneError::BadArgument(format!(
             "{host:?} is no IP address"
@@ -377,6 +386,44 @@ impl Plane {
 
     fn detach_recorder(&self, py: Python<'_>, session_id: &str, recorder_id: &str) -> PyResult<()> {
         run(py, || self.inner.detach_recorder(session_id, recorder_id))
+    }
+
+    fn attach_sender(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        request: &Bound<'_, PyDict>,
+    ) -> PyResult<u16> {
+        let request = relaying::sender_request(request)?;
+        run(py, || self.inner.attach_sender(session_id, request))
+    }
+
+    fn start_sender(&self, py: Python<'_>, session_id: &str, sender_id: &str) -> PyResult<()> {
+        run(py, || self.inner.start_sender(session_id, sender_id))
+    }
+
+    fn close_sender(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        sender_id: &str,
+        reason: &str,
+    ) -> PyResult<()> {
+        run(py, || {
+            self.inner.close_sender(session_id, sender_id, reason)
+        })
+    }
+
+    fn sender_snapshot<'py>(
+        &self,
+        py: Python<'py>,
+        session_id: &str,
+        sender_id: &str,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let found = run(py, || self.inner.sender_snapshot(session_id, sender_id))?;
+        found
+            .map(|snapshot| relaying::sender_snapshot(py, &snapshot))
+            .transpose()
     }
 
     fn revoke(&self, py: Python<'_>, session_id: &str, tag: &str) -> PyResult<()> {

@@ -113,7 +113,15 @@ impl Assembler {
             // Parameter sets alone, or nothing yet: what comes now is the picture.
             let pts = stamp.pts.or(current.pts);
             let dts = stamp.pts.map_or(current.dts, |_| stamp.dts);
-            *current = Stamp { pts, dts, ..stamp };
+            // What is there already is part of it.
+            let began = !self.picture.bytes.is_empty();
+            let packet = if began { current.packet } else { stamp.packet };
+            *current = Stamp {
+                pts,
+                dts,
+                packet,
+                ..stamp
+            };
             self.border = None;
             self.packs = 0;
             return;

@@ -205,6 +205,7 @@ const fn stamp_of(pts_90k: i64, dts_90k: Option<i64>, arrival_us: u64) -> Stamp 
         },
         rtp: pts_90k as u32,
         arrival_us,
+        packet: 0,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::media::MediaEvent;
 use crate::reorder::Reorder;
 use crate::rtp::{self, RtpPacket};
 use crate::stats::IngestStats;
+use crate::tape::{PayloadTape, PictureMarks};
 use pipeline::Pipeline;
 
 pub use self::labels::Label;
@@ -120,6 +121,17 @@ impl Ingest {
         self.reorder
             .flush(|delivery| pipeline.deliver(delivery, out));
         self.pipeline.flush(out);
+    }
+
+    /// The payloads of the program stream for passing on, and where its pictures began.
+    pub const fn tape(&mut self) -> (&mut PayloadTape, &PictureMarks) {
+        self.pipeline.tape()
+    }
+
+    /// Whether the tape holds something to be taken.
+    #[must_use]
+    pub fn has_taped(&self) -> bool {
+        self.pipeline.has_taped()
     }
 
     /// Takes back the buffer of an access unit that nobody needs any more, to be filled again.

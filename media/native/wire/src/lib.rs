@@ -50,6 +50,7 @@ pub mod rtp_pack;
 pub mod rtp_send;
 pub mod rtsp;
 pub mod stats;
+pub mod tape;
 pub mod timeline;
 pub mod ts;
 mod video;

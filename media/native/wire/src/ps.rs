@@ -17,6 +17,7 @@ mod search;
 mod write;
 
 pub use demux::{PsDemuxer, PsStats};
+pub(crate) use header::stamp_of_pes;
 pub use header::{MapEntry, PesHeader, parse_program_map};
 pub(crate) use header::{PesHead, read_pes};
 pub use mux::{PsMuxer, PsPicture};

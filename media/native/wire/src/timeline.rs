@@ -38,6 +38,8 @@ pub struct Stamp {
     pub rtp: u32,
     /// Arrival of the first packet, microseconds.
     pub arrival_us: u64,
+    /// Number of the payload in which it began, among those of the program stream.
+    pub packet: u64,
 }
 
 /// Times of one picture, ticks of 90 kHz.

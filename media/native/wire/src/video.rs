@@ -6,6 +6,7 @@ use crate::media::{AccessUnit, DamageCause, MediaEvent, VideoCodec};
 use crate::nal::{self, NalKind};
 use crate::parameter_sets::ParameterSets;
 use crate::stats::IngestStats;
+use crate::tape::{PictureMark, PictureMarks};
 use crate::timeline::Timeline;
 
 /// What the video counts. All counters only rise.
@@ -46,6 +47,8 @@ pub(crate) struct VideoTrack {
     /// Leading pictures of this random access point refer to what was not sent.
     skip_leading: bool,
     pieces: Vec<(usize, usize)>,
+    /// Where the newest pictures began.
+    pub(crate) marks: PictureMarks,
     counts: Counts,
 }
 
@@ -182,6 +185,12 @@ impl VideoTrack {
         to_length_prefixed(&mut nals, &self.pieces);
         self.counts.access_units += 1;
         self.counts.keyframes += u64::from(keyframe);
+        self.marks.push(PictureMark {
+            dts_90k: times.dts_90k,
+            pts_90k: times.pts_90k,
+            source_pts: picture.stamp.pts,
+            packet: picture.stamp.packet,
+        });
         out.push(MediaEvent::Video(AccessUnit {
             codec,
             nals,

@@ -229,7 +229,7 @@ proptest! {
         for (index, (pts, dts, rtp, step_us)) in stamps.into_iter().enumerate() {
             arrival_us += step_us;
             let mask = |v: u64| v & 0x1_FFFF_FFFF;
-            let stamp = Stamp { pts: pts.map(mask), dts: dts.map(mask), rtp, arrival_us };
+            let stamp = Stamp { pts: pts.map(mask), dts: dts.map(mask), rtp, arrival_us, packet: 0 };
             if index % 3 == 2 {
                 let time = timeline.audio(&stamp, 1_800, 8_000);
                 prop_assert!(time > audio);

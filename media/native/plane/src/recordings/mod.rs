@@ -166,18 +166,26 @@ impl Played {
 /// Bytes that those who must have every picture of a download have not taken yet: its worker, its senders and its
 /// viewers. What somebody adds it takes off again.
 #[derive(Debug, Default)]
-pub(crate) struct Backlog(AtomicUsize);
+pub(crate) struct Backlog {
+    unread: AtomicUsize,
+    unsent: AtomicUsize,
+}
 
 impl Backlog {
     pub(crate) fn add(&self, bytes: usize) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        self.unread.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn sub(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
+        self.unread.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// What waits for the slowest receiver of the session on another platform.
+    pub(crate) fn set_unsent(&self, bytes: usize) {
+        self.unsent.store(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.unread.load(Ordering::Relaxed) + self.unsent.load(Ordering::Relaxed)
     }
 }

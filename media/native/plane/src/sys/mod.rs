@@ -2,8 +2,10 @@
 
 pub mod address;
 pub mod bind;
+pub mod dial;
 pub mod epoll;
 pub mod eventfd;
 pub mod receive;
+pub mod send;
 pub mod socket;
 pub mod transmit;

@@ -18,6 +18,7 @@ use crate::reorder::Delivery;
 use crate::rtp::RtpPacket;
 use crate::rtp_h264::NalSink;
 use crate::stats::IngestStats;
+use crate::tape::{PayloadTape, PictureMarks};
 use crate::timeline::{Stamp, Timeline};
 use crate::ts::TsDemuxer;
 use crate::video::VideoTrack;
@@ -37,6 +38,9 @@ pub(super) struct Pipeline {
     audio: AudioTrack,
     timeline: Timeline,
     refused: Vec<Unsupported>,
+    tape: PayloadTape,
+    /// Marker bit of the packet being read.
+    marker: bool,
     pass_corrupt: bool,
     /// The payload type that the reader's payloads have.
     main_type: Option<u8>,
@@ -69,6 +73,8 @@ impl Pipeline {
             audio: AudioTrack::default(),
             timeline: Timeline::default(),
             refused: Vec::new(),
+            tape: PayloadTape::default(),
+            marker: false,
             pass_corrupt: config.pass_corrupt,
             main_type: None,
             timestamp: None,
@@ -143,10 +149,19 @@ impl Pipeline {
     }
 
     pub(super) fn flush(&mut self, out: &mut Vec<MediaEvent>) {
+        self.tape.finish();
         self.with_transport(Stamp::default(), out, |transport, sink| {
             transport.flush(sink);
         });
         self.video.finish(&mut self.timeline, out);
+    }
+
+    pub(super) fn has_taped(&self) -> bool {
+        !self.tape.is_empty()
+    }
+
+    pub(super) const fn tape(&mut self) -> (&mut PayloadTape, &PictureMarks) {
+        (&mut self.tape, &self.video.marks)
     }
 
     pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
@@ -157,6 +172,7 @@ impl Pipeline {
         self.reader.held_bytes()
             + self.demuxer.held_bytes()
             + self.transport.held_bytes()
+            + self.tape.held_bytes()
             + self.video.assembler.held_bytes()
             + self.audio.held_bytes()
     }
@@ -201,6 +217,7 @@ impl Pipeline {
             return;
         }
         let stamp = stamp_of(packet, arrival_us);
+        self.marker = packet.marker;
         if is_program_stream(packet.payload) {
             self.main_type = Some(packet.payload_type);
             self.sounds.mark_main(packet.payload_type);
@@ -236,13 +253,15 @@ impl Pipeline {
     ) {
         let (audio, timeline) = (&mut self.audio, &mut self.timeline);
         match route {
-            Route::Main => {}
+            Route::Main => return,
             Route::G711(codec) => audio.receive_g711(codec, packet.payload, stamp, timeline, out),
             Route::Aac(format) => {
                 audio.receive_rtp_aac(packet.payload, &format, stamp, timeline, out);
             }
             Route::Refused(what) => self.refuse(what, out),
         }
+        // Sound beside the program stream: passing that on alone would leave it out.
+        self.tape.receive_other();
     }
 
     /// What the label of the payload type says, while the bytes have not said anything.
@@ -281,6 +300,7 @@ impl Pipeline {
     /// What came before the loss does not join what comes after it.
     fn lose(&mut self, out: &mut Vec<MediaEvent>) {
         self.audio.lost();
+        self.tape.lost();
         match &mut self.reader {
             Reader::Ps => {
                 let mut program = Program {
@@ -321,5 +341,6 @@ const fn stamp_of(packet: &RtpPacket<'_>, arrival_us: u64) -> Stamp {
         dts: None,
         rtp: packet.timestamp,
         arrival_us,
+        packet: 0,
     }
 }

@@ -48,6 +48,14 @@ pub(crate) fn read_pes(stream_id: u8, head: &[u8]) -> PesHead {
     }
 }
 
+/// The PTS of a PES packet, from the bytes after its start code, length field first.
+pub(crate) fn stamp_of_pes(stream_id: u8, head: &[u8]) -> Option<u64> {
+    match (stream_id, read_pes(stream_id, head)) {
+        (0xBD | 0xC0..=0xEF, PesHead::Done(header, _)) => header.pts,
+        _ => None,
+    }
+}
+
 fn read_mpeg2(stream_id: u8, head: &[u8]) -> PesHead {
     let Some(&[_, stamps, extra]) = head.get(2..5) else {
         return PesHead::Need(5);

@@ -111,7 +111,8 @@ impl Pipeline {
         }
     }
 
-    pub(super) fn read_ps(&mut self, payload: &[u8], stamp: Stamp, out: &mut Vec<MediaEvent>) {
+    pub(super) fn read_ps(&mut self, payload: &[u8], mut stamp: Stamp, out: &mut Vec<MediaEvent>) {
+        stamp.packet = self.tape.receive(payload, stamp.rtp, self.marker);
         let mut program = Program {
             streams: &mut self.streams,
             video: &mut self.video,

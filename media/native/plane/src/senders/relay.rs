@@ -1,0 +1,526 @@
+//! All senders of one session: who is given what, and when.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tongshi_wire::ingest::Ingest;
+use tongshi_wire::tape::{PayloadTape, PictureMark, PictureMarks, Taped, TapedFrame};
+
+use crate::facts::{FactKind, FactQueue};
+use crate::feed::Reading;
+use crate::senders::muxer::SessionMuxer;
+use crate::senders::piece::{Item, Piece, Sound, Unpacked};
+use crate::senders::sender::{Form, RtpSender};
+use crate::senders::{SenderEnd, Token};
+use crate::session::SessionShared;
+use crate::sync::lock;
+use crate::sys::epoll::Poller;
+use crate::unit::Unit;
+
+/// Time between two rounds of deadlines.
+const TICK_US: u64 = 100_000;
+/// Frames of the source that are kept until a sender can go over to them.
+const MAX_HISTORY_BYTES: usize = 8 << 20;
+/// Frames whose buffers are watched for reuse.
+const MAX_USED: usize = 16;
+/// Time stamps of a program stream have 33 bits.
+const STAMP_BITS: u32 = 33;
+
+/// What the owner of the plane asks of the senders of a session.
+pub(crate) enum Order {
+    Attach(Box<RtpSender>),
+    /// The sender with this key may send.
+    Start(u64),
+    Close(u64, String),
+}
+
+/// What a round of senders needs from its surroundings.
+pub(crate) struct RelayScene<'a> {
+    pub(crate) now_us: u64,
+    pub(crate) wall_us: i64,
+    pub(crate) poller: &'a Poller,
+    /// Of the source.
+    pub(crate) bitrate_bps: u64,
+}
+
+/// A frame of the source that a sender may begin with.
+struct Kept {
+    packet: u64,
+    begins_pack: bool,
+    piece: Arc<Piece>,
+}
+
+/// The senders of one session.
+pub(crate) struct Relay {
+    shared: Arc<SessionShared>,
+    facts: Arc<FactQueue>,
+    senders: Vec<Option<Box<RtpSender>>>,
+    muxer: SessionMuxer,
+    /// Units of this round.
+    units: Vec<Arc<Unit>>,
+    last_unit: u64,
+    history: VecDeque<Kept>,
+    history_bytes: usize,
+    /// Frames of the source that were handed out: their buffers come back.
+    used: VecDeque<Arc<Piece>>,
+    /// What takes the times of units to the source's own stamps.
+    shift_90k: i64,
+    tick_at_us: u64,
+}
+
+impl Relay {
+    pub(crate) fn new(shared: Arc<SessionShared>, facts: Arc<FactQueue>) -> Relay {
+        Relay {
+            shared,
+            facts,
+            senders: Vec::new(),
+            muxer: SessionMuxer::default(),
+            units: Vec::new(),
+            last_unit: 0,
+            history: VecDeque::new(),
+            history_bytes: 0,
+            used: VecDeque::new(),
+            shift_90k: 0,
+            tick_at_us: 0,
+        }
+    }
+
+    /// Key of the session.
+    pub(crate) fn session(&self) -> u64 {
+        self.shared.key
+    }
+
+    /// Whether there is anything to do.
+    pub(crate) fn is_due(&self, reading: &Reading, now_us: u64) -> bool {
+        !self.units.is_empty()
+            || now_us >= self.next_timer()
+            || matches!(reading, Reading::Packets(ingest) if ingest.has_taped())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.senders.iter().all(Option::is_none)
+    }
+
+    /// When [`Relay::run`] wants to be called.
+    pub(crate) fn next_timer(&self) -> u64 {
+        let wakes = self.senders.iter().flatten();
+        let wake = wakes.filter_map(|sender| sender.wake_at_us).min();
+        wake.map_or(self.tick_at_us, |at| at.min(self.tick_at_us))
+    }
+
+    /// Takes the next unit of the stream.
+    pub(crate) fn take_unit(&mut self, unit: &Arc<Unit>) {
+        self.units.push(Arc::clone(unit));
+    }
+
+    /// Does what the owner of the plane asks.
+    pub(crate) fn obey(&mut self, order: Order, scene: &RelayScene<'_>) {
+        match order {
+            Order::Attach(sender) => self.attach(sender),
+            Order::Start(key) => {
+                if let Some(number) = self.number_of(key) {
+                    self.with(number, |sender, token| {
+                        sender.start(token, scene.poller, scene.now_us);
+                        sender.wake_at_us = Some(scene.now_us);
+                    });
+                }
+            }
+            Order::Close(key, reason) => {
+                if let Some(number) = self.number_of(key) {
+                    self.with(number, |sender, _| {
+                        sender.end(SenderEnd::Closed, reason);
+                        sender.wake_at_us = Some(scene.now_us);
+                    });
+                }
+            }
+        }
+    }
+
+    fn attach(&mut self, sender: Box<RtpSender>) {
+        let free = self.senders.iter().position(Option::is_none);
+        match free {
+            Some(number) => self.senders[number] = Some(sender),
+            None => self.senders.push(Some(sender)),
+        }
+    }
+
+    fn number_of(&self, key: u64) -> Option<usize> {
+        let is_it = |sender: &Option<Box<RtpSender>>| {
+            sender
+                .as_ref()
+                .is_some_and(|sender| sender.shared.key == key)
+        };
+        self.senders.iter().position(is_it)
+    }
+
+    fn with<T>(
+        &mut self,
+        number: usize,
+        work: impl FnOnce(&mut RtpSender, Token) -> T,
+    ) -> Option<T> {
+        let token = Token {
+            session: self.session(),
+            number,
+            is_rtcp: false,
+        };
+        let sender = self.senders.get_mut(number)?.as_mut()?;
+        Some(work(sender, token))
+    }
+
+    /// A descriptor of a sender is ready.
+    pub(crate) fn ready(&mut self, token: Token, scene: &RelayScene<'_>) {
+        let (now_us, wall_us) = (scene.now_us, scene.wall_us);
+        self.with(token.number, |sender, _| {
+            sender.ready(token, scene.poller, now_us, wall_us);
+            sender.wake_at_us = Some(now_us);
+        });
+    }
+
+    /// Hands out what is new, sends what may go, and ends who must end.
+    pub(crate) fn run(&mut self, reading: Option<&mut Reading>, scene: &RelayScene<'_>) {
+        if let Some(Reading::Packets(ingest)) = reading {
+            self.take_tape(ingest, scene.wall_us);
+        } else if !self.units.is_empty() {
+            self.hand_out_units(None);
+        }
+        self.open(scene);
+        let now_us = scene.now_us;
+        let session = self.session();
+        for (number, sender) in self.senders.iter_mut().enumerate() {
+            let Some(sender) = sender else { continue };
+            sender.pump(&mut self.muxer, now_us);
+            let token = Token {
+                session,
+                number,
+                is_rtcp: false,
+            };
+            sender.watch_room(token, scene.poller);
+        }
+        if now_us >= self.tick_at_us {
+            self.tick_at_us = now_us + TICK_US;
+            self.tick(scene);
+        }
+        self.bury(scene);
+        let waiting = self.senders.iter().flatten();
+        let most = waiting.map(|sender| sender.stats.queued_bytes).max();
+        self.shared.backlog.set_unsent(most.unwrap_or(0));
+    }
+
+    fn tick(&mut self, scene: &RelayScene<'_>) {
+        for number in 0..self.senders.len() {
+            self.with(number, |sender, token| {
+                sender.tick(token, scene.poller, scene.now_us, scene.wall_us);
+                sender.set_pace(scene.bitrate_bps, scene.now_us);
+                sender.publish(scene.now_us);
+            });
+        }
+        let packs = self
+            .senders
+            .iter()
+            .flatten()
+            .any(|sender| sender.form == Form::Units || sender.stats.queued_bytes > 0);
+        if !packs {
+            self.muxer.forget();
+        }
+    }
+
+    /// Gives a sender whose link has opened what there is since the newest key frame.
+    fn open(&mut self, scene: &RelayScene<'_>) {
+        if !self.senders.iter().flatten().any(|sender| sender.opened) {
+            return;
+        }
+        let units = lock(&self.shared.stream).gop.whole().to_vec();
+        let bytes = units.iter().map(|unit| unit.size_bytes()).sum();
+        if let Some(last) = units.last() {
+            self.last_unit = self.last_unit.max(last.sequence);
+        }
+        let waiting = Form::Waiting {
+            unit: self.last_unit,
+            packet: 0,
+        };
+        let shift_90k = self.shift_90k;
+        for sender in self.senders.iter_mut().flatten() {
+            if !std::mem::take(&mut sender.opened) {
+                continue;
+            }
+            if units.is_empty() || !sender.request.from_cache {
+                sender.begin(waiting, 0);
+                continue;
+            }
+            sender.begin(Form::Units, bytes);
+            for unit in &units {
+                let sound = sender.sound(unit.config.audio.as_ref());
+                sender.push(Item::Unpacked(Unpacked {
+                    unit: Arc::clone(unit),
+                    shift_90k,
+                    sound,
+                }));
+            }
+            sender.set_pace(scene.bitrate_bps, scene.now_us);
+        }
+    }
+
+    /// Takes what the source sent, as it came and as units.
+    fn take_tape(&mut self, ingest: &mut Ingest, wall_us: i64) {
+        let (tape, marks) = ingest.tape();
+        if !tape.is_running() {
+            tape.start();
+            if let Some(mark) = marks.newest() {
+                self.shift_90k = shift_of(mark).unwrap_or(0);
+            }
+        }
+        while let Some(item) = tape.take() {
+            match item {
+                Taped::Frame(frame) => self.take_frame(frame, wall_us),
+                Taped::Gap(packet) => self.take_gap(packet),
+            }
+        }
+        self.hand_out_units(Some((tape, marks)));
+        self.trim(marks);
+        self.recycle(tape);
+    }
+
+    fn take_frame(&mut self, frame: TapedFrame, wall_us: i64) {
+        let TapedFrame {
+            bytes,
+            packet,
+            timestamp,
+            begins_pack,
+        } = frame;
+        let piece = Arc::new(Piece {
+            bytes,
+            timestamp,
+            wall_us,
+            passed: true,
+        });
+        let last_unit = self.last_unit;
+        let mut is_kept = false;
+        for sender in self.senders.iter_mut().flatten() {
+            match sender.form {
+                Form::Passed => {
+                    if !sender.push(Item::Piece(Arc::clone(&piece))) {
+                        sender.form = Form::Waiting {
+                            unit: last_unit,
+                            packet,
+                        };
+                    }
+                }
+                Form::Units => is_kept |= sender.request.pass_through,
+                Form::Nothing | Form::Waiting { .. } => is_kept |= sender.request.pass_through,
+            }
+        }
+        if is_kept {
+            self.history_bytes += piece.bytes.len();
+            self.history.push_back(Kept {
+                packet,
+                begins_pack,
+                piece: Arc::clone(&piece),
+            });
+            if self.history_bytes > MAX_HISTORY_BYTES {
+                self.forget_history();
+            }
+        }
+        if self.used.len() >= MAX_USED {
+            self.used.pop_front();
+        }
+        self.used.push_back(piece);
+    }
+
+    /// Something is missing: who was given the source's frames goes on at a key frame.
+    fn take_gap(&mut self, packet: u64) {
+        self.forget_history();
+        let waiting = Form::Waiting {
+            unit: self.last_unit,
+            packet,
+        };
+        for sender in self.senders.iter_mut().flatten() {
+            if sender.form == Form::Passed {
+                sender.form = waiting;
+            }
+        }
+    }
+
+    fn forget_history(&mut self) {
+        self.history.clear();
+        self.history_bytes = 0;
+    }
+
+    fn hand_out_units(&mut self, taped: Option<(&mut PayloadTape, &PictureMarks)>) {
+        let marks = taped.as_ref().map(|(_, marks)| *marks);
+        let is_mixed = taped.is_some_and(|(tape, _)| tape.is_mixed());
+        let units = std::mem::take(&mut self.units);
+        for unit in &units {
+            let dts_90k = unit.picture.as_ref().map(|picture| picture.dts_90k);
+            let own = dts_90k.and_then(|dts_90k| marks?.of(dts_90k));
+            let next = dts_90k.and_then(|dts_90k| marks?.after(dts_90k));
+            if let Some(shift_90k) = own.and_then(shift_of) {
+                self.shift_90k = shift_90k;
+            }
+            let begin = if is_mixed {
+                None
+            } else {
+                self.place_of(own, next)
+            };
+            self.hand_out(unit, own, begin);
+            self.last_unit = unit.sequence;
+        }
+        self.units = units;
+        self.units.clear();
+    }
+
+    /// Where in the history the picture behind a unit begins, if the source can be passed on from there: it begins
+    /// with a pack header, and its stamps run as those of the picture before.
+    fn place_of(&self, own: Option<PictureMark>, next: Option<PictureMark>) -> Option<usize> {
+        let (own, next) = (own?, next?);
+        if shift_of(own)? != shift_of(next)? {
+            return None;
+        }
+        let is_it = |kept: &Kept| kept.packet == next.packet && kept.begins_pack;
+        self.history.iter().position(is_it)
+    }
+
+    fn hand_out(&mut self, unit: &Arc<Unit>, own: Option<PictureMark>, begin: Option<usize>) {
+        let shift_90k = self.shift_90k;
+        for sender in self.senders.iter_mut().flatten() {
+            if let Form::Waiting {
+                unit: after,
+                packet,
+            } = sender.form
+            {
+                let is_behind =
+                    unit.sequence > after && own.is_none_or(|mark| mark.packet > packet);
+                if unit.is_key() && is_behind {
+                    sender.form = Form::Units;
+                }
+            }
+            if sender.form != Form::Units {
+                continue;
+            }
+            let sound = sender.sound(unit.config.audio.as_ref());
+            let passes = sender.request.pass_through && sound == Sound::Whole;
+            let begin = begin.filter(|_| passes);
+            // All sound of a unit came behind the picture after it, so it is in the frames from there on.
+            let sound = if begin.is_some() {
+                Sound::Behind
+            } else {
+                sound
+            };
+            let mut is_whole = sender.push(Item::Unpacked(Unpacked {
+                unit: Arc::clone(unit),
+                shift_90k,
+                sound,
+            }));
+            if let (Some(begin), true) = (begin, is_whole) {
+                sender.form = Form::Passed;
+                for kept in self.history.range(begin..) {
+                    is_whole &= sender.push(Item::Piece(Arc::clone(&kept.piece)));
+                }
+            }
+            if !is_whole {
+                let newest = self.history.back().map(|kept| kept.packet);
+                let own = own.map(|mark| mark.packet);
+                sender.form = Form::Waiting {
+                    unit: unit.sequence,
+                    packet: newest.or(own).unwrap_or(0),
+                };
+            }
+        }
+    }
+
+    /// Frames up to the newest picture that is known are of no use: nobody can go over before the one after it.
+    fn trim(&mut self, marks: &PictureMarks) {
+        let needed = self
+            .senders
+            .iter()
+            .flatten()
+            .any(|sender| sender.request.pass_through && !matches!(sender.form, Form::Passed));
+        if !needed {
+            return self.forget_history();
+        }
+        let Some(newest) = marks.newest() else { return };
+        while let Some(first) = self.history.front() {
+            if first.packet > newest.packet {
+                break;
+            }
+            self.history_bytes -= first.piece.bytes.len();
+            self.history.pop_front();
+        }
+    }
+
+    fn recycle(&mut self, tape: &mut PayloadTape) {
+        while let Some(front) = self.used.pop_front() {
+            match Arc::try_unwrap(front) {
+                Ok(piece) => tape.recycle(piece.bytes),
+                Err(front) => {
+                    self.used.push_front(front);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Says goodbye to senders that have ended, and why.
+    fn bury(&mut self, scene: &RelayScene<'_>) {
+        for place in &mut self.senders {
+            let Some(sender) = place else { continue };
+            for fact in sender.facts.drain(..) {
+                self.facts.push(&self.shared.session_id, fact);
+            }
+            if sender.has_ended() {
+                sender.say_goodbye(scene.wall_us);
+                sender.unwatch(scene.poller);
+                sender.publish(scene.now_us);
+                lock(&self.shared.senders).retain(|other| other.key != sender.shared.key);
+                if let Some(fact) = sender.closed_fact() {
+                    *place = None;
+                    self.facts.push(&self.shared.session_id, fact);
+                }
+            }
+        }
+    }
+
+    /// The session has ended: what waits is still sent, for a while.
+    pub(crate) fn end(&mut self, reason: &str, scene: &RelayScene<'_>) {
+        for sender in self.senders.iter_mut().flatten() {
+            sender.drain(reason, scene.now_us);
+            sender.set_pace(scene.bitrate_bps, scene.now_us);
+        }
+        self.tick_at_us = 0;
+        self.run(None, scene);
+    }
+
+    /// The code for the session failed, or the plane stops: nothing more is sent.
+    pub(crate) fn abandon(&mut self, end: SenderEnd, reason: &str, wall_us: Option<i64>) {
+        for sender in self.senders.iter_mut().flatten() {
+            sender.end(end, reason);
+            if let Some(wall_us) = wall_us {
+                sender.say_goodbye(wall_us);
+            }
+            if let Some(fact) = sender.closed_fact() {
+                self.facts.push(&self.shared.session_id, fact);
+            }
+        }
+        self.senders.clear();
+        lock(&self.shared.senders).clear();
+    }
+}
+
+impl RtpSender {
+    fn closed_fact(&self) -> Option<FactKind> {
+        let crate::senders::sender::Stage::Ended(end, detail) = &self.stage else {
+            return None;
+        };
+        Some(FactKind::SenderClosed {
+            sender_id: self.shared.sender_id.clone(),
+            reason: end.name(),
+            detail: detail.clone(),
+            stats: Box::new(self.shared.snapshot()),
+        })
+    }
+}
+
+/// The source's stamp less our time, for a picture that the source stamped.
+fn shift_of(mark: PictureMark) -> Option<i64> {
+    let source = i64::try_from(mark.source_pts?).ok()?;
+    Some((source - mark.pts_90k).rem_euclid(1 << STAMP_BITS))
+}
