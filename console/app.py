@@ -237,6 +237,7 @@ class Platform:
             streams=streams,
             devices=self.devices,
             gateway=self.gateway,
+            media=self.media,
             leases=leases,
             playback_leases=playback_leases,
             downloads=self.downloads,

@@ -18,7 +18,11 @@ MediaError
 ├── NoPackHeader           packets arrived, but no program stream
 │   └── UnsupportedMedia   they carry something that is known and not carried
 ├── NoKeyframe             a stream arrived, but no picture to start with
-└── SnapshotFailed         a key frame could not be made into a JPEG
+├── SnapshotFailed         a key frame could not be made into a JPEG
+├── BadPass                a URL that is not signed by us, has expired, or was withdrawn
+├── NotPlayable            the stream cannot be sent this way as it is
+├── NoSlotFree             all places for this kind of viewer are taken
+└── BadOffer               a browser's offer that cannot be answered
 ```
 """
 
@@ -107,3 +111,19 @@ class NoKeyframe(MediaError):
 
 class SnapshotFailed(MediaError):
     """A key frame could not be made into a picture."""
+
+
+class BadPass(MediaError):
+    """The URL of a viewer is not signed by us, has expired, or its right was withdrawn."""
+
+
+class NotPlayable(MediaError):
+    """The stream cannot be sent this way as it is."""
+
+
+class NoSlotFree(MediaError):
+    """All places for this kind of viewer, or all transcoding slots, are taken."""
+
+
+class BadOffer(MediaError):
+    """A browser's offer that cannot be answered."""

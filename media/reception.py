@@ -298,16 +298,18 @@ class MediaSession:
         )
         self._plane.engine.allow(self.session_id, tag, user)
         authorities, secure = self._plane.authorities(host), self._plane.is_secure
+        self._plane.whep.allow(self, tag)
         return {
             name: output.url(
                 authorities[output.scheme], self.session_id, grant, self._plane.url_key, secure=secure
             )
             for name, output in OUTPUTS.items()
             if output.scheme in authorities
-        }
+        } | {"whep": self._plane.whep.address(self, grant)}
 
     def revoke(self, tag: str) -> None:
         """Disconnect the viewers of a grant; its URLs open nothing any more."""
+        self._plane.whep.revoke(self, tag)
         if not self.is_closed:
             self._plane.engine.revoke(self.session_id, tag)
 
@@ -451,11 +453,11 @@ class MediaSession:
         if self.on_silence is not None:
             self.on_silence(is_silent)
 
-    def _viewer_opened(self, values: Mapping[str, Any]) -> None:
+    def viewer_opened(self, values: Mapping[str, Any]) -> None:
         self._viewers[values["tag"]] += 1
         self._plane.totals.viewers_opened += 1
 
-    def _viewer_closed(self, values: Mapping[str, Any]) -> None:
+    def viewer_closed(self, values: Mapping[str, Any]) -> None:
         tag, totals = values["tag"], self._plane.totals
         self._viewers[tag] -= 1
         if self._viewers[tag] <= 0:
@@ -490,6 +492,7 @@ class MediaSession:
         self.close_reason = reason
         if self._reconnecting is not None:
             self._reconnecting.cancel()
+        self._plane.whep.forget(self.session_id)
         if not self._started.done():
             self._started.set_exception(SessionClosed(reason))
             self._started.exception()  # whoever waits hears it; nobody has to
@@ -508,11 +511,11 @@ _FACTS: Final[Mapping[str, Callable[[MediaSession, Mapping[str, Any]], None]]] =
     "config_changed": MediaSession._describe,
     "silence_began": lambda session, _: session._silence(True),
     "silence_ended": lambda session, _: session._silence(False),
-    "viewer_opened": MediaSession._viewer_opened,
-    "viewer_closed": MediaSession._viewer_closed,
     "sender_connected": MediaSession._sender_said,
     "sender_started": MediaSession._sender_said,
     "sender_closed": MediaSession._sender_closed,
+    "viewer_opened": MediaSession.viewer_opened,
+    "viewer_closed": MediaSession.viewer_closed,
     "wrong_ssrc": MediaSession._wrong_ssrc,
     "connection_closed": MediaSession._connection_closed,
     "session_failed": MediaSession._failed,

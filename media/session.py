@@ -43,6 +43,7 @@ from media.snapshot import SnapshotDesk
 from media.stats import PlaneTotals, SessionStats
 from media.transport import MediaTransport
 from media.views import stats_of
+from media.whep_desk import WhepDesk
 
 __all__ = [
     "AudioInfo",
@@ -93,6 +94,7 @@ class MediaPlane:
         self._ports: Final = PortPool(*parse_port_range(settings.rtp_ports), settings.port_cool_down_s)
         self._sessions: Final[dict[str, MediaSession]] = {}
         self._ending: Final[dict[str, MediaSession]] = {}
+        self.whep: Final = WhepDesk(settings, self.url_key)
 
     @property
     def sessions(self) -> Mapping[str, MediaSession]:

@@ -118,6 +118,9 @@ class MediaSettings:
     tap_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 8 << 20
     """What may wait for each reader inside this process (WebRTC, transcoding) before it loses pictures."""
 
+    webrtc_viewers_max: Annotated[int, Ge(0), Le(1000)] = 40
+    """Viewers over WebRTC at a time: each costs this process 1 to 3 % of a core."""
+
     viewers_max: Annotated[int, Ge(1), Le(100_000)] = 1000
     """Connections of viewers at a time, over all streams."""
     viewer_queue_bytes: Annotated[int, Ge(1024), Le(1 << 30)] = 4 << 20

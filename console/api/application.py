@@ -41,6 +41,7 @@ from console.api import (
     subscriptions,
     trace,
     uploads,
+    whep,
 )
 from console.api.context import ApiContext
 from console.api.models import Problem
@@ -92,6 +93,7 @@ ROUTERS: Final = (
     device_records,
     playbacks,
     downloads,
+    whep,
 )
 
 

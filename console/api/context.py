@@ -19,6 +19,7 @@ from console.conformance.runs import ConformanceRuns
 from console.event_hub import EventHub
 from gateway.gateway import Gateway
 from health.outages.store import OutageStore
+from media.session import MediaPlane
 from sipserver.devices.service import DeviceService
 from storage.alarm_clips import AlarmClips
 from storage.downloads import Downloads
@@ -37,6 +38,7 @@ class ApiContext:
     streams: Streams
     devices: DeviceService
     gateway: Gateway
+    media: MediaPlane
     leases: Leases
     playback_leases: Leases
     downloads: Downloads

@@ -226,10 +226,18 @@ class AudioInfo(ApiModel):
 
 
 class LiveUrls(ApiModel):
-    """Signed, expiring addresses of the media listener."""
+    """Signed, expiring addresses; one that is null is switched off in the settings."""
 
-    fmp4_ws: str
-    fmp4_http: str
+    fmp4_ws: str = Field(description="Fragmented MP4 over WebSocket: the way of the console.")
+    fmp4_http: str = Field(description="Fragmented MP4 over HTTP.")
+    flv_ws: str | None = Field(default=None, description="FLV over WebSocket.")
+    flv_http: str | None = Field(default=None, description="FLV over HTTP.")
+    hls: str | None = Field(default=None, description="HLS, with its low-latency form.")
+    rtsp: str | None = Field(default=None, description="RTSP, over TCP or UDP.")
+    rtmp: str | None = Field(default=None, description="RTMP.")
+    whep: str | None = Field(
+        default=None, description="WebRTC (WHEP): POST an SDP offer. H.264 with G.711 only."
+    )
 
 
 StreamChoice = Literal["main", "sub"]

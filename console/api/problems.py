@@ -315,7 +315,7 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
     media.audio.errors.AudioTooLong: Kind(
         "audio-too-long", 422, "The sound is too long", "Cut it, or raise audio.clip_max_s."
     ),
-    media.audio.errors.BadOffer: Kind(
+    media.errors.BadOffer: Kind(
         "bad-offer",
         422,
         "The browser's offer cannot be answered",
@@ -332,6 +332,15 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
     ),
     devices.InviteEnded: STREAM_ENDED,
     media.errors.SessionClosed: STREAM_ENDED,
+    media.errors.BadPass: Kind(
+        "bad-pass", 403, "The address opens nothing", "Ask for a new one (POST .../live)."
+    ),
+    media.errors.NotPlayable: Kind(
+        "not-playable", 409, "The stream cannot be sent this way", "Use another address of the live answer."
+    ),
+    media.errors.NoSlotFree: Kind(
+        "no-slot-free", 503, "All places are taken", "Use another address of the live answer, or wait."
+    ),
     media.errors.SnapshotFailed: Kind(
         "snapshot-failed", 502, "No still picture", "The key frame is damaged or too large; try again."
     ),

@@ -1,6 +1,6 @@
 """From the rooms' own values to the API's models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -56,12 +56,20 @@ def live_view(lease: Lease, request_url: URL, advertised_host: str) -> LiveSessi
         video=_video(figures) or VideoInfo(codec="unknown", width=0, height=0),
         audio=_audio(figures),
         mime=figures.mime,
-        urls=LiveUrls(
-            fmp4_ws=reachable(lease.urls["fmp4_ws"], request_url, advertised_host),
-            fmp4_http=reachable(lease.urls["fmp4_http"], request_url, advertised_host),
-        ),
+        urls=live_urls(lease.urls, request_url, advertised_host),
         expires_at=lease.expires_time,
     )
+
+
+def live_urls(urls: Mapping[str, str], request_url: URL, advertised_host: str) -> LiveUrls:
+    """Every way out as this caller reaches it."""
+    shown = {name: reachable(url, request_url, advertised_host) for name, url in urls.items() if "://" in url}
+    if (whep := urls.get("whep")) is not None:
+        # Signed without a host: it is answered where this request was.
+        path, _, query = whep.partition("?")
+        root = request_url.path.partition("/api/v1")[0]
+        shown["whep"] = str(request_url.replace(path=f"{root}/api/v1{path}", query=query, fragment=""))
+    return LiveUrls.model_validate(shown)
 
 
 def session_view(lease: Lease) -> SessionStatistics:

@@ -6,8 +6,7 @@ MediaError
     ├── UnreadableAudio    a file that is no WAV or MP3, or damaged
     ├── AudioTooLong       longer than a clip may be
     ├── UnsupportedAudio   the peer offers no payload that is spoken here
-    ├── LinkFailed         no connection to the peer could be made
-    └── BadOffer           a browser's offer that cannot be answered
+    └── LinkFailed         no connection to the peer could be made
 ```
 """
 
@@ -32,7 +31,3 @@ class UnsupportedAudio(AudioError):
 
 class LinkFailed(AudioError):
     """The connection for the sound was refused, or did not come in time."""
-
-
-class BadOffer(AudioError):
-    """A browser's offer that cannot be answered."""

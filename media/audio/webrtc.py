@@ -22,9 +22,9 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, Packet
 from av.stream import Stream
 
-from media.audio.errors import BadOffer
 from media.audio.g711 import FRAME_BYTES, FRAME_S, SAMPLE_RATE, encode_alaw
 from media.audio.sources import PushedSource
+from media.errors import BadOffer
 
 MAX_OFFER_BYTES: Final = 32 * 1024
 ANSWER_TIMEOUT_S: Final = 10.0

@@ -12,9 +12,9 @@ import math
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
-from media.errors import LocalViolation
+from media.errors import BadPass, LocalViolation
 
 PLAY: Final = "play"
 """The right to watch."""
@@ -24,6 +24,7 @@ TTL_MAX_S: Final = 86_400.0
 _TAG: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _RIGHT: Final = re.compile(r"[a-z]{1,32}")
 _VALUE_MAX: Final = 512
+_NAMES: Final = ("user", "ch", "rights", "tag", "exp", "end", "sig")
 
 
 def unix_s(instant: float) -> int:
@@ -69,6 +70,35 @@ class Grant:
         }
         pairs = "&".join(f"{name}={value}" for name, value in values.items())
         return f"{pairs}&sig={_sign(key, [scope, *values.values()])}"
+
+    @classmethod
+    def read(cls, key: bytes, scope: str, query: str, now_unix_s: float) -> Grant:
+        """The grant of a URL of ours that opens ``scope`` now.
+
+        Raises:
+            BadPass: a part is missing, doubled or changed, or it has expired.
+        """
+        values = parse_qs(query, keep_blank_values=True, max_num_fields=16)
+        given = {name: values[name][0] for name in _NAMES if len(values.get(name, [])) == 1}
+        if len(given) != len(_NAMES):
+            raise BadPass("the URL is not signed by this server")
+        try:
+            grant = cls(
+                tag=given["tag"],
+                user=given["user"],
+                channel=given["ch"],
+                rights=frozenset(given["rights"].split(".")),
+                expires_unix_s=int(given["exp"]),
+                ends_unix_s=int(given["end"]) if given["end"] else None,
+            )
+        except (ValueError, LocalViolation):
+            raise BadPass("the URL is not signed by this server") from None
+        signature = parse_qs(grant.query(key, scope))["sig"][0]
+        if not hmac.compare_digest(signature.encode(), given["sig"].encode()):
+            raise BadPass("the URL is not signed by this server")
+        if now_unix_s >= grant.expires_unix_s:
+            raise BadPass("the URL has expired: ask for a new one")
+        return grant
 
 
 def _sign(key: bytes, lines: list[str]) -> str:

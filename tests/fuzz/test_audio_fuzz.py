@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from media.audio.decode import decode_file
-from media.audio.errors import AudioError, BadOffer, UnsupportedAudio
+from media.audio.errors import AudioError, UnsupportedAudio
 from media.audio.packing import MAX_PAYLOAD_BYTES, AudioForm, AudioFormat, AudioPacker, AudioUnpacker
 from media.audio.webrtc import BrowserAudio
+from media.errors import BadOffer
 from sipserver.devices.audio import terms
 from sipserver.devices.audio.expected import names_in
 from sipserver.gb.errors import MalformedDocument, MalformedSdp

@@ -33,6 +33,7 @@ from console.api.models import Overview, RateLine, Rates, ServerInfo
 from console.api.ports import CatalogSyncOutcome, Presence, StreamFigures
 from gateway.gateway import Gateway
 from health.outages.store import OutageStore
+from media.session import MediaPlane
 from sipserver.devices.service import DeviceService
 from sipserver.devices.stream_request import LiveStream
 from storage.alarm_clips import AlarmClips
@@ -234,6 +235,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         streams=streams,
         devices=cast(DeviceService, devices),
         gateway=cast(Gateway, object()),
+        media=cast(MediaPlane, SimpleNamespace(sessions={})),
         leases=leases,
         playback_leases=Leases(streams, limit=3, linger_s=20.0, url_ttl_s=60.0, clock=clock),
         downloads=cast(Downloads, object()),
