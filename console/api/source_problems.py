@@ -9,9 +9,16 @@ from typing import Final
 import gateway.errors
 import media.onvif.errors as onvif
 import media.sources.errors as pulled
+import sipserver.devices.errors as devices
 from media.sources.address import BadAddress
 
 SOURCE_KINDS: Final[Mapping[type[BaseException], tuple[str, int, str, str]]] = {
+    devices.NotAGbDevice: (
+        "not-a-gb-device",
+        409,
+        "The source does not speak GB/T 28181",
+        "It can be watched, recorded and photographed; all else is done at the camera itself.",
+    ),
     gateway.errors.UnknownSource: (
         "unknown-source",
         404,

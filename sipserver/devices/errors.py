@@ -4,6 +4,7 @@
 
     DeviceError
     ├── UnknownDevice       nobody registered or entered this id
+    │   └── NotAGbDevice    a source that this platform brings in itself: it has pictures, and no signalling
     ├── UnknownChannel      the device has no such channel
     ├── UnknownAlarm        there is no alarm with this id, or it is too old
     ├── UnknownAlarmRule    there is no such rule for linked actions
@@ -63,6 +64,10 @@ class DeviceError(Exception):
 
 class UnknownDevice(DeviceError):
     """Nobody registered or entered this id."""
+
+
+class NotAGbDevice(UnknownDevice):
+    """A source that this platform brings in itself: it has pictures, and no signalling."""
 
 
 class UnknownChannel(DeviceError):

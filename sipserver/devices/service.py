@@ -321,6 +321,7 @@ class DeviceService:
     def reserve(self, device_id: str) -> None:
         """An id that stands for the platform itself in the catalogue: nobody registers with it."""
         self._admission.reserve(device_id)
+        self._signalling.own_ids.add(device_id)
 
     def device_changed(self, device: Device) -> None:
         """An operator entered or changed a device; one that may not stay loses its registration."""

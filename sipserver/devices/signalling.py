@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final
 
 from sipserver.devices.device_entry import DeviceEntry
-from sipserver.devices.errors import DeviceOffline, NoAnswer, NoCapacity, Refused, UnknownDevice
+from sipserver.devices.errors import DeviceOffline, NoAnswer, NoCapacity, NotAGbDevice, Refused, UnknownDevice
 from sipserver.devices.ports import SipPort
 from sipserver.devices.presence import Presence
 from sipserver.devices.profiles.facets import Facet
@@ -36,6 +36,8 @@ class Signalling:
         self._sns = count(1)
         self.platform_id: Final = settings.id
         self.domain: Final = settings.realm
+        self.own_ids: Final[set[str]] = set()
+        """Devices of the catalogue that are this platform itself, for sources that it brings in."""
 
     def next_sn(self) -> str:
         """A serial number for a query; unique in this process, so also per device."""
@@ -45,9 +47,13 @@ class Signalling:
         """The device, when it can be talked to.
 
         Raises:
-            UnknownDevice, DeviceOffline
+            UnknownDevice, NotAGbDevice, DeviceOffline
         """
         entry = self._presence.table.get(device_id)
+        if entry is None and device_id in self.own_ids:
+            raise NotAGbDevice(
+                "the channel belongs to a source that does not speak GB/T 28181", device_id=device_id
+            )
         if entry is None:
             raise UnknownDevice(f"device {device_id} is not known", device_id=device_id)
         if not entry.is_online or entry.flow is None:

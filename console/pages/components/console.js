@@ -10,6 +10,7 @@ import * as format from "tongshi/format.js";
 import Password from "tongshi/password.js";
 import Playback from "tongshi/playback.js";
 import Ptz from "tongshi/ptz.js";
+import Sources from "tongshi/sources.js";
 import * as stored from "tongshi/stored.js";
 import { translator } from "tongshi/translator.js";
 import Tree from "tongshi/tree.js";
@@ -21,11 +22,17 @@ const MESSAGE_MS = 6_000;
 // Panels that a reload brings back, with the action that they need. A diagnosis is not among them: it asks the camera.
 const PANELS = { ptz: "ptz.control", alarms: "alarms.view", device: "catalog.view" };
 
+function viewOf(name, actions) {
+  if (name === "sources" && actions.includes("devices.manage")) return "sources";
+  return name === "playback" ? "playback" : "wall";
+}
+
 export default {
   components: {
     tree: Tree,
     wall: Wall,
     playback: Playback,
+    sources: Sources,
     "device-playback": DevicePlayback,
     ptz: Ptz,
     diagnosis: Diagnosis,
@@ -42,6 +49,7 @@ export default {
         <div class="ts-views" role="group" :aria-label="t('view.name')">
           <button class="ts-toggle" data-view="wall" :class="{ 'is-on': view === 'wall' }" :aria-pressed="String(view === 'wall')" @click="show('wall')">{{ t('view.wall') }}</button>
           <button class="ts-toggle" data-view="playback" :class="{ 'is-on': view === 'playback' }" :aria-pressed="String(view === 'playback')" @click="show('playback')">{{ t('view.playback') }}</button>
+          <button v-if="may('devices.manage')" class="ts-toggle" data-view="sources" :class="{ 'is-on': view === 'sources' }" :aria-pressed="String(view === 'sources')" @click="show('sources')">{{ t('view.sources') }}</button>
         </div>
         <div v-if="view === 'wall'" class="ts-views" role="group" :aria-label="t('wall.size')">
           <button v-for="n in sizes" :key="n" class="ts-toggle" :data-size="n" :class="{ 'is-on': size === n }" :aria-pressed="String(size === n)"
@@ -63,6 +71,7 @@ export default {
         <main id="ts-main" class="ts-main" tabindex="-1">
           <wall v-if="view === 'wall'" :size="size" :tiles="tiles" :selected="selected" :is-moving="panel === 'ptz'" :may="may" :t="t"
             @select="(at) => selected = at" @place="place" @playback="openPlayback" @ptz="movePressed" @why="diagnose" @message="say"></wall>
+          <sources v-else-if="view === 'sources'" :t="t" @live="showLive" @message="say"></sources>
           <device-playback v-else-if="source === 'device'" :channel-key="playbackKey" :date="date" :may-download="may('device-records.download')" :t="t"
             @date="setDate" @source="setSource" @message="say"></device-playback>
           <playback v-else :channel-key="playbackKey" :date="date" :may-ask-device="may('device-records.view')" :t="t" @date="setDate" @source="setSource" @message="say"></playback>
@@ -83,7 +92,7 @@ export default {
     const query = new URLSearchParams(location.search);
     return {
       lang: this.language,
-      view: query.get("view") === "playback" ? "playback" : "wall",
+      view: viewOf(query.get("view"), this.me.actions),
       playbackKey: query.get("channel") || null,
       date: query.get("date") || format.day(new Date()),
       source: query.get("source") === "device" && this.me.actions.includes("device-records.view") ? "device" : "platform",
@@ -243,7 +252,7 @@ export default {
     },
     saveAddress() {
       const isPlayback = this.view === "playback";
-      const query = isPlayback ? { view: "playback", ...(this.playbackKey && { channel: this.playbackKey }), date: this.date } : {};
+      const query = isPlayback ? { view: "playback", ...(this.playbackKey && { channel: this.playbackKey }), date: this.date } : this.view === "sources" ? { view: "sources" } : {};
       if (isPlayback && this.source === "device") query.source = "device";
       if (this.panel in PANELS) query.panel = this.panel;
       if (this.panel === "device") query.device = this.panelDevice;

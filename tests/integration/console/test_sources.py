@@ -235,6 +235,8 @@ async def test_nobody_registers_with_the_gateways_id(platform: Platform, api: ht
     refusal = platform.devices._admission.refusal(platform.gateway.device_id, HOST, "")
     assert refusal is not None
     await api.post("/sources", json={"name": "x", "url": "rtsp://192.0.2.1/1", "enabled": False})
+    refused = await api.post(f"/devices/{platform.gateway.device_id}/catalog")
+    assert (refused.status_code, refused.json()["code"]) == (409, "not-a-gb-device")
     device = (await api.get(f"/devices/{platform.gateway.device_id}")).json()
     assert (device["online"], device["channels"]) == (True, 1)
     assert platform.devices.presence.get(platform.gateway.device_id) is None

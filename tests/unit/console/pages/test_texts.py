@@ -7,7 +7,10 @@ import pytest
 from console.api.problems import KINDS
 from console.pages.elements import COMPONENTS
 from console.pages.texts import LANGUAGES, TEXTS, language_of, tables
+from gateway.model import PullMode, SourceKind, SourceState
 from health.outages.model import Cause
+from media.sources.errors import SourceFailed
+from media.sources.opening import RtspTransport
 from sipserver.devices.clocks.device_clock import ClockSource
 from sipserver.devices.diagnosis.findings import Outcome as StepOutcome
 from sipserver.devices.diagnosis.reasons import REASONS, Place, Reason
@@ -20,6 +23,7 @@ from storage.download_model import DownloadState
 
 SOURCES = "".join(path.read_text("utf-8") for path in sorted(COMPONENTS.glob("*.js")))
 SCRIPTS = "".join(line for line in SOURCES.splitlines(True) if not line.lstrip().startswith("//"))
+VERDICTS = {SourceFailed.verdict} | {kind.verdict for kind in SourceFailed.__subclasses__()}
 # Kinds of texts whose key is built from a word that the platform says.
 SAID_BY_THE_PLATFORM = {
     "action": {"record", "snapshot", "preset"},
@@ -34,6 +38,11 @@ SAID_BY_THE_PLATFORM = {
     "outcome": set(StepOutcome),
     "place": set(Place),
     "reason": set(Reason),
+    "source_kind": set(SourceKind),
+    "source_mode": set(PullMode),
+    "source_state": set(SourceState),
+    "source_transport": set(RtspTransport),
+    "source_verdict": VERDICTS,
     "step": {"registered", "answers", "addresses", "listed", "invited", "picture", "quality"},
     "subscription": set(Kind),
 }
@@ -45,6 +54,7 @@ BUILT = (
     "ptz.",
     "setting.",
     "source.",
+    "sources.",
     "state.",
     "subscription_state.",
 )
