@@ -9,6 +9,7 @@ from catalog.model import ChannelKey, Device
 from console.api.ports import CatalogSyncOutcome, Hold, Presence, StreamFigures
 from console.channel_streams import ChannelHold, ChannelStreams, stream_of
 from media.session import MediaPlane, MediaSession, SessionStats
+from media.transcoding import Transcoded
 from sipserver.devices.errors import InviteEnded
 from sipserver.devices.invites import InviteState
 from sipserver.devices.presence import DevicePresence
@@ -24,6 +25,10 @@ class RoomHold:
         self._stop = stop
         # Kept: the viewers must be cut off even when the invite has given its session back already.
         self._session: MediaSession = hold.session
+
+    @property
+    def session(self) -> MediaSession:
+        return self._session
 
     @property
     def stream(self) -> LiveStream:
@@ -54,6 +59,42 @@ class RoomHold:
             self._stop()
 
 
+class TranscodedHold:
+    """A claim on a stream and on its H.264 form, which is what viewers are given."""
+
+    def __init__(self, source: RoomHold, transcoded: Transcoded) -> None:
+        self._source = source
+        self._transcoded = transcoded
+        self._session = transcoded.session
+
+    @property
+    def stream(self) -> LiveStream:
+        return self._source.stream
+
+    @property
+    def lost(self) -> asyncio.Event:
+        return self._source.lost
+
+    def grant(self, tag: str, ttl_s: float, *, user: str, channel: str) -> Mapping[str, str]:
+        return self._session.grant(tag, ttl_s, user=user, channel=channel)
+
+    def revoke(self, tag: str) -> None:
+        self._session.revoke(tag)
+
+    def viewers_of(self, tag: str) -> int:
+        return self._session.viewers_of(tag)
+
+    def figures(self) -> StreamFigures:
+        return figures_of(self._session)
+
+    async def jpeg(self, max_width: int | None) -> bytes:
+        return await self._session.jpeg(max_width)
+
+    async def release(self, *, at_once: bool = False) -> None:
+        self._transcoded.release()
+        await self._source.release(at_once=at_once)
+
+
 class RoomStreams:
     """Devices, sources and media together."""
 
@@ -79,6 +120,21 @@ class RoomStreams:
         except InviteEnded:
             await held.release()
             raise
+
+    async def hold_h264(
+        self, key: ChannelKey, purpose: str, tag: str, stream: LiveStream = LiveStream.MAIN
+    ) -> Hold:
+        hold = await self.hold(key, purpose, tag, stream)
+        assert isinstance(hold, RoomHold)  # noqa: S101
+        info = hold.session.info
+        if info is None or info.codec == "H264":
+            return hold
+        try:
+            transcoded = await self._media.transcoding.hold(hold.session)
+        except BaseException:
+            await hold.release()
+            raise
+        return TranscodedHold(hold, transcoded)
 
     def figures(self) -> Mapping[ChannelKey, StreamFigures]:
         found: dict[ChannelKey, StreamFigures] = {}

@@ -41,6 +41,7 @@ from media.settings import MediaSettings, ReceiveOn, parse_port_range
 from media.shared_ports import SharedPorts, is_shared, shared_ports_of
 from media.snapshot import SnapshotDesk
 from media.stats import PlaneTotals, SessionStats
+from media.transcoding import TranscodeDesk
 from media.transport import MediaTransport
 from media.views import stats_of
 from media.whep_desk import WhepDesk
@@ -95,6 +96,7 @@ class MediaPlane:
         self._sessions: Final[dict[str, MediaSession]] = {}
         self._ending: Final[dict[str, MediaSession]] = {}
         self.whep: Final = WhepDesk(settings, self.url_key)
+        self.transcoding: Final = TranscodeDesk(settings, lambda label: self.open_fed(label=label))
 
     @property
     def sessions(self) -> Mapping[str, MediaSession]:
@@ -142,6 +144,7 @@ class MediaPlane:
         """End all sessions and join all threads. A second call does nothing."""
         if not self.engine.is_open:
             return
+        await self.transcoding.close()
         for session in list(self._sessions.values()):
             await self.close_session(session, "server stopping")
         await self.engine.close()

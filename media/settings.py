@@ -118,6 +118,11 @@ class MediaSettings:
     tap_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 8 << 20
     """What may wait for each reader inside this process (WebRTC, transcoding) before it loses pictures."""
 
+    transcode_slots: Annotated[int, Ge(0), Le(64)] = 2
+    """Streams that are made into H.264 at a time; 0 turns transcoding off."""
+    transcode_max_width: Annotated[int, Ge(160), Le(3840)] = 1280
+    """Widest picture of a transcoded stream; larger ones are made smaller."""
+
     webrtc_viewers_max: Annotated[int, Ge(0), Le(1000)] = 40
     """Viewers over WebRTC at a time: each costs this process 1 to 3 % of a core."""
 

@@ -12,6 +12,7 @@ from console.api.channels import ChannelId, known_channel
 from console.api.leases import Lease, UnknownLease
 from console.api.models import LiveRequest, LiveSession, Page, SessionStatistics
 from console.api.paging import DEFAULT_LIMIT, Limit
+from console.api.ports import Hold
 from console.api.problems import NOT_A_CAMERA, ApiProblem, documented
 from console.api.views import live_view, session_view
 from console.auth import Caller, may
@@ -42,8 +43,15 @@ async def open_live(
     """
     channel = _camera(await known_channel(caller, channel_id))
     stream = LiveStream.MAIN if wanted is None else LiveStream(wanted.stream)
+    as_h264 = wanted is not None and wanted.codec == "h264"
+
+    async def open_hold(lease_id: str) -> Hold:
+        streams = caller.context.streams
+        open_it = streams.hold_h264 if as_h264 else streams.hold
+        return await open_it(channel.key, "live", lease_id, stream)
+
     async with caller.recorded(Action.VIEW_LIVE, str(channel.key)):
-        lease = await caller.context.leases.grant(channel.key, caller.username, stream=stream)
+        lease = await caller.context.leases.grant(channel.key, caller.username, open_hold)
     return live_view(lease, request.url, caller.context.media_advertised_host)
 
 

@@ -251,6 +251,10 @@ class LiveRequest(ApiModel):
         description="`sub`: a smaller picture, for walls of many and for narrow lines.",
         examples=["sub"],
     )
+    codec: Literal["any", "h264"] = Field(
+        default="any",
+        description="`h264`: H.265 is transcoded, in one of few slots, for browsers that cannot show it.",
+    )
 
 
 class LiveSession(ApiModel):

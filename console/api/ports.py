@@ -82,6 +82,11 @@ class Streams(Protocol):
     async def hold(
         self, key: ChannelKey, purpose: str, tag: str, stream: LiveStream = LiveStream.MAIN
     ) -> Hold: ...
+    async def hold_h264(
+        self, key: ChannelKey, purpose: str, tag: str, stream: LiveStream = LiveStream.MAIN
+    ) -> Hold:
+        """The same as H.264: another codec is transcoded, while there are slots."""
+
     def figures(self) -> Mapping[ChannelKey, StreamFigures]:
         """Every channel that streams now."""
 

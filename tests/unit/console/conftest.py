@@ -130,6 +130,8 @@ class FakeStreams:
         self.made.append(hold)
         return hold
 
+    hold_h264 = hold
+
     def figures(self) -> Mapping[ChannelKey, StreamFigures]:
         return {hold.key: hold.figures() for hold in self.holds}
 
