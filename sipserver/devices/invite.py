@@ -67,7 +67,9 @@ class Invite:
         self._attempt = attempt
         self._ready: asyncio.Future[StreamInfo] = asyncio.get_running_loop().create_future()
         self._media: Final = InviteMedia(key, context, request, self.label, self._session_closed)
-        self._exchange: Final = InviteExchange(key, context, request, self.evidence, attempt)
+        self._exchange: Final = InviteExchange(
+            key, context, request, self.evidence, attempt, self._answer_came
+        )
         self._work: asyncio.Task[None] | None = None
         self._linger: asyncio.TimerHandle | None = None
 
@@ -262,11 +264,12 @@ class Invite:
         if outcome is Input.NO_TCP and self._first_failure is not None:
             # It was asked for TCP only because nothing came over UDP.
             raise self._first_failure
-        if outcome is Input.ANSWERED:
-            exchange = self._exchange
-            if not self._media.expect(exchange.agreed_ssrc, exchange.answer, exchange.host):
-                outcome = self._once_more("the answer's SSRC is another session's")
+        if outcome is Input.ANSWERED and not self._media.is_told_apart:
+            outcome = self._once_more("the answer's SSRC is another session's")
         self.feed(outcome)
+
+    def _answer_came(self, ssrc: str | None, answer: sdp.SessionDescription) -> None:
+        self._media.expect(ssrc, answer, self._exchange.host)
 
     def _once_more(self, reason: str) -> Input:
         self._why_again = reason

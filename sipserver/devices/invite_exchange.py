@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from catalog.model import ChannelKey
@@ -29,7 +31,11 @@ OFFER_REFUSALS: Final = frozenset({400, 415, 488, 500, 501, 606})
 
 
 class InviteExchange:
-    """Asks the device, once or again, and keeps the dialog of the answer that was accepted."""
+    """Asks the device, once or again, and keeps the dialog of the answer that was accepted.
+
+    Args:
+        on_answer: told the agreed SSRC and the answer before it is acknowledged.
+    """
 
     def __init__(
         self,
@@ -38,18 +44,19 @@ class InviteExchange:
         wanted: StreamRequest,
         evidence: InviteEvidence,
         attempt: Attempt | None,
+        on_answer: Callable[[str | None, sdp.SessionDescription], None],
     ) -> None:
         self._key: Final = key
         self._context = context
         self._wanted = wanted
         self._evidence = evidence
         self._attempt = attempt
+        self._on_answer = on_answer
         self._retried_busy = False
         self.host = ""
         """That was invited; empty before."""
         self.call_id = ""
         self.answer: sdp.SessionDescription | None = None
-        self.agreed_ssrc: str | None = None
         self.dialog: UpstreamDialog | None = None
 
     async def invite(self, transport: MediaTransport, port: int, ssrc: str) -> Input:
@@ -83,9 +90,11 @@ class InviteExchange:
             return self._refused(transport, response)
         dialog = Dialog.from_answer(request, response)
         self.dialog = UpstreamDialog(context, key, dialog, flow, ssrc)
+        # Before the ACK, as media comes after it: whose it is must be known by then.
+        self._announce(offer, response)
         call.ack(dialog.make_ack())
         await self.dialog.remember()
-        return self._answered(transport, offer, response)
+        return self._answered(transport, response)
 
     def remote_bye(self, request: SipRequest) -> bool:
         """A BYE that may be for this dialog; False when its tags say otherwise."""
@@ -127,9 +136,7 @@ class InviteExchange:
         text = f"the device refused the invite: {status} {response.reason}"
         raise Refused(text, status=status, device_id=self._key.device_id, channel_id=self._key.channel_id)
 
-    def _answered(
-        self, transport: MediaTransport, offer: sdp.SessionDescription, response: SipResponse
-    ) -> Input:
+    def _answered(self, transport: MediaTransport, response: SipResponse) -> Input:
         try:
             answer = sdp.SessionDescription.parse(response.body)
         except MalformedSdp as error:
@@ -137,8 +144,12 @@ class InviteExchange:
         self.answer = self._evidence.answer = answer
         if transport.is_tcp and not answer.is_tcp:
             return self._without_tcp("answered RTP/AVP to an offer over TCP")
-        self.agreed_ssrc = sdp.expected_ssrc(offer, answer)
         return Input.ANSWERED
+
+    def _announce(self, offer: sdp.SessionDescription, response: SipResponse) -> None:
+        with suppress(MalformedSdp):
+            answer = sdp.SessionDescription.parse(response.body)
+            self._on_answer(sdp.expected_ssrc(offer, answer), answer)
 
     def _without_tcp(self, evidence: str) -> Input:
         """The device does not do TCP (Q61)."""

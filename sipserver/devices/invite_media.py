@@ -43,6 +43,8 @@ class InviteMedia:
         self._on_closed = on_closed
         self.session: MediaSession | None = None
         self.ssrc: str | None = None
+        self.is_told_apart = True
+        """The agreed SSRC is nobody else's."""
 
     async def open(self, transport: MediaTransport) -> None:
         """Take an SSRC and a port; the port listens when this returns.
@@ -72,35 +74,34 @@ class InviteMedia:
             raise error_type(error).about(key, f"no media session can be opened: {error}") from error
         session.on_closed = self._on_closed
         self.session = session
+        self.is_told_apart = True
         if self._request.on_session is not None:
             self._request.on_session(session)
 
-    def expect(self, ssrc: str | None, answer: SessionDescription | None, host: str) -> bool:
+    def expect(self, ssrc: str | None, answer: SessionDescription, host: str) -> None:
         """The answer agreed on this SSRC, if on any; a device known for ways of its own may send another.
+
+        Where a shared port does not do, as another session has the SSRC, ``is_told_apart`` is False, and the
+        device gets a port of its own next time.
 
         Args:
             host: where the device answered from; its media may come from there or from what ``answer`` says.
-
-        Returns:
-            False where a shared port does not do: another session has this SSRC. The device gets a port of
-            its own next time.
         """
         session, behaviour = self.session, self._context.ssrc_behaviour
         if session is None or ssrc is None:
-            return True
-        port = answer.port if answer is not None else None
-        for each in {host, answer.host if answer is not None else ""} - {""}:
-            session.expect_peer(each, port)
+            return
         number = behaviour.expected(self._key.device_id, ssrc)
-        if number is None:
-            return True
         try:
-            session.expect_ssrc(number)
+            for each in {host, answer.host} - {""}:
+                session.expect_peer(each, answer.port)
+            if number is not None:
+                session.expect_ssrc(number)
         except media_errors.SsrcTaken as error:
             logger.warning("%s: %s", self._key, error)
             behaviour.needs_own_port(self._key.device_id)
-            return False
-        return True
+            self.is_told_apart = False
+        except (media_errors.SessionClosed, media_errors.PlaneClosed) as error:
+            logger.debug("%s: %s", self._key, error)  # its end is told by ``on_closed``
 
     def does_better_alone(self, error: media_errors.MediaError) -> bool:
         """Packets of the device came to the shared port, and nothing tells for which session."""

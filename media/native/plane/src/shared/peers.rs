@@ -81,8 +81,8 @@ impl Peers {
         })
     }
 
-    /// The one session that packets of an unclaimed SSRC can be meant for: it waits for this very address and port,
-    /// or for this address alone, and was open before the SSRC was first seen. Two such sessions are none.
+    /// The one session that packets of an unclaimed SSRC can be meant for: it was open before the SSRC was first
+    /// seen, and waits for this very address and port, or is the only session of this host, with media or without.
     pub(crate) fn meant(
         &mut self,
         source: SocketAddr,
@@ -90,43 +90,31 @@ impl Peers {
         count: u64,
         first_at_us: Option<u64>,
     ) -> Option<u64> {
-        let (mut exact, mut host) = (Candidates::default(), Candidates::default());
+        let (mut exact, mut waits, mut sessions) = (None, None, 0usize);
+        let mut exact_count = 0usize;
         for (&key, waiting) in &mut self.0 {
             let knows = |(ip, _): &(IpAddr, Option<u16>)| *ip == source.ip();
-            if waiting.way != way || waiting.media.is_some() || !waiting.addresses.iter().any(knows)
-            {
+            if waiting.way != way || !waiting.addresses.iter().any(knows) {
+                continue;
+            }
+            sessions += 1;
+            if waiting.media.is_some() {
                 continue;
             }
             waiting.foreign += count;
             if first_at_us.is_none_or(|first| first < waiting.opened_at_us) {
                 continue;
             }
-            host.add(key);
-            if waiting
-                .addresses
-                .contains(&(source.ip(), Some(source.port())))
-            {
-                exact.add(key);
+            waits = Some(key);
+            let very = (source.ip(), Some(source.port()));
+            if waiting.addresses.contains(&very) {
+                exact = Some(key);
+                exact_count += 1;
             }
         }
-        exact.only().or_else(|| host.only())
-    }
-}
-
-#[derive(Default)]
-struct Candidates {
-    key: Option<u64>,
-    count: usize,
-}
-
-impl Candidates {
-    fn add(&mut self, key: u64) {
-        self.key = Some(key);
-        self.count += 1;
-    }
-
-    fn only(&self) -> Option<u64> {
-        self.key.filter(|_| self.count == 1)
+        exact
+            .filter(|_| exact_count == 1)
+            .or_else(|| waits.filter(|_| sessions == 1))
     }
 }
 
@@ -161,6 +149,9 @@ mod tests {
             peers.expect(key, at(0).ip(), Some(port));
         }
         assert_eq!(peers.meant(at(6_002), Way::Udp, 1, Some(200)), Some(2));
+        assert_eq!(peers.meant(at(7_000), Way::Udp, 1, Some(200)), None);
+        // The other channel has its picture: that does not make what else the recorder sends this one's.
+        peers.media_from(1, Some(at(6_000)));
         assert_eq!(peers.meant(at(7_000), Way::Udp, 1, Some(200)), None);
         peers.close(1);
         assert_eq!(peers.meant(at(7_000), Way::Udp, 1, Some(200)), Some(2));
