@@ -387,8 +387,10 @@ impl Relay {
                 packet,
             } = sender.form
             {
+                // Pictures that came in no program stream have no number.
+                let numbered = own.filter(|mark| mark.packet > 0);
                 let is_behind =
-                    unit.sequence > after && own.is_none_or(|mark| mark.packet > packet);
+                    unit.sequence > after && numbered.is_none_or(|mark| mark.packet > packet);
                 if unit.is_key() && is_behind {
                     sender.form = Form::Units;
                 }
