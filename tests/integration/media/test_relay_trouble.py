@@ -7,6 +7,7 @@ import socket
 from contextlib import ExitStack
 from itertools import pairwise
 
+from media.rtp import RtpPacket
 from media.session import MediaPlane, SenderEnd
 from tests.integration.media.conftest import MakePlane, until
 from tests.integration.media.far_platform import (
@@ -17,7 +18,7 @@ from tests.integration.media.far_platform import (
     tcp_server_platform,
     udp_platform,
 )
-from tests.integration.media.pretend_camera import PretendCamera
+from tests.integration.media.pretend_camera import FRAME_TICKS, PretendCamera
 from tests.integration.media.test_relay import ACTIVE, PASSIVE, SSRC, passing, play, running, to
 
 
@@ -54,7 +55,7 @@ async def test_twenty_receivers_of_one_stream_each_with_numbers_of_its_own(
 async def test_a_receiver_that_never_reads_loses_pictures_and_is_given_up_and_hinders_nobody(
     make_plane: MakePlane, sender: socket.socket
 ) -> None:
-    plane = await make_plane(relay_queue_bytes=2_000_000, relay_stuck_s=1.5)
+    plane = await make_plane(relay_queue_bytes=1_000_000, relay_stuck_s=1.5)
     camera = PretendCamera(width=640, height=480)
     session = await running(plane, sender, camera)
     lazy = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -67,7 +68,8 @@ async def test_a_receiver_that_never_reads_loses_pictures_and_is_given_up_and_hi
         lazy.connect(("127.0.0.1", stuck.local_port))
         await until(lambda: platform.packets, "the start of the stream")
         while not stuck.is_closed:
-            await play(camera, sender, session, 5)
+            await play(camera, sender, session, 1)
+            await asyncio.sleep(0.01)
         stats = stuck.stats()
         assert stuck.end is SenderEnd.STUCK
         assert stats.drops >= 1
@@ -76,6 +78,10 @@ async def test_a_receiver_that_never_reads_loses_pictures_and_is_given_up_and_hi
         assert found == list(range(25, found[-1] + 1))
         assert well.stats().drops == 0
         lazy.close()
+
+
+def stamped(packet: RtpPacket, camera: PretendCamera) -> int:
+    return (packet.timestamp - camera.first_pts) // FRAME_TICKS
 
 
 async def test_a_slow_receiver_goes_on_at_a_key_frame_with_whole_pictures(
@@ -96,10 +102,11 @@ async def test_a_slow_receiver_goes_on_at_a_key_frame_with_whole_pictures(
     reader, writer = await asyncio.open_connection(sock=slow)
     task = asyncio.ensure_future(platform.read(reader))
     await until(lambda: relay.stats().queued_bytes == 0, "the queue is empty")
-    for _ in range(60):
+    resumed = camera.index + 30
+    while not any(packet.marker and stamped(packet, camera) >= resumed for packet in platform.packets):
         await play(camera, sender, session, 1)
-        await asyncio.sleep(0.01)
-    found = await received(platform, camera.index - 3, camera)
+        await asyncio.sleep(0.02)
+    found = indexes(platform.pictures(), camera)
     assert platform.stream
     gaps = [(a, b) for a, b in pairwise(found) if b != a + 1]
     assert gaps
