@@ -8,7 +8,7 @@
 mod demux;
 mod mux;
 
-pub use demux::{FlvDemuxer, FlvFrames, FlvStats};
+pub use demux::{FlvDemuxer, FlvFrames, FlvStats, MAX_TAG_BYTES};
 pub use mux::{
     SampleHead, audio_head, metadata, sequence_headers, video_head, write_header, write_tag,
 };

@@ -42,6 +42,7 @@ mod parameter_sets;
 mod probe;
 pub mod ps;
 pub mod reorder;
+pub mod rtmp;
 pub mod rtp;
 pub mod rtp_aac;
 pub mod rtp_h264;
