@@ -37,6 +37,10 @@ class Settings(TypedDict):
     relock_us: int
     ssrc_window_us: int
     feed_queue_bytes: int
+    publish_replaces: bool
+    rtmp_port: int
+    rtmp_start_us: int
+    rtmp_per_source: int
     max_viewers: int
     viewer_queue_bytes: int
     viewer_stuck_us: int
@@ -236,6 +240,15 @@ class PlaybackState(TypedDict):
     starved: int
     held_bytes: int
 
+@type_check_only
+class PushStats(TypedDict):
+    state: str
+    attempts: int
+    connections: int
+    sent_bytes: int
+    skipped: int
+    last_reason: str
+
 @final
 class Tap:
     def fd(self) -> int: ...
@@ -286,6 +299,10 @@ class Plane:
     def scale_recordings(self, session_id: str, scale: float) -> None: ...
     def recordings_state(self, session_id: str) -> PlaybackState: ...
     def tap(self, session_id: str, max_bytes: int) -> Tap: ...
+    def answer_publish(self, token: int, session_id: str | None, reason: str) -> bool: ...
+    def open_push(self, session_id: str, push_id: str, url: str, g711: bool, h265: bool) -> None: ...
+    def close_push(self, push_id: str, reason: str) -> bool: ...
+    def push_stats(self, push_id: str) -> PushStats | None: ...
     def expect_ssrc(self, session_id: str, ssrc: int) -> None: ...
     def connect(self, session_id: str, host: str, port: int, timeout_us: int) -> None: ...
     def retime(self, session_id: str, by_arrival: bool) -> None: ...

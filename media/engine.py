@@ -90,6 +90,10 @@ def native_settings(settings: MediaSettings, url_key: bytes) -> _native.Settings
         "relock_us": _microseconds(settings.relock_s),
         "ssrc_window_us": _microseconds(settings.ssrc_window_s),
         "feed_queue_bytes": settings.feed_queue_bytes,
+        "publish_replaces": settings.publish_replaces,
+        "rtmp_port": settings.rtmp_port,
+        "rtmp_start_us": _microseconds(settings.rtmp_start_s),
+        "rtmp_per_source": settings.rtmp_connections_per_source,
         "max_viewers": settings.viewers_max,
         "viewer_queue_bytes": settings.viewer_queue_bytes,
         "viewer_stuck_us": _microseconds(settings.viewer_stuck_s),
@@ -294,6 +298,23 @@ class Engine:
         """A reader for Python, which begins with the newest key frame; see ``media/tap.py``."""
         with _translated():
             return self._native_plane.tap(session_id, max_bytes)
+
+    def answer_publish(self, token: int, session_id: str | None, reason: str) -> bool:
+        """Tell a publisher its session, or why it has none; False when it did not wait."""
+        with _translated():
+            return self._native_plane.answer_publish(token, session_id, reason)
+
+    def open_push(self, session_id: str, push_id: str, url: str, *, g711: bool, h265: bool) -> None:
+        with _translated():
+            self._native_plane.open_push(session_id, push_id, url, g711, h265)
+
+    def close_push(self, push_id: str, reason: str) -> None:
+        with _translated():
+            self._native_plane.close_push(push_id, reason)
+
+    def push_stats(self, push_id: str) -> _native.PushStats | None:
+        with _translated():
+            return self._native_plane.push_stats(push_id)
 
     def expect_ssrc(self, session_id: str, ssrc: int) -> None:
         with _translated():

@@ -117,6 +117,16 @@ class MediaSettings:
 
     tap_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 8 << 20
     """What may wait for each reader inside this process (WebRTC, transcoding) before it loses pictures."""
+    publish_replaces: bool = False
+    """A second publisher of a pushed stream replaces the first; off: it is refused while the first one sends."""
+    publish_resume_s: Annotated[float, Ge(0), Le(600)] = 15.0
+    """How long the session of a pushed stream waits for its publisher to come back."""
+    rtmp_port: Annotated[int, Ge(0), Le(65535)] = 0
+    """Port of the RTMP listener, on ``host``; 0: none. The usual one is 1935."""
+    rtmp_start_s: Annotated[float, Ge(0.1), Le(60)] = 10.0
+    """Time for an RTMP peer from its connection to its wish, and for a server to take what we push."""
+    rtmp_connections_per_source: Annotated[int, Ge(1), Le(100_000)] = 64
+    """RTMP connections from one address."""
 
     transcode_slots: Annotated[int, Ge(0), Le(64)] = 2
     """Streams that are made into H.264 at a time; 0 turns transcoding off."""

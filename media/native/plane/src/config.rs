@@ -50,6 +50,14 @@ pub struct PlaneConfig {
     pub ssrc_window_us: u64,
     /// Bytes of frames that may wait for a session without a socket.
     pub feed_queue_bytes: usize,
+    /// A second publisher of a session replaces the first, instead of being refused.
+    pub publish_replaces: bool,
+    /// Port of the RTMP listener; 0 = none.
+    pub rtmp_port: u16,
+    /// Time for an RTMP peer to ask for a stream, and for ours to be taken.
+    pub rtmp_start_us: u64,
+    /// RTMP connections from one address.
+    pub rtmp_per_source: usize,
     /// Connections of viewers at a time, over all sessions.
     pub max_viewers: usize,
     /// Bytes that may wait for one viewer before it loses pictures.
@@ -145,6 +153,10 @@ impl Default for PlaneConfig {
             relock_us: 3_000_000,
             ssrc_window_us: 500_000,
             feed_queue_bytes: 8 << 20,
+            publish_replaces: false,
+            rtmp_port: 0,
+            rtmp_start_us: 10_000_000,
+            rtmp_per_source: 64,
             max_viewers: 1_000,
             viewer_queue_bytes: 4 << 20,
             viewer_stuck_us: 15_000_000,

@@ -178,6 +178,28 @@ pub enum FactKind {
     CertificateRead {
         message: String,
     },
+    /// Somebody wants to push; of no session. Answered by [`Plane::answer_publish`](crate::Plane::answer_publish).
+    PublishRequested {
+        token: u64,
+        desk: &'static str,
+        path: String,
+        query: String,
+        source: SocketAddr,
+    },
+    PublishStarted {
+        desk: &'static str,
+        source: SocketAddr,
+    },
+    PushChanged {
+        push_id: String,
+        state: &'static str,
+        reason: String,
+    },
+    PublishEnded {
+        desk: &'static str,
+        source: SocketAddr,
+        reason: String,
+    },
 }
 
 /// A fact with the session it is about (empty for the plane as a whole).

@@ -45,6 +45,7 @@ pub use config::{PlaneConfig, RtspConfig};
 pub use error::PlaneError;
 pub use facts::{AudioInfo, Fact, FactKind, MediaInfo, SegmentState};
 pub use outputs::gauge::ViewerSnapshot;
+pub use outputs::rtmp::push::{PushRequest, PushState, PushStats};
 pub use plane::{Plane, SessionRequest};
 pub use recorder::RecorderConfig;
 pub use recordings::{

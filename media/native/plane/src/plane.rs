@@ -4,6 +4,7 @@ mod desks;
 mod feeding;
 mod playing;
 mod relaying;
+mod rtmp;
 mod sharing;
 mod tapping;
 mod viewing;
@@ -23,6 +24,8 @@ use crate::facts::{Fact, FactKind, FactQueue};
 use crate::former::Formers;
 use crate::intake::Intake;
 use crate::outputs::inbox::{Desk, Desks};
+use crate::outputs::publishing::Publishing;
+use crate::outputs::rtmp::push::PushBox;
 use crate::outputs::server::{Server, SessionMap};
 use crate::outputs::tls::Certificate;
 use crate::receiver::Receiver;
@@ -82,6 +85,8 @@ pub struct Plane {
     address: SocketAddr,
     rtsp_address: Option<SocketAddr>,
     mailboxes: Vec<Arc<WorkerBox>>,
+    publishing: Arc<Publishing>,
+    pushes: Arc<PushBox>,
     threads: Mutex<Option<Threads>>,
     failures: Mutex<Inbox<String>>,
     next_key: AtomicU64,
@@ -106,6 +111,7 @@ impl Plane {
         )
         .map_err(|error| PlaneError::system(format!("TCP {address}"), error))?;
         let rtsp = desks::bind_rtsp(&config, &sessions, &outputs, &facts)?;
+        let rtmp_listener = rtmp::listen(&config)?;
         let (failed, failures) = mpsc::channel();
         let (shared, shares) = SharedPorts::open(&config, config.threads.max(1))?;
         let disk_queue = Arc::new(DiskQueue::default());
@@ -132,13 +138,23 @@ impl Plane {
         let doorman = sharing::open_door(&config, &shared, &facts, &failed)?;
         let (pacer_box, pacer) =
             recordings::spawn(&config, &facts, failed.clone()).map_err(thread_error)?;
+        let (mut rtmp, publishing, pushes) = rtmp::desk(
+            &config,
+            rtmp_listener,
+            (&sessions, &mailboxes),
+            (&outputs, &facts),
+        )
+        .map_err(thread_error)?;
         let rtsp_address = rtsp.as_ref().map(|(_, address)| *address);
         let mut desks = vec![desks::spawn("media-out", failed.clone(), move || {
             server.run()
         })?];
         if let Some((mut desk, _)) = rtsp {
-            desks.push(desks::spawn("media-rtsp", failed, move || desk.run())?);
+            desks.push(desks::spawn("media-rtsp", failed.clone(), move || {
+                desk.run()
+            })?);
         }
+        desks.push(desks::spawn("media-rtmp", failed, move || rtmp.run())?);
         Ok(Plane {
             relay: Arc::new(config.relay.clone()),
             config,
@@ -152,6 +168,8 @@ impl Plane {
             address,
             rtsp_address,
             mailboxes,
+            publishing,
+            pushes,
             threads: Mutex::new(Some(Threads {
                 workers,
                 desks,

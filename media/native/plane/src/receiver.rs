@@ -182,7 +182,9 @@ impl Receiver {
         let Reading::Frames(feeder) = &mut self.reading else {
             return;
         };
-        if feed.lost {
+        if feed.fresh {
+            feeder.restart(scene.now_us);
+        } else if feed.lost {
             feeder.lost();
         }
         for frame in &feed.frames {

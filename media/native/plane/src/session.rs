@@ -190,6 +190,9 @@ impl SessionShared {
     pub(crate) fn snapshot(&self) -> SessionSnapshot {
         let mut stats = lock(&self.stats).clone();
         stats.feed_dropped = self.feed.dropped();
+        if self.transport == Transport::Fed {
+            stats.source = self.feed.source();
+        }
         let stream = lock(&self.stream);
         SessionSnapshot {
             session_id: self.session_id.clone(),

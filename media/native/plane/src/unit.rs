@@ -8,6 +8,7 @@ use tongshi_wire::{flac, fmp4};
 
 use crate::facts::{AudioInfo, MediaInfo};
 use crate::outputs::flv::{self, FlvHeads};
+use crate::outputs::rtmp::messages as rtmp;
 use crate::outputs::rtsp::numbered::UnitPackets;
 
 /// Ticks of the video clock for each second.
@@ -29,6 +30,7 @@ pub struct StreamConfig {
     /// Decoding time of its first picture on the stream's time line, from 0, 90 kHz.
     pub since: i64,
     flv: OnceLock<FlvHeads>,
+    rtmp: OnceLock<Vec<u8>>,
 }
 
 impl StreamConfig {
@@ -65,6 +67,7 @@ impl StreamConfig {
             description,
             since: 0,
             flv: OnceLock::new(),
+            rtmp: OnceLock::new(),
         })
     }
 
@@ -83,6 +86,11 @@ impl StreamConfig {
     /// What stands between the tags of two descriptions: metadata and sequence headers.
     pub fn flv_change(&self) -> &[u8] {
         &self.flv_heads().change
+    }
+
+    /// The messages that describe the stream to a player of RTMP.
+    pub fn rtmp_messages(&self) -> &[u8] {
+        self.rtmp.get_or_init(|| rtmp::description(self))
     }
 
     fn flv_heads(&self) -> &FlvHeads {
@@ -184,6 +192,7 @@ pub struct Unit {
     fragment: OnceLock<Vec<u8>>,
     rtp_packets: OnceLock<UnitPackets>,
     flv_tags: OnceLock<Vec<u8>>,
+    rtmp: OnceLock<Vec<u8>>,
 }
 
 impl Unit {
@@ -225,6 +234,7 @@ impl Unit {
             fragment: OnceLock::new(),
             rtp_packets: OnceLock::new(),
             flv_tags: OnceLock::new(),
+            rtmp: OnceLock::new(),
         }
     }
 
@@ -280,6 +290,11 @@ impl Unit {
     /// The unit as FLV tags, shared like [`Unit::fragment`].
     pub fn flv_tags(&self) -> &[u8] {
         self.flv_tags.get_or_init(|| flv::tags(self))
+    }
+
+    /// The unit as RTMP messages, shared like [`Unit::fragment`].
+    pub fn rtmp_messages(&self) -> &[u8] {
+        self.rtmp.get_or_init(|| rtmp::unit(self))
     }
 
     /// The picture as a sample of a file whose time line begins at `origin`.

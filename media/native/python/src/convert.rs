@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use tongshi_plane::{
-    Fact, FactKind, MediaInfo, SegmentState, SessionSnapshot, Transport, ViewerSnapshot,
+    Fact, FactKind, MediaInfo, PushStats, SegmentState, SessionSnapshot, Transport, ViewerSnapshot,
 };
 
 type Dict<'py> = Bound<'py, PyDict>;
@@ -84,6 +84,17 @@ pub fn fact<'py>(py: Python<'py>, fact: Fact) -> PyResult<Bound<'py, PyTuple>> {
             dict!(py, source: source.to_string(), reason: reason),
         ),
         FactKind::CertificateRead { message } => ("certificate_read", dict!(py, message: message)),
+        FactKind::PushChanged {
+            push_id,
+            state,
+            reason,
+        } => (
+            "push_changed",
+            dict!(py, push_id: push_id, state: state, reason: reason),
+        ),
+        publish @ (FactKind::PublishRequested { .. }
+        | FactKind::PublishStarted { .. }
+        | FactKind::PublishEnded { .. }) => publish_fact(py, publish)?,
         FactKind::SessionFailed { message } => ("session_failed", dict!(py, message: message)),
         FactKind::RecordingSkipped {
             file,
@@ -110,6 +121,34 @@ pub fn fact<'py>(py: Python<'py>, fact: Fact) -> PyResult<Bound<'py, PyTuple>> {
         recorder => recorder_fact(py, recorder)?,
     };
     (kind, fact.session_id, values).into_pyobject(py)
+}
+
+fn publish_fact<'py>(py: Python<'py>, fact: &FactKind) -> PyResult<(&'static str, Dict<'py>)> {
+    Ok(match fact {
+        FactKind::PublishRequested {
+            token,
+            desk,
+            path,
+            query,
+            source,
+        } => (
+            "publish_requested",
+            dict!(py, token: token, desk: desk, path: path, query: query, source: source.to_string()),
+        ),
+        FactKind::PublishStarted { desk, source } => (
+            "publish_started",
+            dict!(py, desk: desk, source: source.to_string()),
+        ),
+        FactKind::PublishEnded {
+            desk,
+            source,
+            reason,
+        } => (
+            "publish_ended",
+            dict!(py, desk: desk, source: source.to_string(), reason: reason),
+        ),
+        _ => ("unknown", dict!(py)),
+    })
 }
 
 fn viewer_fact<'py>(py: Python<'py>, fact: &FactKind) -> PyResult<(&'static str, Dict<'py>)> {
@@ -234,6 +273,19 @@ pub fn viewer<'py>(py: Python<'py>, viewer: &ViewerSnapshot) -> PyResult<Dict<'p
         queued_bytes: viewer.queued_bytes,
         sent_bytes: viewer.sent_bytes,
         skipped: viewer.skipped,
+    ))
+}
+
+/// The values of `media._native.PushStats`.
+pub fn push_stats<'py>(py: Python<'py>, stats: &PushStats) -> PyResult<Dict<'py>> {
+    Ok(dict!(
+        py,
+        state: stats.state.name(),
+        attempts: stats.attempts,
+        connections: stats.connections,
+        sent_bytes: stats.sent_bytes,
+        skipped: stats.skipped,
+        last_reason: &stats.last_reason,
     ))
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use tongshi_plane::{
-    Control, Plane as NativePlane, PlaneConfig, PlaneError, RecorderConfig, RtspConfig,
-    SessionRequest, Transport,
+    Control, Plane as NativePlane, PlaneConfig, PlaneError, PushRequest, RecorderConfig,
+    RtspConfig, SessionRequest, Transport,
 };
 
 use crate::NativeError;
@@ -89,6 +89,10 @@ fn plane_config(settings: &Bound<'_, PyDict>) -> PyResult<PlaneConfig> {
         relock_us: setting(settings, "relock_us")?,
         ssrc_window_us: setting(settings, "ssrc_window_us")?,
         feed_queue_bytes: setting(settings, "feed_queue_bytes")?,
+        publish_replaces: setting(settings, "publish_replaces")?,
+        rtmp_port: setting(settings, "rtmp_port")?,
+        rtmp_start_us: setting(settings, "rtmp_start_us")?,
+        rtmp_per_source: setting(settings, "rtmp_per_source")?,
         max_viewers: setting(settings, "max_viewers")?,
         viewer_queue_bytes: setting(settings, "viewer_queue_bytes")?,
         viewer_stuck_us: setting(settings, "viewer_stuck_us")?,
@@ -290,6 +294,51 @@ impl Plane {
 
     fn tap(&self, py: Python<'_>, session_id: &str, max_bytes: usize) -> PyResult<Tap> {
         run(py, || self.inner.tap(session_id, max_bytes)).map(Tap::new)
+    }
+
+    /// A session id, or nothing and a reason. False when the publisher did not wait.
+    fn answer_publish(
+        &self,
+        py: Python<'_>,
+        token: u64,
+        session_id: Option<String>,
+        reason: String,
+    ) -> PyResult<bool> {
+        let answer = session_id.ok_or(reason);
+        run(py, || Ok(self.inner.answer_publish(token, answer)))
+    }
+
+    fn open_push(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        push_id: String,
+        url: String,
+        g711: bool,
+        h265: bool,
+    ) -> PyResult<()> {
+        let request = PushRequest {
+            push_id,
+            url,
+            g711,
+            h265,
+        };
+        run(py, || self.inner.open_push(session_id, &request))
+    }
+
+    fn close_push(&self, py: Python<'_>, push_id: &str, reason: &str) -> PyResult<bool> {
+        run(py, || Ok(self.inner.close_push(push_id, reason)))
+    }
+
+    fn push_stats<'py>(
+        &self,
+        py: Python<'py>,
+        push_id: &str,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let stats = run(py, || Ok(self.inner.push_stats(push_id)))?;
+        stats
+            .map(|stats| convert::push_stats(py, &stats))
+            .transpose()
     }
 
     fn expect_ssrc(&self, py: Python<'_>, session_id: &str, ssrc: u32) -> PyResult<()> {

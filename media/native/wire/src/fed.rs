@@ -157,6 +157,12 @@ impl Feeder {
         }
     }
 
+    /// Another source gives the frames from here on: its clock is its own, and pictures wait for a key frame.
+    pub fn restart(&mut self, now_us: u64) {
+        self.video.lost();
+        self.timeline.retime(false, now_us);
+    }
+
     /// Counters and gauges, as of the last call. Packets are frames here.
     #[must_use]
     pub const fn stats(&self) -> &IngestStats {

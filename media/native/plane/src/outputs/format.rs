@@ -12,6 +12,8 @@ pub(crate) enum Format {
     Fmp4,
     /// Flash Video.
     Flv,
+    /// Messages of RTMP in their chunks.
+    Rtmp,
 }
 
 /// How the bytes are carried.
@@ -21,6 +23,8 @@ pub(crate) enum Carrier {
     WebSocket,
     /// One answer without an end, in chunks.
     Http,
+    /// A connection that is RTMP from the start.
+    Rtmp,
 }
 
 /// A format over a carrier.
@@ -38,6 +42,7 @@ impl Way {
             (Format::Fmp4, Carrier::Http) => "fmp4_http",
             (Format::Flv, Carrier::WebSocket) => "flv_ws",
             (Format::Flv, Carrier::Http) => "flv_http",
+            (Format::Rtmp, _) | (_, Carrier::Rtmp) => "rtmp",
         }
     }
 
@@ -48,7 +53,7 @@ impl Way {
 
     /// A second description may follow in the same answer.
     pub(crate) fn can_change(self) -> bool {
-        self.carrier == Carrier::WebSocket || self.format == Format::Flv
+        self.carrier == Carrier::WebSocket || matches!(self.format, Format::Flv | Format::Rtmp)
     }
 }
 
@@ -61,6 +66,8 @@ pub(crate) enum Body {
     Change(Format, Arc<StreamConfig>),
     /// A picture with its sound.
     Unit(Format, Arc<Unit>),
+    /// The same in a form for one receiver alone.
+    Made(Box<[u8]>),
     /// Words of the carrier itself.
     Owned(Box<[u8]>),
     Static(&'static [u8]),
@@ -74,13 +81,17 @@ impl Body {
             Body::Change(Format::Flv, config) => config.flv_change(),
             Body::Unit(Format::Fmp4, unit) => unit.fragment(),
             Body::Unit(Format::Flv, unit) => unit.flv_tags(),
-            Body::Owned(bytes) => bytes,
+            Body::Start(Format::Rtmp, config) | Body::Change(Format::Rtmp, config) => {
+                config.rtmp_messages()
+            }
+            Body::Unit(Format::Rtmp, unit) => unit.rtmp_messages(),
+            Body::Made(bytes) | Body::Owned(bytes) => bytes,
             Body::Static(bytes) => bytes,
         }
     }
 
     pub(crate) fn is_unit(&self) -> bool {
-        matches!(self, Body::Unit(..))
+        matches!(self, Body::Unit(..) | Body::Made(_))
     }
 }
 
@@ -105,6 +116,7 @@ impl Head {
                 head
             }
             Carrier::Http => Head::of_chunk(length),
+            Carrier::Rtmp => Head::default(),
         }
     }
 

@@ -216,7 +216,7 @@ pub fn problem_response(problem: Problem) -> Vec<u8> {
 pub(crate) fn stream_head(format: Format) -> Vec<u8> {
     let media_type = match format {
         Format::Fmp4 => "video/mp4",
-        Format::Flv => "video/x-flv",
+        Format::Flv | Format::Rtmp => "video/x-flv",
     };
     format!(
         "HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nTransfer-Encoding: chunked\r\n\

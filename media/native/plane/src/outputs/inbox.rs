@@ -22,6 +22,15 @@ pub(crate) enum Desk {
 
 impl Desk {
     pub(crate) const ALL: [Desk; 3] = [Desk::Http, Desk::Rtsp, Desk::Rtmp];
+
+    /// The name in facts and URLs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Desk::Http => "http",
+            Desk::Rtsp => "rtsp",
+            Desk::Rtmp => "rtmp",
+        }
+    }
 }
 
 /// One thing for the viewers of a session, named by its key.
@@ -32,6 +41,8 @@ pub(crate) enum Delivery {
     Ended(u64, String),
     /// These viewers have lost their right.
     Revoke(u64, Cut),
+    /// The answer to a wish to push, named by its token: a session, or why not.
+    PublishAnswer(u64, Result<String, String>),
     Stop,
 }
 
@@ -69,6 +80,13 @@ impl Deliveries {
                 waiting.push(delivery.clone());
             }
         }
+    }
+}
+
+impl Deliveries {
+    /// To one desk.
+    pub(crate) fn push_to(&mut self, desk: Desk, delivery: Delivery) {
+        self.0[desk as usize].push(delivery);
     }
 }
 

@@ -59,7 +59,7 @@ impl Queue {
         let length = body.bytes().len();
         if length > 0 {
             let tail: &[u8] = match carrier {
-                Carrier::WebSocket => b"",
+                Carrier::WebSocket | Carrier::Rtmp => b"",
                 Carrier::Http => b"\r\n",
             };
             self.push(Head::of(carrier, length), body, tail);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::outputs::format::{Body, Carrier, Way};
 use crate::outputs::http;
 use crate::outputs::queue::Queue;
+use crate::outputs::rtmp::messages::Maker;
 use crate::outputs::websocket::{self, Opcode};
 use crate::unit::{StreamConfig, Unit};
 
@@ -27,6 +28,8 @@ pub(crate) struct Viewer {
     max_bytes: usize,
     state: State,
     described: Option<Arc<StreamConfig>>,
+    /// Makes a form for this receiver alone.
+    maker: Option<Maker>,
     skipped_now: u64,
     pub(crate) skipped: u64,
     pub(crate) sent_bytes: u64,
@@ -43,6 +46,7 @@ impl Viewer {
             max_bytes,
             state: State::NeedKey,
             described: None,
+            maker: None,
             skipped_now: 0,
             skipped: 0,
             sent_bytes: 0,
@@ -50,6 +54,16 @@ impl Viewer {
         };
         viewer.queue.say(head);
         viewer
+    }
+
+    /// From here on pictures are not shared but made for this receiver.
+    pub(crate) fn make_with(&mut self, maker: Maker) {
+        self.maker = Some(maker);
+    }
+
+    /// Words that are in the framing of the carrier already.
+    pub(crate) fn say(&mut self, words: Vec<u8>) {
+        self.queue.say(words);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -67,7 +81,7 @@ impl Viewer {
         }
         for unit in units {
             self.state = State::Live;
-            self.message(Body::Unit(self.way.format, Arc::clone(unit)));
+            self.unit(unit);
         }
         self.joined_bytes = self.queue.bytes();
     }
@@ -75,6 +89,11 @@ impl Viewer {
     /// The stream is described anew. Where a second description cannot follow, the answer ends there.
     pub(crate) fn describe(&mut self, config: &Arc<StreamConfig>) {
         if self.is_ending {
+            return;
+        }
+        // What was given at the start may be delivered once more.
+        let is_known = |known: &Arc<StreamConfig>| Arc::ptr_eq(known, config);
+        if self.described.as_ref().is_some_and(is_known) {
             return;
         }
         let is_first = self.described.is_none();
@@ -87,11 +106,12 @@ impl Viewer {
             self.text(&config.description);
         }
         let (format, config) = (self.way.format, Arc::clone(config));
-        self.message(if is_first {
-            Body::Start(format, config)
-        } else {
-            Body::Change(format, config)
-        });
+        let body = match &mut self.maker {
+            Some(maker) => Body::Owned(maker.description(&config).into()),
+            None if is_first => Body::Start(format, config),
+            None => Body::Change(format, config),
+        };
+        self.message(body);
         self.state = State::NeedKey;
     }
 
@@ -122,8 +142,16 @@ impl Viewer {
             self.skipped_now = 0;
         }
         self.state = State::Live;
-        self.message(Body::Unit(self.way.format, Arc::clone(unit)));
+        self.unit(unit);
         true
+    }
+
+    fn unit(&mut self, unit: &Arc<Unit>) {
+        let body = match &mut self.maker {
+            Some(maker) => Body::Made(maker.unit(unit).into()),
+            None => Body::Unit(self.way.format, Arc::clone(unit)),
+        };
+        self.message(body);
     }
 
     fn is_full(&self) -> bool {
@@ -169,6 +197,8 @@ impl Viewer {
                     .push_bare(Body::Static(http::LAST_CHUNK.as_bytes()));
                 self.is_ending = true;
             }
+            // Its last words come from the protocol, which knows what was said before.
+            Carrier::Rtmp => self.is_ending = true,
         }
     }
 

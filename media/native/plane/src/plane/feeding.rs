@@ -37,6 +37,12 @@ impl Plane {
         Ok(())
     }
 
+    /// Answers a [`FactKind::PublishRequested`](crate::FactKind::PublishRequested): the session that the publisher
+    /// feeds, or why it may not. False when the publisher did not wait.
+    pub fn answer_publish(&self, token: u64, answer: Result<String, String>) -> bool {
+        self.publishing.answer(token, answer)
+    }
+
     pub(crate) fn feed_port(&self, session: Arc<SessionShared>) -> FeedPort {
         let mailbox = Arc::clone(&self.mailboxes[session.worker]);
         FeedPort::new(session, mailbox)

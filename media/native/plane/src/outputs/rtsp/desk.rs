@@ -407,6 +407,7 @@ impl Desk {
             Delivery::Unit(key, unit) => self.deliver_unit(*key, unit),
             Delivery::Ended(key, _) => self.end_all(*key, "ended", now_us),
             Delivery::Revoke(key, cut) => self.deliver_cut(*key, cut, now_us),
+            Delivery::PublishAnswer(..) => {}
             Delivery::Stop => self.stop(),
         }
     }

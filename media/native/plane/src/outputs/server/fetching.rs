@@ -196,7 +196,7 @@ impl Server {
                     self.forget_reader(key, &signature, "revoked");
                 }
             }
-            Delivery::Stop => {}
+            Delivery::PublishAnswer(..) | Delivery::Stop => {}
         }
         self.retry(key, now_us);
         if matches!(delivery, Delivery::Ended(..)) {

@@ -73,6 +73,7 @@ impl Server {
             | Delivery::Unit(key, _)
             | Delivery::Ended(key, _)
             | Delivery::Revoke(key, _) => *key,
+            Delivery::PublishAnswer(..) => return,
             Delivery::Stop => return self.stop(now_us),
         };
         let Some(audience) = self.audiences.get(&key) else {
@@ -93,7 +94,7 @@ impl Server {
                 }
                 Delivery::Ended(_, reason) => viewer.end(reason),
                 Delivery::Revoke(_, cut) if cut.hits(&viewing.pass) => viewer.end("revoked"),
-                Delivery::Revoke(..) | Delivery::Stop => continue,
+                _ => continue,
             }
             if !std::mem::replace(&mut connection.is_dirty, true) {
                 self.dirty.push(id);
