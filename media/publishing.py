@@ -1,6 +1,6 @@
 """Pushes of others to us (RTMP, RTSP): who may, and into which session.
 
-The data plane asks; ``MediaPlane.on_publish`` answers with a session that was opened by ``open_fed``, or with None.
+The data plane asks; ``MediaPlane.on_publish`` answers with a session of ``open_fed``, or with None.
 :class:`PushedSessions` keeps such sessions by path, so that a publisher that comes back finds its own.
 """
 
@@ -85,8 +85,8 @@ class PublishDoor:
 class PushedSessions:
     """Sessions by the path that is pushed to.
 
-    A session whose publisher has left waits ``publish_resume_s`` for it to come back: viewers and recordings go on.
-    Then it is closed.
+    A session whose publisher has left waits ``publish_resume_s`` for it to come back: viewers and recordings
+    stay. Then it is closed.
     """
 
     def __init__(self, plane: MediaPlane) -> None:
@@ -102,6 +102,7 @@ class PushedSessions:
             session = await self._plane.open_fed(label=label)
             self._sessions[path] = session
             session.on_publisher = lambda source, reason: self._publisher(path, source, reason)
+        if session.publisher is None:
             # A publisher that is told its session and never begins leaves nothing behind.
             self._wait(path, "no publisher came")
         return session
@@ -113,10 +114,10 @@ class PushedSessions:
             self._wait(path, f"the publisher has left: {reason}")
 
     def _wait(self, path: str, reason: str) -> None:
+        if (ending := self._ends.get(path)) is not None:
+            ending.cancel()
         loop = asyncio.get_running_loop()
-        self._ends[path] = loop.call_later(
-            self._plane.settings.publish_resume_s, self._close, path, reason
-        )
+        self._ends[path] = loop.call_later(self._plane.settings.publish_resume_s, self._close, path, reason)
 
     def _close(self, path: str, reason: str) -> None:
         self._ends.pop(path, None)

@@ -36,6 +36,7 @@ from media.facts import (
 )
 from media.nal import VideoCodec
 from media.outputs import OUTPUTS
+from media.outputs.rtmp import RtmpPush, RtmpPushes
 from media.outputs.rtp import RtpSender, SenderRequest, open_sender
 from media.outputs.signed import PLAY, TTL_MAX_S, Grant, unix_s
 from media.ps_format import AudioCodec
@@ -104,6 +105,11 @@ class MediaSession:
         self._recorders: dict[str, Callable[[RecorderFact], None]] = {}
         self._taps: set[StreamTap] = set()
         self._senders: dict[str, RtpSender] = {}
+        self._pushes: RtmpPushes = RtmpPushes(plane.engine, session_id, self.fields)
+        self.publisher: str | None = None
+        """Who pushes into this session now: protocol and address."""
+        self.on_publisher: Callable[[str | None, str], None] | None = None
+        """Called with the new publisher, or with None and the reason when it has left."""
         self._last_stats: SessionStats | None = None
         self._reconnect_to: tuple[str, int] | None = None
         self._reconnecting: asyncio.Task[None] | None = None
@@ -226,6 +232,17 @@ class MediaSession:
             await self.connect(*address, reconnect=True)
         except MediaError as error:
             logger.warning("%s", error, extra=self.fields())
+
+    def push_rtmp(self, url: str, *, g711: bool = False, h265: bool = False) -> RtmpPush:
+        """Push the stream to another server until the push, or the session, is closed.
+
+        Args:
+            url: ``rtmp://host[:port]/app/name[?query]``; RTMPS is not spoken.
+            g711: send G.711 as FLV codec 7 or 8; off: such a stream goes without sound, as many servers want.
+            h265: send H.265 in the enhanced form; off: the push of such a stream is closed.
+        """
+        self._check_open()
+        return self._pushes.open(url, g711=g711, h265=h265)
 
     def retime(self, *, by_arrival: bool) -> None:
         """The device was asked for another position or speed: the next jump of its time stamps is taken out.
@@ -468,6 +485,21 @@ class MediaSession:
         by_reason = totals.viewers_closed_by_reason
         by_reason[values["reason"]] = by_reason.get(values["reason"], 0) + 1
 
+    def _publish_started(self, values: Mapping[str, Any]) -> None:
+        self.publisher = f"{values['desk']} {values['source']}"
+        logger.info("published by %s", self.publisher, extra=self.fields())
+        if self.on_publisher is not None:
+            self.on_publisher(self.publisher, "")
+
+    def _publish_ended(self, values: Mapping[str, Any]) -> None:
+        left = f"{values['desk']} {values['source']}"
+        logger.info("publisher %s has left: %s", left, values["reason"], extra=self.fields())
+        # One that was replaced leaves after the other has come.
+        if self.publisher == left:
+            self.publisher = None
+            if self.on_publisher is not None:
+                self.on_publisher(None, values["reason"])
+
     def _wrong_ssrc(self, values: Mapping[str, Any]) -> None:
         logger.warning(
             "port %d expects SSRC %010d and gets %010d (%s)",
@@ -500,7 +532,8 @@ class MediaSession:
             self.on_closed(reason)
 
     def is_drained(self) -> bool:
-        return not self._recorders and not self._viewers and not self._senders
+        readers = (self._recorders, self._viewers, self._senders, self._pushes)
+        return self.publisher is None and not any(readers)
 
     def fields(self) -> dict[str, str]:
         return {"stream": self.session_id, "label": self.label}
@@ -518,6 +551,9 @@ _FACTS: Final[Mapping[str, Callable[[MediaSession, Mapping[str, Any]], None]]] =
     "viewer_closed": MediaSession.viewer_closed,
     "wrong_ssrc": MediaSession._wrong_ssrc,
     "connection_closed": MediaSession._connection_closed,
+    "publish_started": MediaSession._publish_started,
+    "publish_ended": MediaSession._publish_ended,
+    "push_changed": lambda session, values: session._pushes.take_fact(values),
     "session_failed": MediaSession._failed,
     "recording_skipped": lambda session, values: session._recording("recording_skipped", values),
     "recording_ended": lambda session, values: session._recording("recording_ended", values),

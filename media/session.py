@@ -35,6 +35,7 @@ from media.facts import (
 )
 from media.outputs.rtp import RtpSender, SenderEnd, SenderRequest, SenderStats
 from media.ports import PortPool
+from media.publishing import PublishDoor, PublishHandler, PublishRefused, PublishRequest, PushedSessions
 from media.reception import Keyframe, MediaSession
 from media.recordings import Play, RecordedSegment, RecordingStream, begin_playback
 from media.settings import MediaSettings, ReceiveOn, parse_port_range
@@ -52,6 +53,8 @@ __all__ = [
     "MediaPlane",
     "MediaSession",
     "MediaTransport",
+    "PublishRefused",
+    "PublishRequest",
     "ReceiveOn",
     "RecorderDetached",
     "RecorderFact",
@@ -97,6 +100,9 @@ class MediaPlane:
         self._ending: Final[dict[str, MediaSession]] = {}
         self.whep: Final = WhepDesk(settings, self.url_key)
         self.transcoding: Final = TranscodeDesk(settings, lambda label: self.open_fed(label=label))
+        self._publish_door: Final = PublishDoor(self)
+        self.pushed: Final = PushedSessions(self)
+        """Sessions of publishers, by path."""
 
     @property
     def sessions(self) -> Mapping[str, MediaSession]:
@@ -125,7 +131,21 @@ class MediaPlane:
         found = {"http": http, "ws": http}
         if (rtsp := self.engine.rtsp_address) is not None:
             found["rtsp"] = self.authority(host, rtsp)
+        if self.settings.rtmp_port:
+            found["rtmp"] = self.authority(host, (self.settings.host, self.settings.rtmp_port))
         return found
+
+    @property
+    def on_publish(self) -> PublishHandler | None:
+        """Judges who wants to push to us: the id of a session of :meth:`open_fed`, or None to refuse.
+
+        Raise ``PublishRefused`` to say why. Without a handler nobody may push.
+        """
+        return self._publish_door.handler
+
+    @on_publish.setter
+    def on_publish(self, handler: PublishHandler | None) -> None:
+        self._publish_door.handler = handler
 
     async def open(self) -> None:
         """Start the data plane.
@@ -145,6 +165,8 @@ class MediaPlane:
         if not self.engine.is_open:
             return
         await self.transcoding.close()
+        await self._publish_door.close()
+        await self.pushed.close()
         for session in list(self._sessions.values()):
             await self.close_session(session, "server stopping")
         await self.engine.close()
@@ -346,6 +368,8 @@ class MediaPlane:
                 raise EngineError(f"a thread of the data plane has died: {values['message']}")
             if kind == "unknown_ssrc":
                 self._unknown_ssrc(values)
+            if kind == "publish_requested":
+                self._publish_door.take_fact(values)
             return
         session.take_fact(kind, values)
         if session.is_closed and session.is_drained():

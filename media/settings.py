@@ -118,7 +118,7 @@ class MediaSettings:
     tap_queue_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 8 << 20
     """What may wait for each reader inside this process (WebRTC, transcoding) before it loses pictures."""
     publish_replaces: bool = False
-    """A second publisher of a pushed stream replaces the first; off: it is refused while the first one sends."""
+    """A second publisher of a stream replaces the first; off: it is refused while the first one sends."""
     publish_resume_s: Annotated[float, Ge(0), Le(600)] = 15.0
     """How long the session of a pushed stream waits for its publisher to come back."""
     rtmp_port: Annotated[int, Ge(0), Le(65535)] = 0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from media.outputs import flv, fmp4, hls, rtsp
+from media.outputs import flv, fmp4, hls, rtmp, rtsp
 from media.outputs.output import Output
 
 OUTPUTS: Final[Mapping[str, Output]] = {
@@ -13,6 +13,7 @@ OUTPUTS: Final[Mapping[str, Output]] = {
     "flv_http": flv.OVER_HTTP,
     "hls": hls.PLAYLIST,
     "rtsp": rtsp.READ,
+    "rtmp": rtmp.OVER_RTMP,
 }
 """Name in the API to way out; read from top to bottom, the first is the default player's.
 

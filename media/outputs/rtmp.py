@@ -1,14 +1,16 @@
 """RTMP: players connect to our listener; and we push to other servers.
 
-``rtmp://host:port/live/<session>?<pass>`` plays, when ``media.rtmp_port`` is set: the pass is the one of the other
-ways out, in the query of the stream name. Messages are made and sent by the data plane
+``rtmp://host:port/live/<session>?<pass>`` plays, when ``media.rtmp_port`` is set: the pass is the one of the
+other ways out, in the query of the stream name. Messages are made and sent by the data plane
 (``media/native/plane/src/outputs/rtmp``). RTMPS is not spoken.
 """
 
 from __future__ import annotations
 
+import logging
+import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -19,7 +21,9 @@ from media.outputs.output import Output
 if TYPE_CHECKING:
     from media.engine import Engine
 
-OVER_RTMP: Final = Output("rtmp", "/live/{session_id}", desk="rtmp")
+logger = logging.getLogger(__name__)
+
+OVER_RTMP: Final = Output("rtmp", "/live/{session_id}", has_tls=False)
 
 
 class PushState(StrEnum):
@@ -50,10 +54,12 @@ class PushStats:
 
 
 class RtmpPush:
-    """One push to another server. Made by :meth:`MediaSession.push_rtmp`; it goes on until it is closed, or the
-    session ends, and connects again after a break."""
+    """One push to another server. Made by :meth:`MediaSession.push_rtmp`.
 
-    def __init__(self, engine: Engine, session_id: str, push_id: str, url: str) -> None:
+    It goes on until it is closed, or the session ends, and connects again after a break.
+    """
+
+    def __init__(self, engine: Engine, push_id: str, url: str) -> None:
         self.push_id: Final = push_id
         self.url: Final = url
         self.close_reason: str | None = None
@@ -62,7 +68,6 @@ class RtmpPush:
         self.on_closed: Callable[[str], None] | None = None
         """Called once with the reason."""
         self._engine = engine
-        self._session_id = session_id
         self._stats = PushStats(PushState.CONNECTING, 0, 0, 0, 0, "")
 
     @property
@@ -83,7 +88,14 @@ class RtmpPush:
             except MediaError:
                 native = None
             if native is not None:
-                self._stats = PushStats(**{**native, "state": PushState(native["state"])})
+                self._stats = PushStats(
+                    PushState(native["state"]),
+                    native["attempts"],
+                    native["connections"],
+                    native["sent_bytes"],
+                    native["skipped"],
+                    native["last_reason"],
+                )
         return self._stats
 
     def close(self, reason: str = "closed") -> None:
@@ -94,15 +106,7 @@ class RtmpPush:
     def take_fact(self, values: Mapping[str, Any]) -> None:
         """A change that the data plane reports, on the event loop."""
         state, reason = PushState(values["state"]), values["reason"]
-        self.stats()
-        self._stats = PushStats(
-            state,
-            self._stats.attempts,
-            self._stats.connections,
-            self._stats.sent_bytes,
-            self._stats.skipped,
-            reason or self._stats.last_reason,
-        )
+        self._stats = replace(self.stats(), state=state, last_reason=reason or self._stats.last_reason)
         if self.on_state is not None:
             self.on_state(state, reason)
         if state is PushState.CLOSED and self.close_reason is None:
@@ -111,11 +115,42 @@ class RtmpPush:
                 self.on_closed(reason)
 
 
-def check_push_url(url: str) -> None:
-    """Refuse what is no push URL.
+class RtmpPushes:
+    """The pushes of one session."""
 
-    Raises:
-        EngineError: not ``rtmp://host[:port]/app/name``; RTMPS is not spoken.
-    """
-    if not url.startswith("rtmp://"):
-        raise EngineError("a push goes to rtmp://host[:port]/app/name; rtmps is not spoken", "bad_argument")
+    def __init__(self, engine: Engine, session_id: str, fields: Callable[[], dict[str, str]]) -> None:
+        self._engine = engine
+        self._session_id = session_id
+        self._fields = fields
+        self._pushes: dict[str, RtmpPush] = {}
+
+    def __len__(self) -> int:
+        """Pushes that are not over."""
+        return len(self._pushes)
+
+    def open(self, url: str, *, g711: bool, h265: bool) -> RtmpPush:
+        """See :meth:`MediaSession.push_rtmp`.
+
+        Raises:
+            EngineError: not ``rtmp://host[:port]/app/name``; RTMPS is not spoken.
+        """
+        if not url.startswith("rtmp://"):
+            raise EngineError(
+                "a push goes to rtmp://host[:port]/app/name; rtmps is not spoken", "bad_argument"
+            )
+        push = RtmpPush(self._engine, secrets.token_hex(8), url)
+        self._engine.open_push(self._session_id, push.push_id, url, g711=g711, h265=h265)
+        self._pushes[push.push_id] = push
+        logger.info("push to rtmp://%s begun", push.address, extra=self._fields())
+        return push
+
+    def take_fact(self, values: Mapping[str, Any]) -> None:
+        """A change that the data plane reports, on the event loop."""
+        push = self._pushes.get(values["push_id"])
+        if push is None:
+            return
+        state, reason = values["state"], values["reason"]
+        logger.info("push to rtmp://%s %s %s", push.address, state, reason, extra=self._fields())
+        push.take_fact(values)
+        if push.close_reason is not None:
+            del self._pushes[push.push_id]

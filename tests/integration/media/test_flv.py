@@ -109,7 +109,8 @@ async def test_pictures_have_the_times_of_their_showing(plane: MediaPlane) -> No
         data = await seen_over_http(session, 60)
     with av.open(io.BytesIO(data), format="flv") as flv:
         packets = [packet for packet in flv.demux(video=0) if packet.pts is not None]
-    shown = sorted(packet.pts for packet in packets if packet.pts is not None)
+    # The end may cut a group of B pictures.
+    shown = sorted(packet.pts for packet in packets if packet.pts is not None)[:-4]
     assert {later - earlier for earlier, later in pairwise(shown)} == {40}
     assert any(packet.pts != packet.dts for packet in packets)
 
