@@ -33,6 +33,8 @@ class Settings(TypedDict):
     gop_bytes: int
     gop_pictures: int
     audio_wait_us: int
+    pass_damaged: bool
+    stall_us: int
     silence_us: int
     relock_us: int
     ssrc_window_us: int
@@ -180,6 +182,12 @@ class Snapshot(TypedDict):
     dropped_damaged: int
     dropped_before_keyframe: int
     audio_frames: int
+    passed_damaged: int
+    passes_damaged: bool
+    format: str
+    sound_packets: int
+    connected: bool
+    stall: str | None
     fps: float
     bitrate_bps: int
     gop_pictures: int
@@ -305,6 +313,27 @@ class Plane:
     def push_stats(self, push_id: str) -> PushStats | None: ...
     def expect_ssrc(self, session_id: str, ssrc: int) -> None: ...
     def connect(self, session_id: str, host: str, port: int, timeout_us: int) -> None: ...
+    def pass_damaged(self, session_id: str, passes: bool) -> None: ...
+    def name_payload(
+        self,
+        session_id: str,
+        payload_type: int,
+        label: str,
+        *,
+        config: bytes,
+        bits: tuple[int, int, int],
+        clock_rate: int,
+    ) -> None: ...
+    def start_capture(
+        self,
+        session_id: str,
+        capture_id: str,
+        *,
+        directory: str | PathLike[str],
+        max_bytes: int,
+        max_us: int,
+    ) -> None: ...
+    def stop_capture(self, session_id: str) -> None: ...
     def retime(self, session_id: str, by_arrival: bool) -> None: ...
     def snapshot(self, session_id: str) -> Snapshot: ...
     def snapshots(self) -> list[Snapshot]: ...

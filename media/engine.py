@@ -23,8 +23,9 @@ from media.errors import (
     SsrcTaken,
 )
 from media.nal import VideoCodec
+from media.payloads import PayloadLabel
 from media.ps_format import AudioCodec
-from media.settings import MediaSettings
+from media.settings import MediaSettings, OnLoss
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,8 @@ def native_settings(settings: MediaSettings, url_key: bytes) -> _native.Settings
         "gop_bytes": settings.gop_cache_bytes,
         "gop_pictures": settings.gop_cache_pictures,
         "audio_wait_us": _microseconds(settings.audio_wait_s),
+        "pass_damaged": settings.on_loss is OnLoss.PASS_MARKED,
+        "stall_us": _microseconds(settings.stall_s),
         "silence_us": _microseconds(settings.silence_s),
         "relock_us": _microseconds(settings.relock_s),
         "ssrc_window_us": _microseconds(settings.ssrc_window_s),
@@ -337,6 +340,39 @@ class Engine:
         plane, (host, port) = self._native_plane, address
         with _translated():
             await asyncio.to_thread(plane.connect, session_id, host, port, _microseconds(timeout_s))
+
+    def pass_damaged(self, session_id: str, passes: bool) -> None:
+        with _translated():
+            self._native_plane.pass_damaged(session_id, passes)
+
+    def name_payload(self, session_id: str, payload_type: int, named: PayloadLabel) -> None:
+        with _translated():
+            self._native_plane.name_payload(
+                session_id,
+                payload_type,
+                named.label,
+                config=named.config,
+                bits=named.bits,
+                clock_rate=named.clock_rate,
+            )
+
+    def start_capture(
+        self, session_id: str, capture_id: str, directory: Path, bounds: tuple[int, float]
+    ) -> None:
+        """``bounds``: bytes and seconds."""
+        max_bytes, max_s = bounds
+        with _translated():
+            self._native_plane.start_capture(
+                session_id,
+                capture_id,
+                directory=directory,
+                max_bytes=max_bytes,
+                max_us=_microseconds(max_s),
+            )
+
+    def stop_capture(self, session_id: str) -> None:
+        with _translated():
+            self._native_plane.stop_capture(session_id)
 
     def retime(self, session_id: str, by_arrival: bool) -> None:
         with _translated():

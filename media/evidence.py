@@ -28,6 +28,8 @@ def verdict(stats: SessionStats, timeout_s: float) -> MediaError:
     if stats.access_units == 0 and stats.unsupported is not None:
         return UnsupportedMedia(f"{got}, but they carry {stats.unsupported}, which is not supported")
     if stats.packs == 0 and stats.access_units == 0 and stats.dropped_before_keyframe == 0:
+        if stats.format == "ts":
+            return NoPackHeader(f"{got} with a transport stream, but no pictures in it")
         return NoPackHeader(f"{got}, but no pack header of a program stream in them")
     dropped = stats.dropped_before_keyframe + stats.dropped_damaged
     return NoKeyframe(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +52,33 @@ class StreamInfo:
             audio=None if audio is None else AudioInfo(**audio),
             mime=values["mime"],
         )
+
+
+class StallReason(StrEnum):
+    """Why a stream stands still; the data plane's own words."""
+
+    NO_PACKETS = "no_packets"
+    CONNECTION_LOST = "connection_lost"
+    """The TCP connection has ended, and no other one came."""
+    SOURCE_CHANGED = "source_changed"
+    """Packets come from another address or with another SSRC, and are refused."""
+    NOT_CARRIED = "not_carried"
+    """What comes is known and not carried; ``SessionStats.unsupported`` names it."""
+    NO_KEYFRAME = "no_keyframe"
+    """Pictures come, and wait for a key frame: ask the device for one."""
+    ONLY_SOUND = "only_sound"
+    TIMESTAMPS_FROZEN = "timestamps_frozen"
+    """Packets come whose time stands still, and no picture ends."""
+    NO_PICTURES = "no_pictures"
+    """Packets come, but no pictures are in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A running stream stands still; ``lasted_s`` so far."""
+
+    reason: StallReason
+    lasted_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ from media.outputs.signed import PLAY, TTL_MAX_S, Grant, unix_s
 from media.ps_format import AudioCodec
 from media.settings import ReceiveOn
 from media.stats import SessionStats, ViewerStats
+from media.supervision import Supervision
 from media.tap import StreamTap
 from media.transport import MediaTransport
 from media.views import stats_of
@@ -70,7 +71,7 @@ class Keyframe:
     annexb: bytes
 
 
-class MediaSession:
+class MediaSession(Supervision):
     """One reception. Made by :meth:`MediaPlane.open_session` (its port listens at once) ``open_fed`` or
     ``open_recordings``."""
 
@@ -83,6 +84,7 @@ class MediaSession:
         label: str,
         receive_on: ReceiveOn = ReceiveOn.OWN_PORT,
     ) -> None:
+        super().__init__(plane.engine, session_id)
         self.session_id: Final = session_id
         self.transport: Final = transport
         self.port: Final = port
@@ -532,7 +534,7 @@ class MediaSession:
             self.on_closed(reason)
 
     def is_drained(self) -> bool:
-        readers = (self._recorders, self._viewers, self._senders, self._pushes)
+        readers = (self._recorders, self._viewers, self._senders, self._pushes, self.captures)
         return self.publisher is None and not any(readers)
 
     def fields(self) -> dict[str, str]:
@@ -544,6 +546,9 @@ _FACTS: Final[Mapping[str, Callable[[MediaSession, Mapping[str, Any]], None]]] =
     "config_changed": MediaSession._describe,
     "silence_began": lambda session, _: session._silence(True),
     "silence_ended": lambda session, _: session._silence(False),
+    "stalled": MediaSession.take_stalled,
+    "resumed": MediaSession.take_resumed,
+    "capture_ended": MediaSession.take_capture_end,
     "sender_connected": MediaSession._sender_said,
     "sender_started": MediaSession._sender_said,
     "sender_closed": MediaSession._sender_closed,

@@ -55,6 +55,15 @@ class ReceiveOn(StrEnum):
     SHARED_PORT = "shared-port"
 
 
+class OnLoss(StrEnum):
+    """What becomes of pictures that a loss has damaged."""
+
+    DROP = "drop"
+    """They are dropped up to the next key frame: a short stop, never a broken picture."""
+    PASS_MARKED = "pass-marked"  # noqa: S105
+    """They are passed on and counted: movement goes on, with blocks in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class MediaSettings:
     """Where media comes in and goes out, and what is kept of it in memory."""
@@ -88,6 +97,10 @@ class MediaSettings:
     """Silence of a stream's source after which packets from another address are taken."""
     silence_s: Annotated[float, Ge(0.1), Le(600)] = 15.0
     """Time without packets after which a session is reported silent."""
+    stall_s: Annotated[float, Ge(0.5), Le(600)] = 5.0
+    """Time without a picture after which a running stream is reported to stand still, with the reason."""
+    on_loss: OnLoss = OnLoss.DROP
+    """What becomes of pictures that a loss has damaged; sessions may differ."""
 
     connect_attempts: Annotated[int, Ge(3), Le(20)] = 3
     """How often a device that listens for our connection (TCP active) is tried."""

@@ -54,7 +54,13 @@ class SessionStats:
     dropped_damaged: int
     """Pictures dropped after a loss, up to a key frame."""
     dropped_before_keyframe: int
+    passed_damaged: int
+    """Pictures passed on although something in them, or before them, was lost."""
+    on_loss: str
+    """``drop`` or ``pass-marked``."""
     audio_frames: int
+    sound_packets: int
+    """Packets of sound that came beside the picture, with an SSRC of their own."""
     fps: float
     bitrate_bps: int
     gop_frames: int
@@ -80,6 +86,10 @@ class SessionStats:
     """The locked address, ``host:port``."""
     ssrc_mismatch: bool
     """The locked SSRC is not the agreed one."""
+    format: str
+    """What the payload was found to be: ``ps``, ``ts``, ``annexb``, ``h264`` or ``h265``; empty at first."""
+    stall: str | None
+    """Why the stream stands still now (``media.facts.StallReason``)."""
     unsupported: str | None
     """What was found in the stream and is not carried."""
     framing: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from media.settings import OnLoss
 from media.stats import SessionStats
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ def stats_of(native: Snapshot, label: str, transport: str) -> SessionStats:
         keyframes=native["keyframes"],
         dropped_damaged=native["dropped_damaged"],
         dropped_before_keyframe=native["dropped_before_keyframe"],
+        passed_damaged=native["passed_damaged"],
+        on_loss=OnLoss.PASS_MARKED if native["passes_damaged"] else OnLoss.DROP,
         audio_frames=native["audio_frames"],
+        sound_packets=native["sound_packets"],
         fps=native["fps"],
         bitrate_bps=native["bitrate_bps"],
         gop_frames=native["gop_pictures"],
@@ -56,6 +60,8 @@ def stats_of(native: Snapshot, label: str, transport: str) -> SessionStats:
         ssrc=native["ssrc"],
         source=native["source"],
         ssrc_mismatch=native["ssrc_mismatch"],
+        format=native["format"],
+        stall=native["stall"],
         unsupported=native["unsupported"],
         framing=native["framing"],
         framing_resyncs=native["framing_resyncs"],

@@ -42,6 +42,10 @@ pub struct PlaneConfig {
     pub gop_pictures: usize,
     /// How long the first description of a stream waits for a first audio frame, where one may come.
     pub audio_wait_us: u64,
+    /// Damaged pictures are passed on, marked, instead of dropped up to the next key frame.
+    pub pass_damaged: bool,
+    /// Time without progress after which a running stream is reported to stand still.
+    pub stall_us: u64,
     /// Silence after which a session is reported silent.
     pub silence_us: u64,
     /// Silence of the locked source after which another one is taken.
@@ -149,6 +153,8 @@ impl Default for PlaneConfig {
             gop_bytes: 8 << 20,
             gop_pictures: 1_500,
             audio_wait_us: 200_000,
+            pass_damaged: false,
+            stall_us: 5_000_000,
             silence_us: 15_000_000,
             relock_us: 3_000_000,
             ssrc_window_us: 500_000,

@@ -96,6 +96,21 @@ pub enum FactKind {
         silence_us: u64,
     },
     SilenceEnded,
+    Stalled {
+        reason: &'static str,
+        lasted_us: u64,
+    },
+    Resumed {
+        lasted_us: u64,
+    },
+    CaptureEnded {
+        capture_id: String,
+        reason: String,
+        packets: u64,
+        size_bytes: u64,
+        dropped: u64,
+        files: Vec<String>,
+    },
     ConnectionOpened {
         source: SocketAddr,
     },

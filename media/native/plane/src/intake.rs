@@ -307,6 +307,7 @@ impl TcpIntake {
             framer.expect_ssrc(ssrc);
         }
         receiver.stats.connections += 1;
+        receiver.stats.connected = true;
         receiver.report(FactKind::ConnectionOpened { source: peer });
         let mut open = Connection {
             stream,
@@ -323,6 +324,7 @@ impl TcpIntake {
         if let Some(former) = self.connection.take() {
             poller.remove(former.stream.as_raw_fd());
             receiver.source_lock.release_source();
+            receiver.stats.connected = false;
             receiver.report(FactKind::ConnectionClosed {
                 source: former.peer,
                 reason: reason.to_owned(),
@@ -366,6 +368,7 @@ impl Connection {
     #[inline]
     fn take(&mut self, bytes: &[u8], receiver: &mut Receiver, now_us: u64) {
         let peer = self.peer;
+        receiver.capture_bytes(peer, bytes);
         self.framer
             .feed(bytes, &mut |packet| receiver.receive(peer, packet, now_us));
         let now = *self.framer.stats();

@@ -11,7 +11,9 @@
 //! behind two short locks. Facts go up through one queue ([`Plane::drain_facts`]).
 
 mod audio_track;
+mod capture;
 mod clock;
+mod companion;
 mod config;
 mod error;
 mod facts;
@@ -39,8 +41,10 @@ mod tap;
 #[cfg(test)]
 mod testing;
 mod unit;
+mod watchdog;
 mod worker;
 
+pub use capture::CaptureRequest;
 pub use config::{PlaneConfig, RtspConfig};
 pub use error::PlaneError;
 pub use facts::{AudioInfo, Fact, FactKind, MediaInfo, SegmentState};
@@ -62,4 +66,6 @@ pub use shared::unknown::UnknownSsrc;
 pub use sys::bind::BufferGrant;
 pub use tap::{Tap, Tapped};
 pub use tongshi_wire::fed::Fed;
+pub use tongshi_wire::ingest::Label;
 pub use unit::{AudioSample, StreamConfig, Unit};
+pub use watchdog::Stall;

@@ -1,5 +1,6 @@
 //! The face of this crate: few coarse calls, from any thread.
 
+mod asking;
 mod desks;
 mod feeding;
 mod playing;
@@ -89,6 +90,7 @@ pub struct Plane {
     pushes: Arc<PushBox>,
     threads: Mutex<Option<Threads>>,
     failures: Mutex<Inbox<String>>,
+    captures: Mutex<Vec<JoinHandle<()>>>,
     next_key: AtomicU64,
     next_worker: AtomicUsize,
 }
@@ -178,6 +180,7 @@ impl Plane {
                 pacer: Some(pacer),
             })),
             failures: Mutex::new(failures),
+            captures: Mutex::default(),
             next_key: AtomicU64::new(1),
             next_worker: AtomicUsize::new(0),
         })
@@ -411,6 +414,7 @@ impl Plane {
         for (_, handle) in threads.workers.drain(..) {
             let _ = handle.join();
         }
+        self.join_captures();
         self.outputs.stop();
         self.disk.push(Job::Stop);
         let others = [&mut threads.disk, &mut threads.pacer].map(Option::take);

@@ -1,5 +1,7 @@
 //! One reception inside its worker thread: from judged packets to readers and statistics.
 
+mod asking;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,7 +9,10 @@ use tongshi_wire::MediaEvent;
 use tongshi_wire::framing::FramingStats;
 use tongshi_wire::ingest::{Ingest, IngestConfig};
 
+pub(crate) use self::asking::Ask;
+use crate::capture::CapturePort;
 use crate::clock;
+use crate::companion::Companion;
 use crate::config::PlaneConfig;
 use crate::facts::{FactKind, FactQueue};
 use crate::feed::{Feed, Reading};
@@ -24,6 +29,7 @@ use crate::source_lock::{SourceLock, Verdict};
 use crate::sync::lock;
 use crate::tap::TapPort;
 use crate::unit::{StreamConfig, Unit};
+use crate::watchdog::Watchdog;
 
 /// Time between two looks of others at the statistics.
 const STATS_US: u64 = 200_000;
@@ -51,6 +57,9 @@ pub(crate) struct Receiver {
     rates: Rates,
     recorders: Vec<RecorderPort>,
     taps: Vec<TapPort>,
+    companion: Companion,
+    capture: Option<Box<CapturePort>>,
+    watchdog: Watchdog,
     events: Vec<MediaEvent>,
     published: Vec<Published>,
     stats_at_us: u64,
@@ -77,10 +86,13 @@ impl Receiver {
                 reorder_packets: config.reorder_packets,
                 reorder_us: config.reorder_us,
                 ordered: transport == Transport::TcpPassive,
+                pass_corrupt: config.pass_damaged,
                 ..IngestConfig::default()
             }))),
         };
-        let stats = lock(&shared.stats).clone();
+        let mut stats = lock(&shared.stats).clone();
+        stats.passes_damaged = config.pass_damaged;
+        let ordered = shared.transport == Transport::TcpPassive;
         Receiver {
             shared,
             source_lock,
@@ -95,6 +107,9 @@ impl Receiver {
             rates: Rates::default(),
             recorders: Vec::new(),
             taps: Vec::new(),
+            companion: Companion::new(config.reorder_packets, config.reorder_us, ordered),
+            capture: None,
+            watchdog: Watchdog::new(config.stall_us),
             events: Vec::new(),
             published: Vec::new(),
             stats_at_us: 0,
@@ -113,6 +128,9 @@ impl Receiver {
     /// Judges and takes one packet. [`Receiver::settle`] follows after each batch.
     #[inline]
     pub(crate) fn receive(&mut self, source: SocketAddr, packet: &[u8], now_us: u64) {
+        if let Some(capture) = &self.capture {
+            capture.datagram(source, packet, now_us);
+        }
         let Some(&[first, kind, s0, s1, t0, t1, t2, t3, a, b, c, d]) = packet.first_chunk::<12>()
         else {
             self.receive_short(source, packet, now_us);
@@ -134,11 +152,17 @@ impl Receiver {
         match self.source_lock.judge(source, ssrc, now_us) {
             Verdict::Accept => {}
             verdict => {
+                let verdict = self.judge_beside(verdict, source, (kind, ssrc), now_us);
+                if verdict == Verdict::Beside {
+                    self.hear_beside(packet, now_us);
+                    return;
+                }
                 if !self.admit(verdict, source, ssrc) {
                     return;
                 }
             }
         }
+        self.companion.note(kind);
         self.stats.packets += 1;
         self.stats.bytes += packet.len() as u64;
         self.stats.packet_at_us = Some(now_us);
@@ -147,6 +171,9 @@ impl Receiver {
             .receive(sequence, u32::from_be_bytes([t0, t1, t2, t3]), now_us);
         if let Reading::Packets(ingest) = &mut self.reading {
             ingest.receive(packet, now_us, &mut self.events);
+            if let Some(capture) = &self.capture {
+                capture.packet(ingest.format(), packet);
+            }
         }
     }
 
@@ -264,6 +291,7 @@ impl Receiver {
                 });
                 true
             }
+            Verdict::Beside => false,
             Verdict::WrongSsrc { first } => {
                 self.stats.wrong_ssrc += 1;
                 if let (true, Some(expected)) = (first, expected) {
@@ -340,6 +368,9 @@ impl Receiver {
     }
 
     fn publish_unit(&mut self, unit: Arc<Unit>, scene: &mut Scene<'_>) {
+        if unit.picture.is_some() || unit.config.video.is_none() {
+            self.watchdog.progress();
+        }
         let mut stream = lock(&self.shared.stream);
         stream.gop.push(&unit);
         scene.deliveries.push(
@@ -372,8 +403,20 @@ impl Receiver {
             self.reading.handle_timer(now_us, &mut self.events);
             self.settle(scene);
         }
+        if let Reading::Packets(ingest) = &mut self.reading {
+            self.companion
+                .handle_timer(now_us, ingest, &mut self.events);
+        }
         self.publisher.handle_timer(now_us, &mut self.published);
         self.publish(scene);
+        if let Some(reason) = self
+            .capture
+            .as_ref()
+            .and_then(|capture| capture.ends_by(now_us))
+        {
+            self.end_capture(reason);
+        }
+        self.watch(now_us);
         self.recorders.retain(|recorder| !recorder.is_finished());
         self.taps.retain(|tap| !tap.is_closed());
         self.watch_silence(now_us);
@@ -430,6 +473,9 @@ impl Receiver {
         stats.dropped_damaged = ingest.dropped_damaged;
         stats.dropped_before_keyframe = ingest.dropped_before_keyframe;
         stats.audio_frames = ingest.audio_frames;
+        stats.passed_damaged = ingest.passed_damaged;
+        stats.format = ingest.format;
+        stats.sound_packets = self.companion.packets;
         stats.fps = self.rates.fps;
         stats.bitrate_bps = self.rates.bitrate_bps as u64;
         stats.gop_pictures = self.rates.gop_pictures;
@@ -493,6 +539,7 @@ impl Receiver {
             recorder.close("session closed");
         }
         self.recorders.clear();
+        self.end_capture("session closed");
         self.taps.drain(..).for_each(|tap| tap.end(reason));
         let mut stream = lock(&self.shared.stream);
         stream.ended = true;

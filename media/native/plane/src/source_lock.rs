@@ -24,6 +24,8 @@ pub enum Verdict {
     },
     /// It comes from elsewhere.
     Stranger,
+    /// It is sound of the same device, with a source of its own; never said by the lock itself.
+    Beside,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +90,15 @@ impl SourceLock {
     pub fn is_alive(&self, now_us: u64) -> bool {
         self.locked
             .is_some_and(|lock| now_us.saturating_sub(lock.last_at_us) < self.relock_us)
+    }
+
+    /// Another source of the same device takes the place of the locked one.
+    pub fn take_over(&mut self, source: SocketAddr, ssrc: u32, now_us: u64) {
+        self.locked = Some(Lock {
+            source,
+            ssrc,
+            last_at_us: now_us,
+        });
     }
 
     /// Judges one packet with a valid RTP header.

@@ -238,10 +238,10 @@ impl Unit {
         }
     }
 
-    /// Decoding can start here: a key frame, or any unit of a stream of sound alone.
+    /// Decoding can start here: a key frame that is whole, or any unit of a stream of sound alone.
     pub fn is_key(&self) -> bool {
         match &self.picture {
-            Some(picture) => picture.keyframe,
+            Some(picture) => picture.keyframe && !picture.corrupt,
             None => self.config.video.is_none(),
         }
     }
@@ -306,7 +306,7 @@ impl Unit {
             dts: u64::try_from(self.time - origin).unwrap_or(0),
             duration: self.duration,
             cts: i32::try_from(shift).unwrap_or(0),
-            key: picture.keyframe,
+            key: self.is_key(),
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::facts::{FactKind, FactQueue};
 use crate::feed::Feed;
 use crate::intake::{Door, Intake, READ_BYTES};
 use crate::outputs::inbox::{Deliveries, Desks};
-use crate::receiver::{Receiver, Scene};
+use crate::receiver::{Ask, Receiver, Scene};
 use crate::recorder::port::RecorderPort;
 use crate::recordings::Played;
 use crate::senders::{Order, Relay, Token};
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     ExpectSsrc(u64, u32),
     Adopt(u64, Box<Arrival>),
     Retime(u64, bool),
+    /// What a running session is asked for.
+    Ask(u64, Ask),
     /// Frames of a session without a socket.
     Feed(u64, Feed),
     /// Pictures of our own recordings.
@@ -299,6 +301,9 @@ impl Worker {
                 Command::Adopt(key, arrival) => self.adopt(key, *arrival, now_us, wall_us),
                 Command::Retime(key, by_arrival) => {
                     self.with_session(key, |slot| slot.receiver.retime(by_arrival, now_us));
+                }
+                Command::Ask(key, ask) => {
+                    self.with_session(key, |slot| slot.receiver.answer(ask));
                 }
                 Command::Feed(key, feed) => self.feed(key, &feed, now_us, wall_us),
                 Command::Play(key, played) => self.play(key, *played, now_us, wall_us),

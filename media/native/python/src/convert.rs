@@ -76,6 +76,29 @@ pub fn fact<'py>(py: Python<'py>, fact: Fact) -> PyResult<Bound<'py, PyTuple>> {
             ("silence_began", dict!(py, silence_us: silence_us))
         }
         FactKind::SilenceEnded => ("silence_ended", dict!(py)),
+        FactKind::Stalled { reason, lasted_us } => {
+            ("stalled", dict!(py, reason: reason, lasted_us: lasted_us))
+        }
+        FactKind::Resumed { lasted_us } => ("resumed", dict!(py, lasted_us: lasted_us)),
+        FactKind::CaptureEnded {
+            capture_id,
+            reason,
+            packets,
+            size_bytes,
+            dropped,
+            files,
+        } => (
+            "capture_ended",
+            dict!(
+                py,
+                capture_id: capture_id,
+                reason: reason,
+                packets: packets,
+                size_bytes: size_bytes,
+                dropped: dropped,
+                files: files,
+            ),
+        ),
         FactKind::ConnectionOpened { source } => {
             ("connection_opened", dict!(py, source: source.to_string()))
         }
@@ -338,6 +361,12 @@ pub fn snapshot<'py>(py: Python<'py>, snapshot: &SessionSnapshot) -> PyResult<Di
         dropped_damaged: stats.dropped_damaged,
         dropped_before_keyframe: stats.dropped_before_keyframe,
         audio_frames: stats.audio_frames,
+        passed_damaged: stats.passed_damaged,
+        passes_damaged: stats.passes_damaged,
+        format: stats.format,
+        sound_packets: stats.sound_packets,
+        connected: stats.connected,
+        stall: stats.stall,
         fps: stats.fps,
         bitrate_bps: stats.bitrate_bps,
         gop_pictures: stats.gop_pictures,

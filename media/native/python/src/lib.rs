@@ -2,6 +2,7 @@
 //!
 //! Few coarse calls. Every call that may wait releases the interpreter lock; a panic becomes `NativeError`.
 
+mod asking;
 mod convert;
 mod feeding;
 mod oracle;

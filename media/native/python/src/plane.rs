@@ -8,11 +8,12 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use tongshi_plane::{
-    Control, Plane as NativePlane, PlaneConfig, PlaneError, PushRequest, RecorderConfig,
-    RtspConfig, SessionRequest, Transport,
+    CaptureRequest, Control, Plane as NativePlane, PlaneConfig, PlaneError, PushRequest,
+    RecorderConfig, RtspConfig, SessionRequest, Transport,
 };
 
 use crate::NativeError;
+use crate::asking;
 use crate::convert;
 use crate::feeding;
 use crate::recordings;
@@ -85,6 +86,8 @@ fn plane_config(settings: &Bound<'_, PyDict>) -> PyResult<PlaneConfig> {
         gop_bytes: setting(settings, "gop_bytes")?,
         gop_pictures: setting(settings, "gop_pictures")?,
         audio_wait_us: setting(settings, "audio_wait_us")?,
+        pass_damaged: setting(settings, "pass_damaged")?,
+        stall_us: setting(settings, "stall_us")?,
         silence_us: setting(settings, "silence_us")?,
         relock_us: setting(settings, "relock_us")?,
         ssrc_window_us: setting(settings, "ssrc_window_us")?,
@@ -376,6 +379,54 @@ impl Plane {
             self.inner
                 .connect(session_id, peer, Duration::from_micros(timeout_us.max(1)))
         })
+    }
+
+    fn pass_damaged(&self, py: Python<'_>, session_id: &str, passes: bool) -> PyResult<()> {
+        run(py, || self.inner.pass_damaged(session_id, passes))
+    }
+
+    #[pyo3(signature = (session_id, payload_type, label, *, config, bits, clock_rate))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one coarse call with keyword arguments"
+    )]
+    fn name_payload(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        payload_type: u8,
+        label: &str,
+        config: &[u8],
+        bits: (u8, u8, u8),
+        clock_rate: u32,
+    ) -> PyResult<()> {
+        let label = asking::label(label, (config, bits.into(), clock_rate))?;
+        run(py, || {
+            self.inner.name_payload(session_id, payload_type, label)
+        })
+    }
+
+    #[pyo3(signature = (session_id, capture_id, *, directory, max_bytes, max_us))]
+    fn start_capture(
+        &self,
+        py: Python<'_>,
+        session_id: &str,
+        capture_id: String,
+        directory: PathBuf,
+        max_bytes: u64,
+        max_us: u64,
+    ) -> PyResult<()> {
+        let request = CaptureRequest {
+            capture_id,
+            directory,
+            max_bytes,
+            max_us,
+        };
+        run(py, || self.inner.start_capture(session_id, request))
+    }
+
+    fn stop_capture(&self, py: Python<'_>, session_id: &str) -> PyResult<()> {
+        run(py, || self.inner.stop_capture(session_id))
     }
 
     fn retime(&self, py: Python<'_>, session_id: &str, by_arrival: bool) -> PyResult<()> {

@@ -168,6 +168,12 @@ impl Ingest {
         self.pipeline.receive_sound(packet, now_us, out);
     }
 
+    /// What the payloads were found to be; see [`IngestStats::format`].
+    #[must_use]
+    pub const fn format(&self) -> &'static str {
+        self.pipeline.format()
+    }
+
     /// What to do with damaged pictures from now on; see [`IngestConfig::pass_corrupt`].
     pub const fn pass_corrupt(&mut self, pass: bool) {
         self.pipeline.pass_corrupt(pass);

@@ -46,6 +46,8 @@ pub struct IngestStats {
     pub keyframes: u64,
     /// Access units dropped because something in them, or before them, was lost.
     pub dropped_damaged: u64,
+    /// Access units handed out marked: something in them, or before them, was lost.
+    pub passed_damaged: u64,
     /// Access units dropped because no key frame with parameter sets had come yet.
     pub dropped_before_keyframe: u64,
     /// Access units dropped for their size.

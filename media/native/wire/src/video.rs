@@ -15,6 +15,7 @@ struct Counts {
     access_units: u64,
     keyframes: u64,
     dropped_damaged: u64,
+    passed_damaged: u64,
     dropped_before_keyframe: u64,
     dropped_too_large: u64,
 }
@@ -138,6 +139,7 @@ impl VideoTrack {
         stats.access_units = self.counts.access_units;
         stats.keyframes = self.counts.keyframes;
         stats.dropped_damaged = self.counts.dropped_damaged;
+        stats.passed_damaged = self.counts.passed_damaged;
         stats.dropped_before_keyframe = self.counts.dropped_before_keyframe;
         stats.dropped_too_large = self.counts.dropped_too_large;
     }
@@ -185,6 +187,7 @@ impl VideoTrack {
         to_length_prefixed(&mut nals, &self.pieces);
         self.counts.access_units += 1;
         self.counts.keyframes += u64::from(keyframe);
+        self.counts.passed_damaged += u64::from(corrupt);
         self.marks.push(PictureMark {
             dts_90k: times.dts_90k,
             pts_90k: times.pts_90k,

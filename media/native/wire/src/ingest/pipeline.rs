@@ -201,7 +201,11 @@ impl Pipeline {
         let timeline = self.timeline.stats();
         stats.rebases = timeline.rebases;
         stats.clock_changes = timeline.clock_changes;
-        stats.format = match self.reader {
+        stats.format = self.format();
+    }
+
+    pub(super) const fn format(&self) -> &'static str {
+        match self.reader {
             Reader::Probing(_) => "",
             Reader::Ps => "ps",
             Reader::Ts => "ts",
@@ -209,7 +213,7 @@ impl Pipeline {
             Reader::H264(_) => "h264",
             Reader::H265(_) => "h265",
             Reader::Refused => "refused",
-        };
+        }
     }
 
     fn receive(&mut self, packet: &RtpPacket<'_>, arrival_us: u64, out: &mut Vec<MediaEvent>) {
@@ -218,6 +222,10 @@ impl Pipeline {
         }
         let stamp = stamp_of(packet, arrival_us);
         self.marker = packet.marker;
+        if self.search.is_over && self.main_type == Some(packet.payload_type) {
+            self.read(packet.payload, stamp, out);
+            return;
+        }
         if is_program_stream(packet.payload) {
             self.main_type = Some(packet.payload_type);
             self.sounds.mark_main(packet.payload_type);

@@ -1,0 +1,33 @@
+"""Payload types by the session description."""
+
+import pytest
+
+from media.payloads import LABELS, PayloadLabel, label_of
+
+GB_2022 = (
+    "streamtype=5;profile-level-id=16;mode=AAC-hbr;config=1588;sizeLength=13;indexLength=3;"
+    "indexDeltaLength=3;constantDuration=1024"
+)
+
+
+def test_the_example_of_the_standard_is_read() -> None:
+    """GB/T 28181-2022 annex C."""
+    assert label_of("mpeg4-generic", 8000, GB_2022) == PayloadLabel("aac", b"\x15\x88", (13, 3, 3), 8000)
+
+
+def test_other_lengths_and_configurations_are_kept() -> None:
+    fmtp = "mode=AAC-lbr; config=1408 ;SizeLength=6; indexlength=2; indexdeltalength=2"
+    assert label_of("AAC", 16_000, fmtp) == PayloadLabel("aac", b"\x14\x08", (6, 2, 2), 16_000)
+
+
+@pytest.mark.parametrize(
+    "fmtp", ["", "config=xyz;sizeLength=-1", ";;=;config=", "sizeLength=999;indexLength=é"]
+)
+def test_parameters_that_make_no_sense_say_nothing(fmtp: str) -> None:
+    assert label_of("MPEG4-GENERIC", 8000, fmtp) == PayloadLabel("aac", b"", (13, 3, 3), 8000)
+
+
+@pytest.mark.parametrize(("name", "label"), list(LABELS.items()))
+def test_each_name_has_its_label_in_any_case(name: str, label: str) -> None:
+    assert label_of(name.lower()).label == label
+    assert label_of("X-NOBODY-KNOWS").label == "unknown"
