@@ -9,9 +9,9 @@
 use crate::nal::BitReader;
 use crate::nal::h264::SliceForm;
 
-/// Bytes of a slice that are looked at: five numbers of at most 32 bits would need more, real ones
-/// never do.
-pub(super) const SLICE_BYTES: usize = 16;
+/// Bytes of a NAL unit that are looked at. The fields need six in a real stream, an emulation prevention byte or two
+/// included eight.
+pub(super) const SLICE_BYTES: usize = 8;
 
 /// One coded picture, as its first slice tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
