@@ -18,6 +18,7 @@ from typing import Final
 from catalog.model import ChannelKey
 from gateway.errors import GatewayClosed
 from gateway.model import PictureFigures, SourceState
+from gateway.patience import Patience
 from gateway.picture import LivePicture, SourceHold
 from gateway.ports import MediaPort
 from gateway.stats import GatewayStats
@@ -25,23 +26,15 @@ from gateway.waits import any_of, refuse
 from media import errors as media_errors
 from media.facts import StreamInfo
 from media.session import MediaSession
-from media.sources.errors import (
-    NoPicture,
-    SourceEnded,
-    SourceFailed,
-    SourceForbidden,
-    SourceTimedOut,
-    SourceUnauthorised,
-)
+from media.sources.errors import NoPicture, SourceEnded, SourceFailed, SourceTimedOut
 from media.sources.pull import Pull, PulledStream, PullRequest
 from media.sources.reach import resolve
-from media.sources.retry import Retries
 from media.sources.settings import SourceSettings
 
-IMPATIENCE_S: Final = 2.0
-"""Somebody who asks need not wait for the next attempt, but not more often than this."""
 SLACK_S: Final = 2.0
 """Beyond its own time-outs a thread may sit in the resolver."""
+HANGING_FACTOR: Final = 2.0
+"""Times ``read_timeout_s`` without a packet after which a thread that still reads is given up."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,15 +66,12 @@ class PulledPicture:
         self.key: Final = key
         self.is_sub: Final = is_sub
         self.request: Final = request
-        self.failure: SourceFailed | None = None
-        """Of the last attempt; None after one that succeeded."""
         self.picture: LivePicture | None = None
         self._parts = parts
         self._on_change = on_change
-        self._retries = Retries(parts.settings)
+        self._patience = Patience(parts.settings, parts.clock)
         self._state = SourceState.UNKNOWN
         self._since = parts.clock()
-        self._next_at = 0.0
         self._connections = 0
         self._offered: PulledStream | None = None
         self._pull: Pull | None = None
@@ -101,6 +91,11 @@ class PulledPicture:
         return self._state
 
     @property
+    def failure(self) -> SourceFailed | None:
+        """Of the last attempt; None after one that succeeded."""
+        return self._patience.failure
+
+    @property
     def is_kept(self) -> bool:
         """Whether it is pulled all the time."""
         return self._is_always
@@ -109,14 +104,13 @@ class PulledPicture:
         failure = self.failure if self._state is SourceState.FAILED else None
         pull, picture = self._pull, self.picture
         is_open = picture is not None
-        wait_s = self._next_at - self._parts.clock()
         return PictureFigures(
             state=self._state,
             verdict="" if failure is None else failure.verdict,
             message="" if failure is None else str(failure),
             since=self._since,
-            retry_in_s=max(0.0, wait_s) if failure is not None and self._is_always else None,
-            failures=self._retries.failures,
+            retry_in_s=self._patience.wait_s if failure is not None and self._is_always else None,
+            failures=self._patience.failures,
             connections=self._connections,
             session_id=picture.session.session_id if picture is not None else None,
             readers=picture.session.readers if picture is not None else 0,
@@ -136,7 +130,9 @@ class PulledPicture:
         """
         if self._is_closed:
             raise GatewayClosed("the source was changed or the platform is stopping")
-        self._demand_patience()
+        if self._state is SourceState.FAILED:
+            self._patience.demand()
+            self.retry_now()
         self._waiting += 1
         try:
             while True:
@@ -161,7 +157,7 @@ class PulledPicture:
     def retry_now(self) -> None:
         """Something changed for the better: do not wait for the next attempt."""
         if self._state is SourceState.FAILED:
-            self._next_at = self._parts.clock()
+            self._patience.end()
             self._wake.set()
 
     def stop_lingering(self) -> None:
@@ -174,7 +170,7 @@ class PulledPicture:
         if self._task is not None and not self._task.done():
             return
         if failure is None:
-            self.failure = None
+            self._patience.succeeded()
             self._set(SourceState.IDLE)
         else:
             self._failed(failure)
@@ -193,21 +189,6 @@ class PulledPicture:
     @property
     def _is_wanted(self) -> bool:
         return self._is_always or self._waiting > 0 or (self.picture is not None and self.picture.is_wanted)
-
-    def _demand_patience(self) -> None:
-        """Raise the last failure again while it is too early for another attempt."""
-        if self._state is not SourceState.FAILED or self.failure is None or self._is_attempting:
-            return
-        is_lockable = isinstance(self.failure, SourceUnauthorised | SourceForbidden)
-        not_before = self._next_at if is_lockable else min(self._next_at, self._since + IMPATIENCE_S)
-        wait_s = not_before - self._parts.clock()
-        if wait_s > 0:
-            raise type(self.failure)(f"{self.failure}; tried a moment ago, again in {wait_s:.0f} s")
-        self.retry_now()
-
-    @property
-    def _is_attempting(self) -> bool:
-        return self._state is SourceState.CONNECTING
 
     def _wanted(self) -> asyncio.Future[LivePicture]:
         """The picture to come; begins the task that brings it."""
@@ -285,8 +266,7 @@ class PulledPicture:
             ) from None
         info = await self._first_picture(session, pull)
         picture = self.picture = LivePicture(self.key, self.is_sub, session, info, self._released)
-        self.failure = None
-        self._retries.succeeded()
+        self._patience.succeeded()
         self._set(SourceState.STREAMING)
         logger.info(
             "source %s streams: %s %dx%d, sound %s",
@@ -323,7 +303,7 @@ class PulledPicture:
         while not pull.ended.done():
             # Who reads without a hold, through an address given out before, does not say when it leaves.
             is_held = self._is_always or self._waiting > 0 or bool(picture.holders)
-            timeout_s = None if is_held else self._parts.settings.linger_s
+            timeout_s = self.request.read_timeout_s if is_held else self._parts.settings.linger_s
             waking = asyncio.ensure_future(self._wake.wait())
             try:
                 is_due = not await any_of(pull.ended, waking, timeout_s=timeout_s)
@@ -332,9 +312,19 @@ class PulledPicture:
             self._wake.clear()
             if is_due and not self._is_wanted:
                 return None
+            if (failure := self._hanging(pull)) is not None:
+                return failure
         if picture.session.is_closed:
             return SourceFailed(f"the media session ended: {picture.session.close_reason}")
         return pull.ended.result() or SourceEnded(f"source {self.request.address.shown}: stopped")
+
+    def _hanging(self, pull: Pull) -> SourceFailed | None:
+        """A source that sends something, and never a whole packet, is no better than a silent one."""
+        now, limit_s = time.monotonic(), HANGING_FACTOR * self.request.read_timeout_s
+        last = pull.stats.last_packet_at
+        if last is None or now - last < limit_s or pull.ended.done():
+            return None
+        return SourceTimedOut(f"source {self.request.address.shown}: no packet for {limit_s:g} s")
 
     async def _end(self, session: MediaSession, reason: str) -> None:
         picture, self.picture = self.picture, None
@@ -346,9 +336,7 @@ class PulledPicture:
         await asyncio.shield(session.close(reason))
 
     def _failed(self, failure: SourceFailed) -> None:
-        is_news = self.failure is None or type(self.failure) is not type(failure)
-        self.failure = failure
-        self._next_at = self._parts.clock() + self._retries.after(failure)
+        is_news = self._patience.failed(failure)
         self._parts.stats.failures[failure.verdict] += 1
         logger.log(
             logging.WARNING if is_news else logging.DEBUG,
@@ -366,8 +354,8 @@ class PulledPicture:
 
     async def _pause(self) -> None:
         if not self._is_always:
-            self._next_at = min(self._next_at, self._since + IMPATIENCE_S)
-        while (wait_s := self._next_at - self._parts.clock()) > 0 and self._state is SourceState.FAILED:
+            self._patience.shorten()
+        while (wait_s := self._patience.wait_s) > 0 and self._state is SourceState.FAILED:
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
@@ -377,8 +365,13 @@ class PulledPicture:
 
     async def _let_old_thread_end(self) -> None:
         """One thread for each picture: one that still sits in a read is waited for."""
-        if self._pull is not None:
-            await asyncio.wait([self._pull.ended])
+        if self._pull is None:
+            return
+        patience_s = self.request.open_timeout_s + HANGING_FACTOR * self.request.read_timeout_s
+        if not await any_of(self._pull.ended, timeout_s=patience_s):
+            raise SourceTimedOut(
+                f"source {self.request.address.shown}: its last connection hangs and does not end"
+            )
 
     def _set(self, state: SourceState) -> None:
         if state is not self._state:

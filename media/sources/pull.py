@@ -1,10 +1,10 @@
 """One connection to a source, in a thread of its own.
 
-FFmpeg's reads block. A thread for each source is enough: reading lets go of the interpreter, and every read
-has a time-out that FFmpeg itself looks at ten times a second, so a source that goes silent ends with an error
-and not with a hanging thread. A thread that is told to end is not waited for longer than its owner likes: it
-feeds nothing from then on, and is gone when its read returns. A process for each source would end at once,
-and cost some 60 MB each.
+FFmpeg's reads block. A thread for each source is enough: reading lets go of the interpreter, opening has a
+time-out as a whole and every read of the network one of its own, so a source that goes silent ends with an
+error and not with a hanging thread. A thread that is told to end is not waited for longer than its owner
+likes: it feeds nothing from then on, and is gone when its read returns. A process for each source would end
+at once, and cost some 60 MB each.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class Pull:
 
     def _pull(self) -> SourceFailed:
         request = self.request
-        limit_s, since = request.open_timeout_s, time.monotonic()
+        limit_s, since = min(request.open_timeout_s, request.read_timeout_s), time.monotonic()
         try:
             with self._open() as container:
                 limit_s = request.read_timeout_s
@@ -160,14 +160,15 @@ class Pull:
 
     def _open(self) -> InputContainer:
         request = self.request
-        silence_s = max(request.open_timeout_s, request.read_timeout_s)
-        options = options_of(request.address, request.transport, silence_s, request.analyze_s)
+        options = options_of(request.address, request.transport, request.read_timeout_s, request.analyze_s)
         return av.open(
             request.address.full,
             "r",
             format="rtsp" if request.address.is_rtsp else "flv",
             options=options,
-            timeout=(request.open_timeout_s, request.read_timeout_s),
+            # Of reads FFmpeg's own socket time-out is enough. PyAV's would take the interpreter's lock for
+            # every packet of the network: a quarter of the whole cost.
+            timeout=(request.open_timeout_s, None),
         )
 
     def _read(self, container: InputContainer) -> None:

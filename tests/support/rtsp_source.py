@@ -38,6 +38,8 @@ class Habits:
     """Takes connections and answers nothing."""
     is_hung: bool = False
     """Keeps its connections and sends no media."""
+    is_dripping: bool = False
+    """Begins a packet and sends a byte of it now and then."""
 
 
 @dataclass(eq=False)
@@ -222,6 +224,8 @@ class RtspSource:
                 for picture in shown.pictures:
                     at = (lap * shown.duration_90k + picture.dts_90k) / 90_000
                     await asyncio.sleep(max(0.0, began + at - loop.time()))
+                    if self.habits.is_dripping:
+                        await self._drip(viewer)
                     if self.habits.is_hung:
                         continue
                     stamp = video_origin + lap * shown.duration_90k + picture.pts_90k
@@ -240,6 +244,13 @@ class RtspSource:
                         audio_at = piece * samples / rate
                     await viewer.writer.drain()
                 lap += 1
+
+    async def _drip(self, viewer: _Viewer) -> None:
+        viewer.writer.write(b"$\x00\xff\xff")
+        while True:
+            viewer.writer.write(b"\x80")
+            await viewer.writer.drain()
+            await asyncio.sleep(0.2)
 
     def _send(
         self,

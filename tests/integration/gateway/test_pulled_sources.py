@@ -186,6 +186,20 @@ async def test_a_source_that_falls_silent_ends_with_a_reason(bench: Bench, make_
     await again.release()
 
 
+async def test_a_source_that_drips_ends_as_well(bench: Bench, make_camera: MakeCamera) -> None:
+    camera = await make_camera(audio=None)
+    key = await bench.add(camera, transport=RtspTransport.TCP)
+    hold = await bench.gateway.hold(key, "live", tag="")
+    camera.habits.is_dripping = True
+    await asyncio.wait_for(hold.lost.wait(), 20)
+    assert "no packet for 3 s" in hold.lost_reason
+    # Its thread still reads; whoever asks is told so, and nothing waits for ever.
+    with pytest.raises(SourceTimedOut):
+        await bench.gateway.hold(key, "live", tag="")
+    async with asyncio.timeout(10):
+        await bench.gateway.remove(key.channel_id)
+
+
 async def test_a_hanging_source_does_not_hold_up_the_end(bench: Bench, make_camera: MakeCamera) -> None:
     camera = await make_camera(is_mute=True)
     key = await bench.add(camera)
