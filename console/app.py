@@ -197,7 +197,9 @@ class Platform:
             platform_id=self.settings.sip.id,
             seal=lambda plain: box.seal(plain, SOURCE_CONTEXT),
             unseal=lambda sealed: box.unseal(sealed, SOURCE_CONTEXT),
+            push_resume_s=self.settings.media.publish_resume_s,
         )
+        self.media.on_publish = self.gateway.judge
         self.devices.reserve(self.gateway.device_id)
         await self._steps.take(Step("gateway", self.gateway.open, self.gateway.close, DEVICES_CLOSE_S))
 

@@ -9,7 +9,8 @@ from catalog.model import ChannelKey
 from gateway.errors import SourceDisabled
 from gateway.model import PictureFigures, PullMode, Source, SourceKind, SourceState, Status
 from gateway.picture import LivePicture, SourceHold
-from gateway.pulled import PulledPicture, PullParts
+from gateway.pull_parts import PullParts
+from gateway.pulled import PulledPicture
 from gateway.pushed import PushedPicture
 from media.sources.errors import CodecNotCarried, NoPicture, NoVideo
 from media.sources.pull import PullRequest
@@ -36,7 +37,7 @@ class SourceEntry:
         if not source.is_enabled:
             return
         if source.kind is SourceKind.PUSH:
-            self.pushed = PushedPicture(key, source, parts.settings, parts.media, changed, parts.clock)
+            self.pushed = PushedPicture(key, source, parts, changed)
             return
         for is_sub in (False, True):
             address = source.address_of(is_sub)

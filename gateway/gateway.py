@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 import re
 import secrets
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Unpack
+from urllib.parse import parse_qs
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -31,10 +33,12 @@ from gateway.model import (
 )
 from gateway.picture import LivePicture, SourceHold
 from gateway.ports import GatewayCatalog, Listener, MediaPort
-from gateway.pulled import PulledPicture, PullParts
+from gateway.pull_parts import PullParts
+from gateway.pulled import PulledPicture
 from gateway.stats import GatewayStats
 from gateway.store import Seal, SourceStore
 from media.facts import StreamInfo
+from media.publishing import PublishRefused, PublishRequest
 from media.sources.address import SourceAddress
 from media.sources.opening import RtspTransport
 from media.sources.pull import PullRequest
@@ -43,6 +47,8 @@ from media.sources.settings import SourceSettings
 DEVICE_NAME: Final = "接入网关"
 KEY_BYTES: Final = 18
 KEY_LENGTH_MIN: Final = 12
+NO_KEY: Final = b"\x00" * 24
+QUERY_FIELDS_MAX: Final = 16
 _PATH: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,63}/[0-9A-Za-z][0-9A-Za-z_.-]{0,127}")
 
 logger = logging.getLogger(__name__)
@@ -69,6 +75,7 @@ class Gateway:
         seal: Seal,
         unseal: Seal,
         clock: Callable[[], float] = time.monotonic,
+        push_resume_s: float = 15.0,
     ) -> None:
         self.settings: Final = settings
         self.device_id: Final = settings.gateway_id or gateway_id(platform_id)
@@ -77,7 +84,7 @@ class Gateway:
         self._clock = clock
         self._store = SourceStore(database, seal, unseal)
         self._channels = SourceChannels(self.device_id, catalog, self.stats)
-        self._parts = PullParts(settings, media, self.stats, clock)
+        self._parts = PullParts(settings, media, self.stats, clock, push_resume_s)
         self._entries: dict[str, SourceEntry] = {}
         self._changing = asyncio.Lock()
         self._testing = asyncio.Semaphore(settings.checks_parallel)
@@ -266,25 +273,24 @@ class Gateway:
 
     # -- pushes
 
-    async def publish(self, path: str, key: str, peer: str) -> str | None:
-        """Somebody wants to publish; the session that takes the frames, or None when that may not be."""
-        source = next((each for each in self._entries.values() if each.source.push_path == path), None)
-        # The same work is done for a path that nobody has.
-        pushed = source.pushed if source is not None else None
-        is_key = pushed.is_key(key) if pushed is not None else secrets.compare_digest(key.encode(), b"")
-        if pushed is None or not is_key:
-            self._refuse_publish(path, peer, "unknown path or wrong key")
-            return None
-        if pushed.is_taken:
-            self._refuse_publish(path, peer, "somebody publishes there already")
-            return None
-        self.stats.publishes += 1
-        session = await pushed.publish(peer)
-        return session.session_id
+    async def judge(self, request: PublishRequest) -> str:
+        """The session for somebody who wants to publish (``MediaPlane.on_publish``).
 
-    def _refuse_publish(self, path: str, peer: str, reason: str) -> None:
-        self.stats.publishes_refused[reason] += 1
-        logger.warning("a publisher at %s was turned away from %r: %s", peer, path[:200], reason)
+        The key stands in the query: ``rtmp://host/app/name?key=...``.
+
+        Raises:
+            PublishRefused: no source has this path, or it is not its key. Which of them is not told.
+        """
+        path = request.path.strip("/")
+        entry = next((each for each in self._entries.values() if each.source.push_path == path), None)
+        pushed = entry.pushed if entry is not None and path else None
+        key = _key_of(request.query)
+        # The same work is done for a path that nobody has.
+        is_key = pushed.is_key(key) if pushed is not None else not hmac.compare_digest(key.encode(), NO_KEY)
+        if pushed is None or not is_key or not self._is_open:
+            self.stats.publishes_refused["unknown path" if pushed is None else "wrong key"] += 1
+            raise PublishRefused("unknown path or wrong key")
+        return await pushed.publish()
 
     # -- inside
 
@@ -342,6 +348,15 @@ class Gateway:
 
 def _nobody() -> None:
     """Nobody is told of the states of a test."""
+
+
+def _key_of(query: str) -> str:
+    """The key that a publisher gives; empty when it gives none, or nonsense."""
+    try:
+        fields = parse_qs(query, max_num_fields=QUERY_FIELDS_MAX)
+    except ValueError:
+        return ""
+    return fields.get("key", [""])[0]
 
 
 def _completed(source: Source) -> Source:

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from catalog.model import ChannelKey
@@ -20,8 +19,7 @@ from gateway.errors import GatewayClosed
 from gateway.model import PictureFigures, SourceState
 from gateway.patience import Patience
 from gateway.picture import LivePicture, SourceHold
-from gateway.ports import MediaPort
-from gateway.stats import GatewayStats
+from gateway.pull_parts import PullParts
 from gateway.waits import any_of, refuse
 from media import errors as media_errors
 from media.facts import StreamInfo
@@ -29,7 +27,6 @@ from media.session import MediaSession
 from media.sources.errors import NoPicture, SourceEnded, SourceFailed, SourceTimedOut
 from media.sources.pull import Pull, PulledStream, PullRequest
 from media.sources.reach import resolve
-from media.sources.settings import SourceSettings
 
 SLACK_S: Final = 2.0
 """Beyond its own time-outs a thread may sit in the resolver."""
@@ -37,16 +34,6 @@ HANGING_FACTOR: Final = 2.0
 """Times ``read_timeout_s`` without a packet after which a thread that still reads is given up."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class PullParts:
-    """What all pulled pictures share."""
-
-    settings: SourceSettings
-    media: MediaPort
-    stats: GatewayStats
-    clock: Callable[[], float] = time.monotonic
 
 
 class PulledPicture:

@@ -20,7 +20,7 @@ from media.session import MediaPlane
 from media.settings import MediaSettings
 from media.sources.address import SourceAddress
 from media.sources.settings import SourceSettings
-from tests.support.port_ranges import rtp_ports
+from tests.support.port_ranges import free_ports_in_a_row, rtp_ports
 from tests.support.rtsp_source import Habits, RtspSource
 
 PATIENCE_S = 30.0
@@ -96,13 +96,24 @@ def settings() -> SourceSettings:
 async def bench(tmp_path: Path, settings: SourceSettings) -> AsyncIterator[Bench]:
     engine = open_database(f"sqlite:///{tmp_path}/gateway.db")
     await migrate(engine)
-    media = MediaPlane(MediaSettings(host="127.0.0.1", port=0, rtp_ports=rtp_ports(), threads=1))
+    rtmp_port = free_ports_in_a_row(2).start
+    media = MediaPlane(
+        MediaSettings(host="127.0.0.1", port=0, rtp_ports=rtp_ports(), threads=1, rtmp_port=rtmp_port)
+    )
     await media.open()
     catalog = CatalogStore(engine)
     box = SecretBox(tmp_path)
     gateway = Gateway(
-        settings, engine, media, catalog, platform_id=PLATFORM_ID, seal=box.seal, unseal=box.unseal
+        settings,
+        engine,
+        media,
+        catalog,
+        platform_id=PLATFORM_ID,
+        seal=box.seal,
+        unseal=box.unseal,
+        push_resume_s=4.0,
     )
+    media.on_publish = gateway.judge
     await gateway.open()
     yield Bench(gateway, media, catalog)
     await gateway.close()
