@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 class PushedPicture:
     """Shared by all who read it, for as long as somebody publishes.
 
-    A publisher that leaves may come back within ``push_resume_s``: readers and recordings stay that long. Who may
-    publish while another does is the data plane's to say (``media.publish_replaces``).
+    A publisher that leaves may come back within ``push_resume_s``: readers and recordings stay that long. Who
+    may publish while another does is the data plane's to say (``media.publish_replaces``).
     """
 
     def __init__(

@@ -17,7 +17,7 @@ DEFAULT_PORTS: Final[Mapping[str, int]] = {"rtsp": 554, "rtsps": 322, "rtmp": 19
 _HOST: Final = re.compile(r"[0-9A-Za-z_](?:[0-9A-Za-z_.-]{0,252}[0-9A-Za-z_])?|[0-9A-Fa-f:.]{2,45}")
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]*")
 _SECRET: Final = re.compile(
-    r"(?i)(?<=[?&;/_])((?:[a-z-]*(?:pass|pwd|passwd|password|secret|token|sign|key|auth|user|username))=)"
+    r"(?i)(?<=[?&;/_])((?:[a-z-]*(?:pass|pwd|passwd|password|secret|token|sig|sign|signature|key|auth|user|username))=)"
     r"(?:[^&;#/]*?(?=_\w+=|[&;#/]|$))"
 )
 

@@ -53,11 +53,7 @@ def options_of(
         "fpsprobesize": "0",
     }
     if not address.is_rtsp:
-        return options | {
-            "rtmp_live": "live",
-            "rtmp_buffer": "0",
-            "rw_timeout": str(round(silence_s * 1e6)),
-        }
+        return options | {"rtmp_live": "live", "rtmp_buffer": "0"}
     options |= {
         "timeout": str(round(silence_s * 1e6)),
         "allowed_media_types": "video+audio",

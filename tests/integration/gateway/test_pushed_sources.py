@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -28,7 +29,9 @@ async def _add(bench: Bench, path: str = "push/gate") -> ChannelKey:
 
 
 @asynccontextmanager
-async def publisher(bench: Bench, path: str = "push/gate", key: str = KEY) -> AsyncIterator[asyncio.subprocess.Process]:
+async def publisher(
+    bench: Bench, path: str = "push/gate", key: str = KEY
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """FFmpeg pushes a picture with sound, in real time."""
     program = shutil.which("ffmpeg")
     if program is None:
@@ -82,7 +85,9 @@ async def test_a_publisher_that_comes_back_in_time_finds_its_readers(bench: Benc
         assert again.session is hold.session
 
 
-@pytest.mark.parametrize(("path", "key"), [("push/gate", "another key"), ("push/other", KEY), ("push/gate", "")])
+@pytest.mark.parametrize(
+    ("path", "key"), [("push/gate", "another key"), ("push/other", KEY), ("push/gate", "")]
+)
 async def test_without_path_and_key_nobody_publishes(bench: Bench, path: str, key: str) -> None:
     channel = await _add(bench)
     async with publisher(bench, path, key) as process:
@@ -145,3 +150,16 @@ async def test_rtmp_is_pulled_as_well(bench: Bench, make_camera: MakeCamera) -> 
     wrong = replace(SourceAddress.parse(url), target="/live/nothing")
     with pytest.raises(Exception, match="source rtmp://"):
         await bench.gateway.test(wrong, RtspTransport.AUTO)
+
+
+async def test_rtmp_that_falls_silent_ends_with_a_reason(bench: Bench) -> None:
+    pushed = await _add(bench)
+    async with publisher(bench) as process:
+        await until(lambda: bench.gateway.state(pushed.channel_id) is SourceState.STREAMING)
+        first = await bench.gateway.hold(pushed, "live", tag="")
+        key = await bench.add(first.session.grant("pull", 60.0)["rtmp"], name="relay")
+        hold = await bench.gateway.hold(key, "live", tag="")
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.wait_for(hold.lost.wait(), 20)
+        assert "nothing came within" in hold.lost_reason
+        process.send_signal(signal.SIGCONT)
