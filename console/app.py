@@ -68,6 +68,7 @@ DEVICES_CLOSE_S: Final = 12.0
 STORAGE_CLOSE_S: Final = 20.0
 SEAL_CONTEXT: Final = "device password"
 SOURCE_CONTEXT: Final = "source"
+PUSHED_OVER: Final = ("rtmp", "rtsp")
 CAME_BACK: Final = (DeviceCameOnline, DeviceConfirmed)
 
 _log = logging.getLogger(__name__)
@@ -203,6 +204,11 @@ class Platform:
         self.devices.reserve(self.gateway.device_id)
         await self._steps.take(Step("gateway", self.gateway.open, self.gateway.close, DEVICES_CLOSE_S))
 
+    def _publish_authorities(self, host: str | None) -> Mapping[str, str]:
+        """Where pushes are taken; without an advertised host, at the one that a caller reached us by."""
+        found = self.media.authorities(self.settings.media.advertised_host or host)
+        return {scheme: authority for scheme, authority in found.items() if scheme in PUSHED_OVER}
+
     def _hear_source(self, channel_id: str) -> None:
         """A recording that waits for its next attempt need not wait when its source is back."""
         if self.gateway.state(channel_id) in (SourceState.STREAMING, SourceState.IDLE):
@@ -256,6 +262,7 @@ class Platform:
             alarm_files=self.storage.clips,
             limiter=LoginLimiter(settings.http.logins_per_minute),
             media_advertised_host=settings.media.advertised_host,
+            publish_authorities=self._publish_authorities,
         )
         self.app = make_application(context)
         mount(self.app, lambda request: browser_client(self.app, request))

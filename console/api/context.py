@@ -1,6 +1,6 @@
 """What the routes work with: the rooms' public faces, handed in by ``console/app.py``."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
@@ -55,6 +55,8 @@ class ApiContext:
     alarm_files: AlarmClips
     limiter: LoginLimiter
     media_advertised_host: str = ""
+    publish_authorities: Callable[[str | None], Mapping[str, str]] = lambda _: {}
+    """``host:port`` by scheme, of the listeners that take pushes; the host is the one the caller used."""
     viewed: Once = field(default_factory=Once)
     events: EventHub = field(default_factory=EventHub)
     conformance: ConformanceRuns = field(default_factory=ConformanceRuns)

@@ -57,6 +57,7 @@ class SourceItem(ApiModel):
     mode: ModeName
     push_path: str
     push_key: str | None = Field(default=None, description="Told once, in the answer that made it.")
+    push_urls: list[str] = Field(default_factory=list, description="Where to push to; with the key, once.")
     onvif_address: str
     civil_code: str
     parent_id: str

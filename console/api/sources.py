@@ -4,8 +4,9 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Request
 
 from access.roles import Action
 from catalog.keyset import decode_cursor, encode_cursor
@@ -73,7 +74,7 @@ async def list_sources(
 
 
 @router.post("/sources", status_code=201, summary="Create a source", responses=documented(401, 403, 409, 422))
-async def create_source(body: SourceCreate, caller: MayManage) -> SourceItem:
+async def create_source(request: Request, body: SourceCreate, caller: MayManage) -> SourceItem:
     """It becomes a channel of the gateway's device at once, and is looked at.
 
     The key of a push is told in this answer and never again.
@@ -94,7 +95,7 @@ async def create_source(body: SourceCreate, caller: MayManage) -> SourceItem:
     async with caller.recorded(Action.MANAGE_DEVICES, body.channel_id or body.name, source=body.kind):
         made = await caller.context.gateway.add(source, file)
     view = await _one(caller, made)
-    return view.model_copy(update={"push_key": made.push_key}) if made.push_key else view
+    return _with_key(view, caller, request, made.push_key) if made.push_key else view
 
 
 @router.post("/sources/test", summary="Try an address", responses=documented(401, 403, 422))
@@ -178,7 +179,9 @@ async def get_source(channel_id: SourceId, caller: MayView) -> SourceItem:
 @router.patch(
     "/sources/{channel_id}", summary="Change a source", responses=documented(401, 403, 404, 409, 422)
 )
-async def change_source(channel_id: SourceId, body: SourceChange, caller: MayManage) -> SourceItem:
+async def change_source(
+    request: Request, channel_id: SourceId, body: SourceChange, caller: MayManage
+) -> SourceItem:
     """Its stream ends and begins anew when what it is pulled from changes."""
     gateway = caller.context.gateway
     source = gateway.get(channel_id)
@@ -188,7 +191,7 @@ async def change_source(channel_id: SourceId, body: SourceChange, caller: MayMan
         changed = await gateway.change(channel_id, file, **changes)
     view = await _one(caller, changed)
     is_new_key = changed.push_key != source.push_key
-    return view.model_copy(update={"push_key": changed.push_key}) if is_new_key else view
+    return _with_key(view, caller, request, changed.push_key) if is_new_key else view
 
 
 @router.delete(
@@ -325,6 +328,16 @@ def _view(caller: Caller, source: Source, file: ChannelFile | None) -> SourceIte
         main=_picture(gateway.figures(source.channel_id)),
         sub=_picture(gateway.figures(source.channel_id, is_sub=True)),
     )
+
+
+def _with_key(view: SourceItem, caller: Caller, request: Request, key: str) -> SourceItem:
+    """The key, and the addresses to push to with it: told once."""
+    authorities = caller.context.publish_authorities(request.url.hostname)
+    urls = [
+        f"{scheme}://{authority}/{view.push_path}?key={quote(key, safe='')}"
+        for scheme, authority in sorted(authorities.items())
+    ]
+    return view.model_copy(update={"push_key": key, "push_urls": urls})
 
 
 def _picture(figures: PictureFigures | None) -> SourcePicture | None:

@@ -166,8 +166,8 @@ class Pull:
             "r",
             format="rtsp" if request.address.is_rtsp else "flv",
             options=options,
-            # FFmpeg's RTSP has a time-out of its own. PyAV's would take the interpreter's lock for every packet
-            # of the network, which is a quarter of the whole cost; RTMP has no other.
+            # FFmpeg's RTSP has a time-out of its own. PyAV's would take the interpreter's lock for every
+            # packet of the network, which is a quarter of the whole cost; RTMP has no other.
             timeout=(request.open_timeout_s, None if request.address.is_rtsp else request.read_timeout_s),
         )
 

@@ -21,7 +21,7 @@ from media.settings import MediaSettings
 from media.sources.settings import SourceSettings
 from sipserver.devices.settings import DeviceSettings
 from storage.settings import StorageSettings
-from tests.support.port_ranges import rtp_ports
+from tests.support.port_ranges import free_ports_in_a_row, rtp_ports
 from tests.support.rtsp_source import Habits, RtspSource
 
 PASSWORD = "integration password"
@@ -36,7 +36,7 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     settings = Settings(
         sip=DeviceSettings(host=HOST, port=0, password="integration cameras"),
         http=HttpSettings(host=HOST, port=0, close_timeout_s=0.5),
-        media=MediaSettings(host=HOST, port=0, rtp_ports=rtp_ports()),
+        media=MediaSettings(host=HOST, port=0, rtp_ports=rtp_ports(), rtmp_port=free_ports_in_a_row(2).start),
         storage=StorageSettings(
             path=tmp_path / "recordings", free_floor_bytes=1_000_000, flush_s=0.2, reconcile_s=0.5
         ),
@@ -268,6 +268,22 @@ async def test_sources_survive_a_restart_and_their_secrets_are_sealed(
 
 def _database(directory: Path) -> bytes:
     return b"".join(path.read_bytes() for path in directory.glob("platform.db*"))
+
+
+async def test_the_key_of_a_push_is_told_once_with_its_addresses(
+    platform: Platform, api: httpx.AsyncClient
+) -> None:
+    body = {"name": "car", "kind": "push", "push_path": "/push/car/"}
+    made = (await api.post("/sources", json=body)).json()
+    key = made["push_key"]
+    assert (made["push_path"], len(key) >= 24) == ("push/car", True)
+    port = platform.settings.media.rtmp_port
+    assert made["push_urls"] == [f"rtmp://{HOST}:{port}/push/car?key={key}"]
+    shown = (await api.get(f"/sources/{made['channel_id']}")).json()
+    assert (shown["push_key"], shown["push_urls"]) == (None, [])
+    assert key.encode() not in _database(platform.settings.storage.path.parent)
+    changed = (await api.patch(f"/sources/{made['channel_id']}", json={"push_key": ""})).json()
+    assert changed["push_key"] not in (None, key)
 
 
 async def test_only_who_manages_devices_may_change_sources(
