@@ -152,7 +152,8 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_code_is_taken() {
+    fn the_code_of_the_interval_is_taken() {
+        // Where the steps double, the interval of a code reaches farther than halfway to its smaller neighbour.
         for sample in i16::MIN..=i16::MAX {
             for (law, table) in [(Law::A, A_LAW), (Law::Mu, MU_LAW)] {
                 let mut back = Vec::new();
@@ -160,7 +161,7 @@ mod tests {
                 let distance = |value: i16| (i32::from(value) - i32::from(sample)).abs();
                 let found = distance(table[usize::from(back[0])]);
                 let best = table.iter().map(|&value| distance(value)).min().unwrap();
-                assert!(found <= best + 2, "{law:?} {sample}: {found} {best}");
+                assert!(found <= 2 * best + 16, "{law:?} {sample}: {found} {best}");
             }
         }
     }
