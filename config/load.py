@@ -203,8 +203,8 @@ def _show(key: str, value: Any) -> str:
 
 
 def _suggest(name: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f", did you mean {near[0]}?" if near else ""
+    near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.5)
+    return f", did you mean {' or '.join(near)}?" if near else ""
 
 
 def _names(tables: Mapping[str, Any]) -> str:

@@ -430,7 +430,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "no-markers": Fault("the marker is never set (Q92)", {"packet_fault": "no-marker"}),
     "raw-h264": Fault("no program stream under payload type 96 (Q94)", {"pack_fault": "elementary"}),
     "transport-stream": Fault(
-        "a transport stream under payload type 96 (Q94)", {"packet_fault": "transport-stream"}
+        "a transport stream under payload type 96 (Q94)", {"pack_fault": "transport-stream"}
     ),
     "prefix-256": Fault("256 bytes before the first packet over TCP (Q97)", {"tcp_prefix_bytes": 256}),
     "tcp-garbage": Fault("garbage between packets over TCP (Q98)", {"tcp_garbage": True}),

@@ -11,6 +11,7 @@ from typing import Final
 
 from media.ps_format import AUDIO_STREAM_ID, MAP_START, VIDEO_STREAM_ID, pes_packet
 from media.rtp import MAX_UDP_PAYLOAD
+from sipserver.simulator.transport_stream import TransportStream
 
 PackFault = Callable[[bytes], bytes]
 """Changes one pack. It keeps the pack header at the start, or leaves no program stream at all."""
@@ -152,6 +153,27 @@ def elementary() -> PackFault:
     return _pictures
 
 
+def transport_stream() -> PackFault:
+    """No program stream: its packets in a transport stream, of what its last map named."""
+    made, types = TransportStream(), dict[int, int]()
+
+    def change(pack: bytes) -> bytes:
+        for unit in units(pack):
+            if unit[:4] == MAP_START:
+                types.update(_types(unit))
+        return made.frame(list(units(pack)), types)
+
+    return change
+
+
+def _types(unit: bytes) -> Iterator[tuple[int, int]]:
+    """Stream id and stream type of each entry of a map that has no descriptors of the programme."""
+    at, end = _MAP_TYPE_AT, _MAP_TYPE_AT + int.from_bytes(unit[_MAP_ENTRIES_AT : _MAP_ENTRIES_AT + 2])
+    while at < end:
+        yield unit[at + 1], unit[at]
+        at += 4 + int.from_bytes(unit[at + 2 : at + 4])
+
+
 PACK_FAULTS: Final[Mapping[str, Callable[[], PackFault]]] = {
     "stuffing": counting_stuffing,
     "map-crc": turned_crc,
@@ -163,4 +185,5 @@ PACK_FAULTS: Final[Mapping[str, Callable[[], PackFault]]] = {
     "no-length": no_pes_length,
     "bare-sound": bare_sound,
     "elementary": elementary,
+    "transport-stream": transport_stream,
 }

@@ -20,7 +20,6 @@ from sipserver.simulator.sound import SAMPLE_RATE
 _RTP_HEAD: Final = 12
 _SCRAMBLING: Final = bytes(byte ^ 0xA5 for byte in range(256))
 _PENDING_MAX: Final = 4 * 1024 * 1024
-_TS_PACKET: Final = 188
 _GARBAGE_EVERY: Final = 100
 
 
@@ -110,11 +109,6 @@ def _without_marker(packet: bytes, _: random.Random) -> list[bytes]:
     return [packet[:1] + bytes([packet[1] & 0x7F]) + packet[2:]]
 
 
-def _transport_stream(packet: bytes, _: random.Random) -> list[bytes]:
-    filled = (len(packet) - _RTP_HEAD) // _TS_PACKET or 1
-    return [packet[:_RTP_HEAD] + (b"\x47" + bytes(_TS_PACKET - 1)) * max(filled, 2)]
-
-
 class _Swapped:
     """Each second packet comes before the one that it follows."""
 
@@ -138,7 +132,6 @@ PACKET_FAULTS: Final[Mapping[str, Callable[[bytes, random.Random], list[bytes]]]
     "marker": _with_marker,
     "no-marker": _without_marker,
     "no-timestamp": _without_time,
-    "transport-stream": _transport_stream,
 }
 # Those that look at more than one packet; each stream has its own.
 FAULTS_WITH_MEMORY: Final[Mapping[str, Callable[[], Callable[[bytes, random.Random], list[bytes]]]]] = {

@@ -15,7 +15,7 @@ import numpy as np
 
 from media.nal import VideoCodec
 from media.ps import AudioCodec, PsMuxer
-from media.ps_format import PACK_START, encode_scr, encode_timestamp
+from media.ps_format import encode_scr, encode_timestamp
 from media.rtp import MAX_UDP_PAYLOAD, PS_PAYLOAD_TYPE, RTP_HEADER_BYTES
 from sipserver.simulator.loops import EncodedLoop
 from sipserver.simulator.odd_packs import PACK_FAULTS, PackFault
@@ -85,7 +85,7 @@ class WirePacker:
         stamped = [_VIDEO_PES, _AUDIO_PES] if audio else [_VIDEO_PES]
         if self._change is not None:
             pack = self._change(pack)
-            stamped = stamped if pack.startswith(PACK_START) else []
+            stamped = [start for start in stamped if start in pack]
         starts = range(0, len(pack), MAX_UDP_PAYLOAD)
         stamps = [pack.index(start) + _PTS_IN_PES for start in stamped]
         return WirePicture(
@@ -143,7 +143,7 @@ class WireBuffer:
         self._sequences[:count] = self._counting[:count] + sequence & 0xFFFF
         self._timestamps[:count] = timestamp & 0xFFFFFFFF
         self._ssrcs[:count] = ssrc
-        if not picture.stamps:  # no program stream
+        if not picture.stamps:  # bare pictures
             return self._view[:size]
         scr = self._transport.prefix_bytes + RTP_HEADER_BYTES + _SCR_AT
         data[scr : scr + _SCR_BYTES] = encode_scr(pts_90k)

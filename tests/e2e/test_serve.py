@@ -177,7 +177,10 @@ async def test_a_wrong_configuration_stops_the_start_with_the_line_to_change(
     platform.environment["TONGSHI_HTTP__PORT"] = "http"
     code, output = await platform.run("serve", "--config", str(platform.config))
     assert code == 2
-    assert f'media.rtp_port = "{platform.rtp_ports}": the key is unknown, did you mean rtp_ports?' in output
+    assert (
+        f'media.rtp_port = "{platform.rtp_ports}": the key is unknown, did you mean rtsp_port or rtp_ports?'
+        in output
+    )
     assert (
         'TONGSHI_HTTP__PORT: http.port = "http" is wrong: allowed is a whole number from 0 to 65535' in output
     )

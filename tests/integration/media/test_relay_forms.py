@@ -141,6 +141,7 @@ async def test_a_passed_stream_is_judged_by_ffprobe(
         relay.start()
         await until(lambda: platform.packets, "the start of the stream")
         await play(camera, sender, session, 45)
+        await until(lambda: session.stats().packets == camera.sequence, "the last packet is read")
         await session.close("done")
         await until(lambda: relay.is_closed, "the rest is sent")
         await until(lambda: len(platform.packets) == relay.stats().packets, "all packets")

@@ -115,7 +115,7 @@ def test_every_kind_of_value_can_come_from_the_environment(
         ),
         ('hosts = "a"', 'net.hosts = "a" is wrong: allowed is a list, each entry a text; the default is []'),
         ("hosts = [1]", "net.hosts = [1] is wrong (0: Input should be a valid string): allowed is a list"),
-        ("prot = 1", "net.prot = 1: the key is unknown, did you mean port?"),
+        ("prot = 1", "net.prot = 1: the key is unknown, did you mean port"),
         ("colour = 1", "net.colour = 1: the key is unknown"),
     ],
 )
