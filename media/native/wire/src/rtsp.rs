@@ -5,9 +5,11 @@
 pub mod auth;
 pub mod message;
 pub mod parser;
+pub mod pushed;
 pub mod sdp;
 pub mod transport;
 pub mod uri;
 
 pub use message::{Headers, Request, Response};
 pub use parser::{Item, Parser};
+pub use pushed::Pushed;
