@@ -36,7 +36,10 @@ fn look_into(item: &Item<'_>) {
 
 fuzz_target!(|input: &[u8]| {
     if let Some((&size, stream)) = input.split_first() {
-        assert_eq!(items(stream, usize::from(size) + 1), items(stream, usize::MAX));
+        assert_eq!(
+            items(stream, usize::from(size) + 1),
+            items(stream, usize::MAX)
+        );
     }
     assert!(sdp::parse(input).len() <= 8);
     if let Ok(text) = std::str::from_utf8(input) {

@@ -112,7 +112,7 @@ impl Plane {
             Arc::clone(&facts),
         )
         .map_err(|error| PlaneError::system(format!("TCP {address}"), error))?;
-        let rtsp = desks::bind_rtsp(&config, &sessions, &outputs, &facts)?;
+        let rtsp = desks::bind_rtsp(&config)?;
         let rtmp_listener = rtmp::listen(&config)?;
         let (failed, failures) = mpsc::channel();
         let (shared, shares) = SharedPorts::open(&config, config.threads.max(1))?;
@@ -147,11 +147,13 @@ impl Plane {
             (&outputs, &facts),
         )
         .map_err(thread_error)?;
-        let rtsp_address = rtsp.as_ref().map(|(_, address)| *address);
+        let rtsp_address = rtsp.as_ref().map(|sockets| sockets.address);
         let mut desks = vec![desks::spawn("media-out", failed.clone(), move || {
             server.run()
         })?];
-        if let Some((mut desk, _)) = rtsp {
+        if let Some(sockets) = rtsp {
+            let told = (&*outputs, &facts);
+            let mut desk = desks::rtsp(sockets, &config, &sessions, told, &publishing)?;
             desks.push(desks::spawn("media-rtsp", failed.clone(), move || {
                 desk.run()
             })?);

@@ -15,10 +15,14 @@
 pub(crate) mod access;
 pub(crate) mod connection;
 pub(crate) mod desk;
+pub(crate) mod hearing;
 pub(crate) mod numbered;
 pub(crate) mod outbox;
+pub(crate) mod publisher;
+pub(crate) mod pushes;
 pub(crate) mod reader;
 pub(crate) mod requests;
+pub(crate) mod setup;
 pub(crate) mod streams;
 pub(crate) mod udp;
 pub(crate) mod ways;

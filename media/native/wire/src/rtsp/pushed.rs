@@ -192,8 +192,8 @@ impl Track {
         Fed::Video {
             codec: picture.codec,
             annexb,
-            pts_90k: picture.pts_90k + shift,
-            dts_90k: picture.dts_90k + shift,
+            pts_90k: picture.pts_90k.wrapping_add(shift),
+            dts_90k: picture.dts_90k.wrapping_add(shift),
         }
     }
 
@@ -202,7 +202,7 @@ impl Track {
         Some(Fed::Audio {
             codec: frame.codec,
             data: frame.data,
-            pts_90k: frame.pts_90k + shift,
+            pts_90k: frame.pts_90k.wrapping_add(shift),
             asc: config.asc.clone(),
             sample_rate: config.sample_rate,
             channels: config.channels,

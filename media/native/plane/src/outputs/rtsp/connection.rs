@@ -4,9 +4,11 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
+use tongshi_wire::rtsp::sdp::AnnouncedTrack;
 use tongshi_wire::rtsp::{Parser, Request};
 
 use super::outbox::Outbox;
+use super::publisher::Publisher;
 use super::reader::Reader;
 use crate::outputs::signed_url::Pass;
 use crate::session::SessionShared;
@@ -21,13 +23,22 @@ pub(crate) enum Role {
     Fresh,
     /// It watches.
     Reader(Box<Reader>),
+    /// It sends.
+    Publisher(Box<Publisher>),
 }
 
-/// A DESCRIBE of a stream that has not begun.
+/// A request that cannot be answered yet.
 pub(crate) struct Waiting {
     pub(crate) request: Request,
-    pub(crate) session: Arc<SessionShared>,
     pub(crate) until_us: u64,
+    pub(crate) what: WaitsFor,
+}
+
+pub(crate) enum WaitsFor {
+    /// DESCRIBE of a stream that has not begun.
+    Stream(Arc<SessionShared>),
+    /// ANNOUNCE: the owner of the plane is asked, by this token.
+    Leave(u64, Vec<AnnouncedTrack>),
 }
 
 pub(crate) struct Connection {
@@ -87,8 +98,24 @@ impl Connection {
     pub(crate) fn reader(&mut self) -> Option<&mut Reader> {
         match &mut self.role {
             Role::Reader(reader) => Some(reader),
+            Role::Fresh | Role::Publisher(_) => None,
+        }
+    }
+
+    /// The name of the RTSP session, if there is one.
+    pub(crate) fn session_name(&self) -> Option<&str> {
+        match &self.role {
+            Role::Reader(reader) => Some(&reader.name),
+            Role::Publisher(publisher) => Some(&publisher.name),
             Role::Fresh => None,
         }
+    }
+
+    /// It has shown a right to something.
+    pub(crate) fn is_proven(&self) -> bool {
+        let publishes =
+            matches!(&self.role, Role::Publisher(publisher) if publisher.is_recording());
+        publishes || self.admitted.is_some()
     }
 
     /// Nothing is read or promised any more.
@@ -139,6 +166,7 @@ impl Connection {
     fn needs_signs(&self) -> bool {
         match &self.role {
             Role::Fresh => self.waiting.is_none(),
+            Role::Publisher(_) => true,
             Role::Reader(reader) => {
                 !(reader.is_playing() && reader.way().is_some_and(super::ways::TrackWay::is_tcp))
             }

@@ -3,20 +3,20 @@
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
-use std::io::{self, ErrorKind, Read};
+use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tongshi_wire::rtsp::{Item, Request};
-
-use super::connection::{Connection, Limits, Role, Written};
+use super::connection::{Connection, Limits, Role, Waiting, WaitsFor, Written};
+use super::hearing::READ_BYTES;
 use super::udp::UdpPorts;
 use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::FactQueue;
 use crate::outputs::inbox::{Delivery, OutputInbox};
+use crate::outputs::publishing::Publishing;
 use crate::outputs::server::SessionMap;
 use crate::session::SessionShared;
 use crate::sys::epoll::{Interest, Poller, Readiness};
@@ -32,10 +32,6 @@ const UDP_RTP: u64 = u64::MAX - 2;
 const UDP_RTCP: u64 = u64::MAX - 3;
 /// Time between two looks at deadlines.
 const TICK_MS: i32 = 100;
-/// One read of a connection.
-const READ_BYTES: usize = 64 << 10;
-/// Reads before another connection has its turn.
-const TURNS: usize = 8;
 /// Bytes that the kernel may hold unsent for a reader.
 const UNSENT_BYTES: usize = 128 << 10;
 /// Connections that do not watch, above the number of viewers.
@@ -47,6 +43,7 @@ pub(crate) struct DeskParts {
     pub(crate) sessions: Arc<SessionMap>,
     pub(crate) inbox: Arc<OutputInbox>,
     pub(crate) facts: Arc<FactQueue>,
+    pub(crate) publishing: Arc<Publishing>,
 }
 
 /// The thread's own things.
@@ -57,6 +54,7 @@ pub(crate) struct Desk {
     sessions: Arc<SessionMap>,
     inbox: Arc<OutputInbox>,
     pub(super) facts: Arc<FactQueue>,
+    pub(super) publishing: Arc<Publishing>,
     pub(super) secret: RandomState,
     pub(super) connections: Vec<Option<Connection>>,
     open: usize,
@@ -69,39 +67,60 @@ pub(crate) struct Desk {
     /// Readers for whom datagrams wait.
     pub(super) pumping: BTreeSet<usize>,
     names: u64,
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     stopping: bool,
 }
 
-impl Desk {
+/// Bound before any thread starts, so that a port that is taken stops the start.
+pub(crate) struct Sockets {
+    listener: TcpListener,
+    pub(crate) address: SocketAddr,
+    udp: Option<UdpPorts>,
+}
+
+impl Sockets {
     /// Binds the listener and, when they are wanted, the ports for datagrams.
-    pub(crate) fn bind(parts: DeskParts, address: SocketAddr) -> io::Result<(Desk, SocketAddr)> {
+    pub(crate) fn bind(config: &PlaneConfig, address: SocketAddr) -> io::Result<Sockets> {
+        let listener = bind::tcp(address)?;
+        let address = listener.local_addr()?;
+        let ports = || {
+            let (host, port) = (address.ip(), config.rtsp.udp_port);
+            UdpPorts::bind(host, port, config.receive_buffer_bytes)
+        };
+        Ok(Sockets {
+            listener,
+            address,
+            udp: config.rtsp.udp.then(ports).transpose()?,
+        })
+    }
+}
+
+impl Desk {
+    /// A desk that does not run yet.
+    pub(crate) fn new(parts: DeskParts, sockets: Sockets) -> io::Result<Desk> {
         let DeskParts {
             config,
             sessions,
             inbox,
             facts,
+            publishing,
         } = parts;
-        let listener = bind::tcp(address)?;
-        let bound = listener.local_addr()?;
+        let Sockets { listener, udp, .. } = sockets;
         let poller = Poller::new(EVENTS)?;
         poller.add(listener.as_raw_fd(), LISTENER, Interest::Read)?;
         poller.add(inbox.raw_fd(), WAKE, Interest::Read)?;
-        let udp = if config.rtsp.udp {
-            let ports = UdpPorts::bind(bound.ip(), config.rtsp.udp_port)?;
+        if let Some(ports) = &udp {
             poller.add(ports.rtp.as_raw_fd(), UDP_RTP, Interest::Read)?;
             poller.add(ports.rtcp.as_raw_fd(), UDP_RTCP, Interest::Read)?;
-            Some(ports)
-        } else {
-            None
-        };
-        let desk = Desk {
+        }
+        Ok(Desk {
             config,
             listener,
             poller,
             sessions,
             inbox,
             facts,
+            publishing,
             secret: RandomState::new(),
             connections: Vec::new(),
             open: 0,
@@ -114,8 +133,7 @@ impl Desk {
             names: 0,
             buffer: vec![0; READ_BYTES],
             stopping: false,
-        };
-        Ok((desk, bound))
+        })
     }
 
     /// Runs until [`Delivery::Stop`].
@@ -219,115 +237,8 @@ impl Desk {
     /// Connections of one address that have shown no right to anything.
     fn strangers(&self, source: IpAddr) -> usize {
         let open = self.connections.iter().flatten();
-        open.filter(|open| open.admitted.is_none() && open.peer.ip() == source)
+        open.filter(|open| !open.is_proven() && open.peer.ip() == source)
             .count()
-    }
-
-    fn serve(&mut self, index: usize, readiness: Readiness, now_us: u64) {
-        if readiness.readable {
-            self.read(index, now_us);
-        }
-        if readiness.writable {
-            self.dirty.insert(index);
-        }
-    }
-
-    fn read(&mut self, index: usize, now_us: u64) {
-        for _ in 0..TURNS {
-            let mut buffer = std::mem::take(&mut self.buffer);
-            let outcome = match self.connection(index) {
-                Some(connection) => connection.stream.read(&mut buffer),
-                None => Err(ErrorKind::WouldBlock.into()),
-            };
-            let more = match outcome {
-                Ok(0) => {
-                    self.close(index, "closed by the viewer");
-                    false
-                }
-                Ok(count) => {
-                    self.hear(index, &buffer[..count], now_us);
-                    count == buffer.len()
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => false,
-                Err(error) if error.kind() == ErrorKind::Interrupted => true,
-                Err(_) => {
-                    self.close(index, "connection lost");
-                    false
-                }
-            };
-            self.buffer = buffer;
-            if !more {
-                return;
-            }
-        }
-    }
-
-    fn hear(&mut self, index: usize, bytes: &[u8], now_us: u64) {
-        let Some(connection) = self.connection(index) else {
-            return;
-        };
-        if connection.ending.is_some() {
-            return;
-        }
-        let mut requests: Vec<Request> = Vec::new();
-        let mut items = 0;
-        let outcome = connection.parser.feed(bytes, &mut |item| {
-            items += 1;
-            // Frames of a reader are its reports: a sign of life. We ask for nothing that is answered.
-            if let Item::Request(request) = item {
-                requests.push(request);
-            }
-        });
-        if items > 0 {
-            connection.heard_at_us = now_us;
-            connection.half_since_us = None;
-        }
-        if connection.parser.held_bytes() > 0 {
-            connection.half_since_us.get_or_insert(now_us);
-        }
-        for request in requests {
-            let waits = self
-                .connection(index)
-                .is_none_or(|connection| connection.waiting.is_some());
-            // Who asks for more before the answer is there, asks for nothing that can be answered in order.
-            if waits {
-                break;
-            }
-            self.answer(index, request, now_us);
-        }
-        if outcome.is_err() {
-            self.refuse_garbage(index, now_us);
-        }
-    }
-
-    fn refuse_garbage(&mut self, index: usize, now_us: u64) {
-        if let Some(connection) = self.connection(index) {
-            let response = tongshi_wire::rtsp::Response::new(400);
-            connection.outbox.push_message(response.serialize());
-            connection.end("request not understood", now_us);
-            self.dirty.insert(index);
-        }
-    }
-
-    /// What readers send to our ports: reports, and packets that open the way through their NAT.
-    fn receive_datagrams(&mut self, batch: &mut ReceiveBatch, is_rtcp: bool, now_us: u64) {
-        let Some(ports) = &self.udp else { return };
-        let socket = if is_rtcp { &ports.rtcp } else { &ports.rtp };
-        for _ in 0..TURNS {
-            let Ok(count) = batch.receive(socket) else {
-                return;
-            };
-            for received in (0..count).filter_map(|index| batch.get(index)) {
-                let index = self.by_address.get(&received.source);
-                let connection = index.and_then(|&index| self.connections.get_mut(index));
-                if let Some(Some(connection)) = connection {
-                    connection.heard_at_us = now_us;
-                }
-            }
-            if count < crate::sys::receive::BATCH {
-                return;
-            }
-        }
     }
 
     fn write(&mut self, index: usize, now_us: u64) {
@@ -361,13 +272,14 @@ impl Desk {
         for index in 0..self.connections.len() {
             self.look_after_waiting(index, now_us);
             self.send_reports(index, now_us);
+            self.look_after_publisher(index, now_us);
             self.show(index);
             let Some(connection) = self.connection(index) else {
                 continue;
             };
             let over = match &connection.role {
                 Role::Reader(reader) => reader.pass.is_over(now_unix_s),
-                Role::Fresh => false,
+                Role::Fresh | Role::Publisher(_) => false,
             };
             if let Some(reason) = connection.overdue(&limits, now_us) {
                 self.close(index, reason);
@@ -377,13 +289,31 @@ impl Desk {
         }
     }
 
+    /// The reason when a peer leaves by itself.
+    pub(super) fn gone(&self, index: usize) -> &'static str {
+        match self.connections.get(index) {
+            Some(Some(open)) if matches!(open.role, Role::Publisher(_)) => {
+                "closed by the publisher"
+            }
+            _ => "closed by the viewer",
+        }
+    }
+
     /// Closes the connection. Its reader leaves for this reason.
     pub(super) fn close(&mut self, index: usize, reason: &'static str) {
         self.leave(index, reason);
+        self.leave_session(index, reason, clock::monotonic_us());
         self.forget_addresses(index);
         let Some(connection) = self.connections.get_mut(index).and_then(Option::take) else {
             return;
         };
+        if let Some(Waiting {
+            what: WaitsFor::Leave(token, _),
+            ..
+        }) = connection.waiting
+        {
+            self.publishing.forget(token);
+        }
         self.open -= 1;
         self.poller.remove(connection.stream.as_raw_fd());
         self.dirty.remove(&index);
@@ -407,7 +337,7 @@ impl Desk {
             Delivery::Unit(key, unit) => self.deliver_unit(*key, unit),
             Delivery::Ended(key, _) => self.end_all(*key, "ended", now_us),
             Delivery::Revoke(key, cut) => self.deliver_cut(*key, cut, now_us),
-            Delivery::PublishAnswer(..) => {}
+            Delivery::PublishAnswer(token, answer) => self.deliver_answer(*token, answer, now_us),
             Delivery::Stop => self.stop(),
         }
     }

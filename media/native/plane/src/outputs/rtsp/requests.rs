@@ -2,35 +2,32 @@
 //!
 //! Source: RFC 2326 sections 10 and 12.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tongshi_wire::rtsp::sdp::{self, Description};
-use tongshi_wire::rtsp::transport::{self, Lower, Offer};
 use tongshi_wire::rtsp::uri::{self, Target};
 use tongshi_wire::rtsp::{Request, Response};
 
 use super::access::{self, Refusal};
-use super::connection::{Connection, Role, Waiting};
+use super::connection::{Connection, Role, Waiting, WaitsFor};
 use super::desk::Desk;
-use super::numbered::TRACKS;
 use super::reader::Reader;
+use super::setup;
 use super::streams::Start;
-use super::ways::TrackWay;
 use crate::clock;
 use crate::session::SessionShared;
 use crate::sync::lock;
 use crate::unit::StreamConfig;
 
-const METHODS: &str =
-    "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER";
+const METHODS: &str = "OPTIONS, DESCRIBE, ANNOUNCE, SETUP, PLAY, PAUSE, RECORD, TEARDOWN, GET_PARAMETER, \
+                       SET_PARAMETER";
 /// How long a DESCRIBE waits for a stream to begin.
 const DESCRIBE_WAIT_US: u64 = 10_000_000;
 
 /// An answer, or the status of a refusal.
-type Answer = Result<Response, Refusal>;
+pub(super) type Answer = Result<Response, Refusal>;
 
-const fn refused<T>(status: u16) -> Result<T, Refusal> {
+pub(super) const fn refused<T>(status: u16) -> Result<T, Refusal> {
     Err(Refusal::Status(status))
 }
 
@@ -70,6 +67,8 @@ impl Desk {
             "SETUP" => self.set_up(index, request),
             "PLAY" => self.play(index, request, now_us),
             "PAUSE" => self.pause(index),
+            "ANNOUNCE" => self.announce(index, request, now_us),
+            "RECORD" => self.record(index, now_us),
             "TEARDOWN" => self.tear_down(index, now_us),
             // Keepalives; there is no parameter to be told.
             "GET_PARAMETER" | "SET_PARAMETER" => Ok(Response::new(200)),
@@ -89,8 +88,7 @@ impl Desk {
         let named = named.split(';').next().unwrap_or_default().trim();
         let known = self
             .connection(index)
-            .and_then(Connection::reader)
-            .is_some_and(|reader| reader.name == named);
+            .is_some_and(|connection| connection.session_name() == Some(named));
         if known { Ok(()) } else { refused(454) }
     }
 
@@ -109,8 +107,8 @@ impl Desk {
             response.headers.add("CSeq", cseq);
         }
         response.headers.add("Server", "Tongshi");
-        if let (200, Some(reader)) = (response.status, connection.reader()) {
-            let session = format!("{};timeout={timeout_s}", reader.name);
+        if let (200, Some(name)) = (response.status, connection.session_name()) {
+            let session = format!("{name};timeout={timeout_s}");
             response.headers.add("Session", session);
         }
         if matches!(response.status, 505) {
@@ -163,38 +161,49 @@ impl Desk {
         if let Some(connection) = self.connection(index) {
             connection.waiting = Some(Waiting {
                 request: request.clone(),
-                session,
                 until_us: now_us + DESCRIBE_WAIT_US,
+                what: WaitsFor::Stream(session),
             });
         }
         // Not sent: the connection waits.
         refused(503)
     }
 
-    /// Answers a DESCRIBE whose stream has begun, has ended, or does not begin.
+    /// Answers a request that has waited: its stream has begun or ended, or it has waited long enough.
     pub(super) fn look_after_waiting(&mut self, index: usize, now_us: u64) {
         let Some(waiting) = self.connection(index).and_then(|open| open.waiting.take()) else {
             return;
         };
-        let (config, ended) = {
-            let stream = lock(&waiting.session.stream);
-            (stream.config.clone(), stream.ended)
+        let is_over = now_us >= waiting.until_us;
+        let answer = match &waiting.what {
+            WaitsFor::Stream(session) => {
+                let stream = lock(&session.stream);
+                match &stream.config {
+                    Some(config) => Some(Ok(description(&waiting.request, session, config))),
+                    None if stream.ended => Some(refused(404)),
+                    None => is_over.then(|| refused(503)),
+                }
+            }
+            WaitsFor::Leave(token, _) => is_over.then(|| {
+                self.publishing.forget(*token);
+                refused(503)
+            }),
         };
-        let answer = match config {
-            Some(config) => Ok(description(&waiting.request, &waiting.session, &config)),
-            None if ended => refused(404),
-            None if now_us >= waiting.until_us => refused(503),
+        match answer {
+            Some(answer) => self.reply(index, &waiting.request, answer, now_us),
             None => {
                 if let Some(connection) = self.connection(index) {
                     connection.waiting = Some(waiting);
                 }
-                return;
             }
-        };
-        self.reply(index, &waiting.request, answer, now_us);
+        }
     }
 
     fn set_up(&mut self, index: usize, request: &Request) -> Answer {
+        let role = self.connection(index).map(|connection| &connection.role);
+        if let Some(Role::Publisher(_)) = role {
+            return self.set_up_publisher(index, request);
+        }
         let (target, session) = self.admit(index, request)?;
         let name = self.random_name(index);
         let server_port = self.udp.as_ref().map(|ports| ports.port);
@@ -215,7 +224,7 @@ impl Desk {
         let Some(reader) = connection.reader() else {
             return refused(455);
         };
-        let answer = set_up_track(
+        let answer = setup::set_up_track(
             reader,
             &session,
             &target,
@@ -273,13 +282,13 @@ impl Desk {
     }
 
     fn tear_down(&mut self, index: usize, now_us: u64) -> Answer {
-        let has_session = self
-            .connection(index)
-            .is_some_and(|connection| connection.reader().is_some());
-        if !has_session {
+        let named = self.connection(index).and_then(|open| open.session_name());
+        if named.is_none() {
             return refused(454);
         }
-        self.leave(index, "closed by the viewer");
+        let reason = self.gone(index);
+        self.leave(index, reason);
+        self.leave_session(index, reason, now_us);
         self.forget_addresses(index);
         if let Some(connection) = self.connection(index) {
             connection.role = Role::Fresh;
@@ -317,93 +326,4 @@ fn description(request: &Request, session: &SessionShared, config: &StreamConfig
     })
     .into_bytes();
     response
-}
-
-fn set_up_track(
-    reader: &mut Reader,
-    session: &Arc<SessionShared>,
-    target: &Target,
-    request: &Request,
-    (peer, server_port): (SocketAddr, Option<u16>),
-    ssrcs: [u32; TRACKS],
-) -> Answer {
-    if reader.is_playing() || !Arc::ptr_eq(&reader.session, session) {
-        return refused(455);
-    }
-    let described: Vec<usize> = Reader::described_tracks(reader.described()).collect();
-    let track = match (target.track, described.as_slice()) {
-        (Some(track), _) => track,
-        (None, &[only]) => only,
-        // The whole stream cannot be set up at once (RFC 2326 section 11.3.9).
-        (None, _) => return refused(459),
-    };
-    if !described.contains(&track) {
-        return refused(404);
-    }
-    let offers = transport::parse(request.headers.get("Transport").unwrap_or_default());
-    let chosen = offers
-        .iter()
-        .find_map(|offer| Some((offer, way_of(reader, track, offer, peer, server_port)?)));
-    let Some((offer, way)) = chosen else {
-        return refused(461);
-    };
-    let ssrc = ssrcs[track.min(TRACKS - 1)];
-    reader.set_up(track, way, ssrc);
-    let mut response = Response::new(200);
-    let transport = match (way, offer.client_port) {
-        (TrackWay::Tcp { rtp, rtcp }, _) => {
-            format!("RTP/AVP/TCP;unicast;interleaved={rtp}-{rtcp};ssrc={ssrc:08X}")
-        }
-        (TrackWay::Udp { rtp, rtcp }, _) => {
-            let (first, after) = (rtp.port(), rtcp.port());
-            let port = server_port.unwrap_or(0);
-            format!(
-                "RTP/AVP;unicast;client_port={first}-{after};server_port={port}-{};ssrc={ssrc:08X}",
-                port + 1
-            )
-        }
-    };
-    response.headers.add("Transport", transport);
-    Ok(response)
-}
-
-/// The way that an offer gives a track, if it can be taken. Packets go to where the connection comes from and to
-/// no other host (RFC 2326 section 16, denial of service).
-fn way_of(
-    reader: &Reader,
-    track: usize,
-    offer: &Offer,
-    peer: SocketAddr,
-    server_port: Option<u16>,
-) -> Option<TrackWay> {
-    if offer.multicast || offer.record {
-        return None;
-    }
-    let others: Vec<TrackWay> = reader
-        .ways()
-        .filter(|&(other, _)| other != track)
-        .map(|(_, way)| way)
-        .collect();
-    let way = match offer.lower {
-        Lower::Tcp => {
-            let (rtp, rtcp) = offer
-                .interleaved
-                .unwrap_or((2 * track as u8, 2 * track as u8 + 1));
-            let is_taken = others.iter().any(|other| {
-                matches!(other, TrackWay::Tcp { rtp: a, rtcp: b } if [a, b].iter().any(|x| [&rtp, &rtcp].contains(x)))
-            });
-            (!is_taken && rtp != rtcp).then_some(TrackWay::Tcp { rtp, rtcp })
-        }
-        Lower::Udp => {
-            server_port?;
-            let (rtp, rtcp) = offer.client_port?;
-            let address = |port| SocketAddr::new(peer.ip(), port);
-            (rtp != 0 && rtcp != 0).then_some(TrackWay::Udp {
-                rtp: address(rtp),
-                rtcp: address(rtcp),
-            })
-        }
-    }?;
-    let mixed = others.iter().any(|other| other.is_tcp() != way.is_tcp());
-    (!mixed).then_some(way)
 }

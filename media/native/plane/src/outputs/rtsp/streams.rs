@@ -211,6 +211,7 @@ impl Desk {
             }
         }
         self.leave(index, reason);
+        self.leave_session(index, reason, now_us);
         if let Some(connection) = self.connection(index) {
             connection.end(reason, now_us);
         }
@@ -243,7 +244,7 @@ impl Desk {
     }
 
     /// Sends RTCP: between the packets, or as datagrams.
-    fn send_control(&mut self, index: usize, packets: Vec<(TrackWay, Vec<u8>)>) {
+    pub(super) fn send_control(&mut self, index: usize, packets: Vec<(TrackWay, Vec<u8>)>) {
         for (way, packet) in packets {
             match way {
                 TrackWay::Udp { rtcp, .. } => {
@@ -284,17 +285,15 @@ impl Desk {
         next
     }
 
-    /// Datagrams from the ports of this reader are its signs of life.
+    /// Datagrams from the ports of this peer belong to it, unless they are another's already.
     pub(super) fn watch_addresses(&mut self, index: usize) {
-        let Some(reader) = self.connection(index).and_then(Connection::reader) else {
-            return;
+        let ways: Vec<TrackWay> = match self.connection(index).map(|open| &open.role) {
+            Some(Role::Reader(reader)) => reader.ways().map(|(_, way)| way).collect(),
+            Some(Role::Publisher(publisher)) => publisher.ways().map(|(_, way)| way).collect(),
+            _ => return,
         };
-        let ways: Vec<TrackWay> = reader.ways().map(|(_, way)| way).collect();
-        for way in ways {
-            if let TrackWay::Udp { rtp, rtcp } = way {
-                self.by_address.insert(rtp, index);
-                self.by_address.insert(rtcp, index);
-            }
+        for address in ways.into_iter().flat_map(TrackWay::addresses) {
+            self.by_address.entry(address).or_insert(index);
         }
     }
 

@@ -31,11 +31,19 @@ pub(crate) struct UdpPorts {
 
 impl UdpPorts {
     /// `port` 0: any free pair.
-    pub(crate) fn bind(host: IpAddr, port: u16) -> io::Result<UdpPorts> {
+    pub(crate) fn bind(
+        host: IpAddr,
+        port: u16,
+        receive_buffer_bytes: usize,
+    ) -> io::Result<UdpPorts> {
         let mut last = io::Error::from(ErrorKind::AddrInUse);
         for _ in 0..if port == 0 { PAIR_ATTEMPTS } else { 1 } {
             match UdpPorts::try_bind(host, port) {
-                Ok(ports) => return Ok(ports),
+                Ok(ports) => {
+                    socket::set_receive_buffer(&ports.rtp, receive_buffer_bytes);
+                    socket::enable_udp_gro(&ports.rtp);
+                    return Ok(ports);
+                }
                 Err(error) => last = error,
             }
         }

@@ -16,6 +16,15 @@ impl TrackWay {
         matches!(self, TrackWay::Tcp { .. })
     }
 
+    /// Where datagrams of this track come from.
+    pub(crate) fn addresses(self) -> impl Iterator<Item = SocketAddr> {
+        let both = match self {
+            TrackWay::Udp { rtp, rtcp } => [Some(rtp), Some(rtcp)],
+            TrackWay::Tcp { .. } => [None, None],
+        };
+        both.into_iter().flatten()
+    }
+
     /// As the statistics call it.
     pub(crate) fn name(self) -> &'static str {
         if self.is_tcp() {

@@ -4,9 +4,9 @@ use crate::timeline::{TICKS_PER_SECOND, Unwrapper};
 
 /// Sender reports that would move a track further from where arrival puts it are not believed: the sender has no
 /// clock, or writes anything there.
-const MAX_DISAGREEMENT: i64 = 5 * TICKS_PER_SECOND;
+const MAX_DISAGREEMENT: u64 = 5 * TICKS_PER_SECOND as u64;
 /// Changes up to this are noise of the reports.
-const NOISE: i64 = TICKS_PER_SECOND / 100;
+const NOISE: u64 = TICKS_PER_SECOND as u64 / 100;
 
 /// One track's clock. Times are ticks of 90 kHz.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Clock {
     fn ntp_offset(&self) -> Option<i64> {
         let ((ntp, stamp), (newest, place)) = (self.report?, self.newest?);
         let ahead = i64::from(stamp.wrapping_sub(newest) as i32);
-        Some(ntp - (place + ahead * TICKS_PER_SECOND / self.rate))
+        Some(ntp.wrapping_sub(place.wrapping_add(ahead * TICKS_PER_SECOND / self.rate)))
     }
 }
 
@@ -65,12 +65,14 @@ impl Alignment {
         let Some(clock) = self.clocks.get_mut(track) else {
             return;
         };
-        let place = clock.unwrapper.unwrap(u64::from(stamp)) * TICKS_PER_SECOND / clock.rate;
+        // A hostile sender can leap for ever: no sum here may overflow.
+        let ticks = clock.unwrapper.unwrap(u64::from(stamp));
+        let place = ticks.wrapping_mul(TICKS_PER_SECOND) / clock.rate;
         let is_first = clock.newest.is_none();
         clock.newest = Some((stamp, place));
         if is_first {
             let waited = (now_us.saturating_sub(first_us) as i64).wrapping_mul(9) / 100;
-            clock.by_arrival = waited - place;
+            clock.by_arrival = waited.wrapping_sub(place);
             clock.shift = clock.by_arrival;
             self.align();
         }
@@ -106,9 +108,9 @@ impl Alignment {
             let Some(own) = clock.ntp_offset() else {
                 continue;
             };
-            let shift = base + own - offset;
-            let is_credible = (shift - clock.by_arrival).abs() <= MAX_DISAGREEMENT;
-            if is_credible && (shift - clock.shift).abs() > NOISE {
+            let shift = base.wrapping_add(own.wrapping_sub(offset));
+            let apart = |other: i64| shift.wrapping_sub(other).unsigned_abs();
+            if apart(clock.by_arrival) <= MAX_DISAGREEMENT && apart(clock.shift) > NOISE {
                 clock.shift = shift;
             }
         }
