@@ -86,27 +86,32 @@ async def test_ffmpeg_decodes_every_kind_without_complaint(
         shown = json.loads(out)
         assert [stream["codec_name"] for stream in shown["streams"]] == names
         assert (shown["streams"][0]["width"], shown["streams"][0]["height"]) == (320, 240)
-        check_times(shown["packets"], len(names))
+        check_times(shown["packets"], len(names), whole=transport == "tcp")
         assert await play(url, transport) == ""
         await until(lambda: session.viewers == 0)
     assert rtsp_plane.totals.viewers_opened == 2
     assert rtsp_plane.totals.viewers_closed_by_reason == {"closed by the viewer": 2}
 
 
-def check_times(packets: list[dict[str, str]], tracks: int) -> None:
+def check_times(packets: list[dict[str, str]], tracks: int, *, whole: bool) -> None:
     """Pictures come at their pace, and the first of both tracks belong together.
 
-    FFmpeg gives the first picture no time when parameter sets come before it in packets of their own.
+    FFmpeg gives the first picture no time when parameter sets come before it in packets of their own. Where
+    not ``whole``, the player may have lost datagrams: pictures are missing then, and the others keep theirs.
     """
     firsts = []
     for index in range(tracks):
         rows = [row for row in packets if int(row["stream_index"]) == index]
-        times = [float(row["pts_time"]) for row in rows if "pts_time" in row]
+        times = sorted(float(row["pts_time"]) for row in rows if "pts_time" in row)
         assert len(times) >= len(rows) - 1
         assert len(times) > 20
-        firsts.append(min(times))
+        firsts.append(times[0])
         if index == 0:
-            assert all(abs(later - earlier - 0.04) < 0.002 for earlier, later in pairwise(sorted(times)))
+            # The end of the reading cuts between pictures that are decoded in another order than shown.
+            times = [time for time in times if time < times[-1] - 0.2]
+            steps = [(later - earlier) / 0.04 for earlier, later in pairwise(times)]
+            assert all(abs(step - round(step)) < 0.05 for step in steps), times
+            assert not whole or {round(step) for step in steps} == {1}, times
     # Sound stands beside the picture that is decoded then, which is shown two pictures later.
     assert max(firsts) - min(firsts) < 0.2, firsts
 
