@@ -2,8 +2,9 @@
 //!
 //! Source: GB/T 28181-2022, reverse playback (protocol notes 6.8).
 
+use crate::recordings::chunk::{Chunk, Place};
 use crate::recordings::file::{Loaded, Pick, Picture, ReadError};
-use crate::recordings::reader::{Chunk, Place, Reader};
+use crate::recordings::reader::Reader;
 
 /// The last group that begins in a fragment.
 const LAST: usize = usize::MAX;
@@ -52,7 +53,7 @@ impl Reader {
         loaded.pictures.drain(..begin);
         let length = next_key(loaded.pictures.iter().skip(1)).map(|length| length + 1);
         loaded.pictures.truncate(length.unwrap_or(usize::MAX));
-        self.take(segment, loaded, None, chunk);
+        self.take(segment, loaded, chunk);
         self.group_us = chunk
             .shots
             .first()
@@ -86,7 +87,7 @@ impl Reader {
         if let Some(key) = key {
             loaded.pictures.truncate(key);
         }
-        self.take(segment, loaded, None, chunk);
+        self.take(segment, loaded, chunk);
         if is_over {
             self.end_group(segment, of, group, chunk);
         } else {

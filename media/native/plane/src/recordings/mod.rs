@@ -10,7 +10,9 @@
 //! each wish and comes back with a fragment; one that does not come back in time is given up with its thread, and a
 //! new reader goes on behind the file that did not answer. Files that are gone or damaged are passed over and told.
 
+mod chunk;
 mod clock;
+mod control;
 mod file;
 mod groups;
 mod pacer;
@@ -18,6 +20,8 @@ mod player;
 mod pool;
 mod reader;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

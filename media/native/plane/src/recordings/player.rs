@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::publisher::Published;
+use crate::recordings::chunk::{Chunk, Mode, Shot, Skip};
+use crate::recordings::control::{mode_of, stamp_pace};
 use crate::recordings::file::Sound;
-use crate::recordings::reader::{Chunk, Mode, Reader, Shot, Skip};
+use crate::recordings::reader::Reader;
 use crate::recordings::stage::Stage;
-use crate::recordings::{
-    Control, PlayState, PlaybackSnapshot, RecordingsRequest, SegmentRef, Stamps,
-};
+use crate::recordings::{PlayState, PlaybackSnapshot, RecordingsRequest, SegmentRef};
 use crate::unit::VIDEO_CLOCK;
 
 /// More is read when what is held lasts no longer than this.
@@ -19,10 +19,6 @@ const LOW_WATER_US: u64 = 300_000;
 const MAX_HELD_BYTES: usize = 4 << 20;
 /// A player so late does not hurry: it goes on from now.
 const LATE_US: u64 = 1_000_000;
-/// Above this scale pictures between key frames are left out when there are too many bits.
-const FAST_SCALE: f64 = 4.0;
-/// Bits for each second that are sent at most at such a scale.
-const FAST_MAX_BPS: f64 = 16e6;
 /// Bytes that may wait for the readers of a download before it stops to send.
 const ROOM_BYTES: usize = 1 << 20;
 /// The end is told when the readers have taken everything, or after so long.
@@ -43,7 +39,7 @@ pub(super) struct Turn {
 }
 
 /// Pictures of one reading that are still to be played.
-struct Part {
+pub(super) struct Part {
     shots: VecDeque<Shot>,
     sounds: VecDeque<Sound>,
     chunk: Chunk,
@@ -51,34 +47,34 @@ struct Part {
 
 /// A playback between its reader and its session.
 pub(super) struct Player {
-    request: RecordingsRequest,
-    segments: Arc<[SegmentRef]>,
-    scale: f64,
-    state: PlayState,
-    stage: Stage,
-    mode: Mode,
+    pub(super) request: RecordingsRequest,
+    pub(super) segments: Arc<[SegmentRef]>,
+    pub(super) scale: f64,
+    pub(super) state: PlayState,
+    pub(super) stage: Stage,
+    pub(super) mode: Mode,
     /// None while it reads.
-    reader: Option<Box<Reader>>,
-    reading: Arc<AtomicUsize>,
+    pub(super) reader: Option<Box<Reader>>,
+    pub(super) reading: Arc<AtomicUsize>,
     /// Readings that were begun before this number are of no use any more.
-    epoch: u64,
+    pub(super) epoch: u64,
     /// Where the reader goes when it comes back.
-    target: Option<(i64, Mode)>,
-    exact: bool,
-    parts: VecDeque<Part>,
-    held_ticks: i64,
+    pub(super) target: Option<(i64, Mode)>,
+    pub(super) exact: bool,
+    pub(super) parts: VecDeque<Part>,
+    pub(super) held_ticks: i64,
     /// Nothing is to be read any more.
-    end: Option<&'static str>,
+    pub(super) end: Option<&'static str>,
     /// Begin of the present pace on our clock, and recorded time since.
-    anchor_us: u64,
-    paced_ticks: i64,
+    pub(super) anchor_us: u64,
+    pub(super) paced_ticks: i64,
     /// One picture is shown although it stands still.
-    preview: bool,
-    snapshot: PlaybackSnapshot,
-    is_starving: bool,
-    seeks: u64,
+    pub(super) preview: bool,
+    pub(super) snapshot: PlaybackSnapshot,
+    pub(super) is_starving: bool,
+    pub(super) seeks: u64,
     /// Since when nothing is left to be sent.
-    drained_us: Option<u64>,
+    pub(super) drained_us: Option<u64>,
 }
 
 impl Player {
@@ -135,6 +131,12 @@ impl Player {
             scale: self.scale,
             ..self.snapshot
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+        self.go_to(self.snapshot.position_us, false, 0);
     }
 
     /// Seeks that were asked for and done.
@@ -205,85 +207,8 @@ impl Player {
         skipped
     }
 
-    /// The disk has not answered in time: goes on behind the file that was being read.
-    pub(super) fn give_up_reading(&mut self) -> Option<Skip> {
-        let segment = self.reading();
-        self.epoch += 1;
-        let range = (self.request.begin_us, self.request.end_us);
-        let segments = Arc::clone(&self.segments);
-        let mut reader = Reader::new(segments, range, self.mode, Arc::clone(&self.reading));
-        match self.target.take() {
-            Some((wall_us, mode)) => reader.seek(wall_us, mode),
-            None => reader.pass_over(segment),
-        }
-        self.reader = Some(Box::new(reader));
-        self.snapshot.files_skipped += 1;
-        let held = self.segments.get(segment)?;
-        Some(Skip::new(held, "the disk does not answer".into()))
-    }
-
-    /// Does what the owner asked for.
-    pub(super) fn control(&mut self, control: Control, now_us: u64) {
-        match control {
-            Control::Pause => {
-                if self.state == PlayState::Playing {
-                    self.state = PlayState::Paused;
-                    self.preview = false;
-                }
-            }
-            Control::Resume => {
-                if self.state == PlayState::Paused {
-                    self.state = PlayState::Playing;
-                    self.preview = false;
-                    self.pace_from(now_us);
-                }
-            }
-            Control::Seek { wall_us, exact } => {
-                self.seeks += 1;
-                self.go_to(wall_us, exact, now_us);
-            }
-            Control::Scale(scale) => self.change_scale(scale, now_us),
-        }
-    }
-
-    fn go_to(&mut self, wall_us: i64, exact: bool, now_us: u64) {
-        let wall_us = wall_us.clamp(self.request.begin_us, self.request.end_us);
-        self.parts.clear();
-        self.held_ticks = 0;
-        self.snapshot.held_bytes = 0;
-        self.snapshot.position_us = wall_us;
-        self.end = None;
-        self.drained_us = None;
-        self.exact = exact;
-        self.is_starving = true;
-        self.stage.clock.cut_sound();
-        match &mut self.reader {
-            Some(reader) => reader.seek(wall_us, self.mode),
-            None => self.target = Some((wall_us, self.mode)),
-        }
-        match self.state {
-            PlayState::Ended => self.state = PlayState::Playing,
-            PlayState::Paused => self.preview = true,
-            PlayState::Playing => {}
-        }
-        self.pace_from(now_us);
-    }
-
-    fn change_scale(&mut self, scale: f64, now_us: u64) {
-        let mode = mode_of(&self.request, scale);
-        self.scale = scale;
-        self.stage.clock.set_pace(stamp_pace(&self.request, scale));
-        self.pace_from(now_us);
-        if mode != self.mode {
-            self.mode = mode;
-            if self.state != PlayState::Ended {
-                self.go_to(self.snapshot.position_us, true, now_us);
-            }
-        }
-    }
-
     /// The next picture is due now, and the others in its rhythm.
-    fn pace_from(&mut self, now_us: u64) {
+    pub(super) fn pace_from(&mut self, now_us: u64) {
         self.anchor_us = now_us;
         self.paced_ticks = 0;
     }
@@ -397,33 +322,5 @@ impl Player {
             self.paced_ticks += ticks;
             self.preview = false;
         }
-    }
-}
-
-fn mode_of(request: &RecordingsRequest, scale: f64) -> Mode {
-    if request.download {
-        Mode::Forward { sound: true }
-    } else if scale < 0.0 {
-        if request.whole_groups {
-            Mode::GroupsBack
-        } else {
-            Mode::KeysBack
-        }
-    } else if scale > FAST_SCALE {
-        Mode::Fast {
-            max_bps: (FAST_MAX_BPS / scale) as u64,
-        }
-    } else {
-        Mode::Forward {
-            sound: scale == 1.0,
-        }
-    }
-}
-
-fn stamp_pace(request: &RecordingsRequest, scale: f64) -> f64 {
-    if request.download || request.stamps == Stamps::Recorded || scale == 0.0 {
-        1.0
-    } else {
-        scale.abs()
     }
 }

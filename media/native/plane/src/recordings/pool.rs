@@ -8,8 +8,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::clock;
+use crate::recordings::chunk::Chunk;
 use crate::recordings::pacer::{Order, PacerBox};
-use crate::recordings::reader::{Chunk, Reader};
+use crate::recordings::reader::Reader;
 use crate::sync::lock;
 
 /// Threads that a disk may hold at a time, before nothing is read any more.

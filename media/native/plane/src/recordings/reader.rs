@@ -3,109 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tongshi_wire::{AudioConfig, VideoConfig};
-
 use crate::recordings::SegmentRef;
-use crate::recordings::file::{Loaded, Pick, Picture, ReadError, RecordedFile, Sound};
+use crate::recordings::chunk::{Chunk, Form, Mode, Place, Shot, Skip};
+use crate::recordings::file::{Loaded, Pick, ReadError, RecordedFile};
 use crate::unit::VIDEO_CLOCK;
 
 /// Files passed over, and fragments without anything to play, in one reading; more wait for the next one.
 const ROUNDS: usize = 32;
 /// A hole between two files that is told as a gap.
 const GAP_US: i64 = 1_000_000;
-
-/// Which pictures are played, and in what order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// All, with sound or without.
-    Forward { sound: bool },
-    /// All without sound, or key frames alone where a file has more bits for each second than this.
-    Fast { max_bps: u64 },
-    /// The same, the latest first.
-    KeysBack,
-    /// Groups of pictures, the latest first, each forwards.
-    GroupsBack,
-}
-
-impl Mode {
-    pub(super) fn is_backward(self) -> bool {
-        matches!(self, Mode::KeysBack | Mode::GroupsBack)
-    }
-
-    pub(super) fn has_sound(self) -> bool {
-        self == Mode::Forward { sound: true }
-    }
-}
-
-/// What a file says of its stream.
-#[derive(Debug, PartialEq)]
-pub(super) struct Form {
-    pub(super) video: VideoConfig,
-    pub(super) audio: Option<AudioConfig>,
-}
-
-/// One picture to be played.
-#[derive(Debug)]
-pub(super) struct Shot {
-    pub(super) picture: Picture,
-    /// Wall clock of it, µs since 1970.
-    pub(super) wall_us: i64,
-    /// It is needed to decode what was asked for, and lies before it.
-    pub(super) preroll: bool,
-}
-
-/// What one reading gave, in the order in which it is played.
-#[derive(Debug, Default)]
-pub(crate) struct Chunk {
-    pub(super) form: Option<Arc<Form>>,
-    pub(super) shots: Vec<Shot>,
-    pub(super) sounds: Vec<Sound>,
-    /// Files that could not be played, and why.
-    pub(super) skipped: Vec<Skip>,
-    /// Nothing was recorded before these pictures.
-    pub(super) gap: bool,
-    pub(super) damaged: u64,
-    /// Nothing follows.
-    pub(super) end: Option<&'static str>,
-}
-
-/// A file that was passed over.
-#[derive(Debug)]
-pub(super) struct Skip {
-    pub(super) file: String,
-    pub(super) start_us: i64,
-    pub(super) reason: String,
-}
-
-impl Skip {
-    pub(super) fn new(segment: &SegmentRef, reason: String) -> Skip {
-        let name = segment.path.file_name().unwrap_or_default();
-        Skip {
-            file: name.to_string_lossy().into_owned(),
-            start_us: segment.start_us,
-            reason,
-        }
-    }
-}
-
-/// Where in a file the next reading begins.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Place {
-    /// At this instant, in whatever file it is.
-    Wall(i64),
-    /// At the begin of the file, or at its end when it goes backwards.
-    Edge,
-    /// At this fragment.
-    At(usize),
-    /// Groups: the `group`th of those that begin in a fragment.
-    Group { of: usize, group: usize },
-    /// Groups: the rest of the last one that began in `of`.
-    Tail {
-        of: usize,
-        group: usize,
-        from: usize,
-    },
-}
 
 pub(super) struct Open {
     segment: usize,
@@ -120,6 +26,8 @@ pub(crate) struct Reader {
     end_us: i64,
     pub(super) mode: Mode,
     pub(super) place: Place,
+    /// Pictures before this instant are only needed to decode it.
+    wanted_us: i64,
     segment: Option<usize>,
     pub(super) open: Option<Open>,
     need_key: bool,
@@ -144,6 +52,7 @@ impl Reader {
             end_us,
             mode,
             place: Place::Wall(begin_us),
+            wanted_us: begin_us,
             segment: None,
             open: None,
             need_key: true,
@@ -156,7 +65,8 @@ impl Reader {
     /// The next reading is from another place, or in another way.
     pub(super) fn seek(&mut self, wall_us: i64, mode: Mode) {
         self.mode = mode;
-        self.place = Place::Wall(wall_us.clamp(self.begin_us, self.end_us));
+        self.wanted_us = wall_us.clamp(self.begin_us, self.end_us);
+        self.place = Place::Wall(self.wanted_us);
         self.segment = None;
         self.need_key = true;
         self.left_us = None;
@@ -320,13 +230,7 @@ impl Reader {
     }
 
     /// Puts pictures of a file into a chunk; false when the end of what was asked for is reached.
-    pub(super) fn take(
-        &mut self,
-        segment: usize,
-        loaded: Loaded,
-        before: Option<i64>,
-        chunk: &mut Chunk,
-    ) -> bool {
+    pub(super) fn take(&mut self, segment: usize, loaded: Loaded, chunk: &mut Chunk) -> bool {
         let Some(start_us) = self.segments.get(segment).map(|segment| segment.start_us) else {
             return false;
         };
@@ -343,7 +247,7 @@ impl Reader {
                 return false;
             }
             chunk.shots.push(Shot {
-                preroll: before.is_some_and(|time| picture.time < time),
+                preroll: !self.mode.is_backward() && wall_us < self.wanted_us,
                 picture,
                 wall_us,
             });
@@ -378,7 +282,7 @@ impl Reader {
             trim_before_key(&mut loaded, time);
         }
         self.place = Place::At(index + 1);
-        if !self.take(segment, loaded, wanted, chunk) {
+        if !self.take(segment, loaded, chunk) {
             chunk.end = Some("end of range");
         }
         Ok(())
@@ -425,7 +329,7 @@ impl Reader {
                 .max(1);
             picture.cts = 0;
         }
-        let goes_on = self.take(segment, loaded, None, chunk);
+        let goes_on = self.take(segment, loaded, chunk);
         match next {
             Some(next) => self.place = Place::At(next),
             None => self.leave_unless_growing(segment, index)?,

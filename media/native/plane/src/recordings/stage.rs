@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tongshi_wire::AccessUnit;
 
 use crate::publisher::Published;
+use crate::recordings::chunk::{Form, Shot};
 use crate::recordings::clock::OutClock;
 use crate::recordings::file::Sound;
-use crate::recordings::reader::{Form, Shot};
 use crate::unit::{AudioSample, StreamConfig, Unit, VIDEO_CLOCK};
 
 /// Stamps of pictures begin here: B pictures may be shown before the first one is decoded.
