@@ -177,7 +177,12 @@ class Platform:
         await self._open_gateway(box)
         self.streams = ChannelStreams(self.devices.invites, self.gateway)
         self.storage = StorageService(
-            settings.storage, self._engine, self.streams, self.catalog, on_event=log_storage_event
+            settings.storage,
+            self._engine,
+            self.streams,
+            self.catalog,
+            on_event=log_storage_event,
+            player=self.media,
         )
         self.downloads = Downloads(settings.storage, self._engine, self.devices.downloads, self.storage.disk)
         self.devices.presence.subscribe(self._hear_device, CAME_BACK)
@@ -234,6 +239,16 @@ class Platform:
         await self._steps.take(
             Step("playbacks", playback_leases.open, playback_leases.close, DEVICES_CLOSE_S)
         )
+        recorded_leases = Leases(
+            streams,
+            limit=settings.storage.playbacks_max,
+            linger_s=settings.storage.playback_linger_s,
+            url_ttl_s=settings.media.url_ttl_s,
+            setting="storage.playbacks_max",
+        )
+        await self._steps.take(
+            Step("recorded playbacks", recorded_leases.open, recorded_leases.close, DEVICES_CLOSE_S)
+        )
         exposition = Exposition(settings.health)
         gathering = Gathering(self.catalog, streams, self.storage, exposition, self._counters, self._troubles)
         context = ApiContext(
@@ -248,6 +263,8 @@ class Platform:
             media=self.media,
             leases=leases,
             playback_leases=playback_leases,
+            recorded_playbacks=self.storage.playbacks,
+            recorded_leases=recorded_leases,
             downloads=self.downloads,
             recorder=self.storage.recorder,
             outages=self.outages.store,

@@ -6,6 +6,7 @@ StorageError
 ├── AlarmFileNotFound    no clip or picture of an alarm has this id
 ├── AlarmFileNotReady    it is not whole yet, it failed, or its time is over
 ├── NoFootage            nothing of the wanted time is on the disk
+├── PlaybacksBusy        too many recordings are played at once
 ├── ClipsBusy            too many clips wait already
 ├── DiskFull             free space is below the floor: nothing new is begun (nothing is deleted early)
 ├── AlwaysRecorded       the channel is recorded by configuration, so it cannot be stopped by request
@@ -62,6 +63,14 @@ class AlarmFileNotReady(StorageError):
 
 class NoFootage(StorageError):
     """Nothing of the wanted time is on the disk."""
+
+
+class PlaybacksBusy(StorageError):
+    """Too many recordings are played at once."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} recordings are played, which is the limit (storage.playbacks_max)")
+        self.limit = limit
 
 
 class ClipsBusy(StorageError):

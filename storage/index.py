@@ -62,6 +62,22 @@ class SegmentIndex:
         cursors = [encode_cursor(to_us(segment.start_time), segment.segment_id) for segment in found]
         return page_of(found, limit, cursors)
 
+    async def between(self, key: ChannelKey, start: datetime, end: datetime, limit: int) -> list[Segment]:
+        """All segments of a channel that overlap ``[start, end)`` and are on disk, the oldest first."""
+        query = (
+            select(segments)
+            .where(
+                *_of_channel(key),
+                _in_states(ON_DISK),
+                segments.c.end_time > start,
+                segments.c.start_time > start - LONGEST_SEGMENT,
+                segments.c.start_time < end,
+            )
+            .order_by(segments.c.start_time, segments.c.segment_id)
+            .limit(limit)
+        )
+        return [segment_from(row) for row in await self._rows(query)]
+
     async def get_segment(self, segment_id: str) -> Segment | None:
         """The segment, whatever became of it, or None when nobody knows it."""
         rows = await self._rows(select(segments).where(segments.c.segment_id == segment_id))

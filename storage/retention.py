@@ -19,6 +19,7 @@ from storage.clock_guard import ClockGuard
 from storage.errors import StorageViolation
 from storage.events import EventSink, RetentionPaused, RetentionResumed, ignore
 from storage.files import segment_file
+from storage.holds import SegmentHolds
 from storage.index import SegmentIndex
 from storage.ledger import DeletionLedger
 from storage.model import ON_DISK, Segment, SegmentState
@@ -50,6 +51,7 @@ class RetentionRun:
     freed: int = 0
     freed_bytes: int = 0
     missing: int = 0
+    held: int = 0
     raised: int = 0
     failed: int = 0
     paused: str = ""
@@ -83,8 +85,10 @@ class RetentionKeeper:
         clock: Clock | None = None,
         stats: StorageStats | None = None,
         on_event: EventSink = ignore,
+        holds: SegmentHolds | None = None,
     ) -> None:
         self._settings = settings
+        self._holds = SegmentHolds() if holds is None else holds
         self._index = index
         self._ledger = ledger
         self._state = state
@@ -194,6 +198,9 @@ class RetentionKeeper:
         classes = await self._policy.retention_classes({segment.key for segment in batch})
         raised, due = [], []
         for segment in batch:
+            if self._holds.is_held(segment.segment_id):
+                result.held += 1  # it is being played: a later run finds it again
+                continue
             longer = self._promise(classes.get(segment.key, RetentionClass.ORDINARY))(segment)
             if longer is None:
                 due.append(segment)

@@ -12,10 +12,12 @@ from storage.clock import Clock, SystemClock
 from storage.disk import DiskWatch
 from storage.events import EventSink, ignore
 from storage.gaps import GapLedger
+from storage.holds import SegmentHolds
 from storage.index import SegmentIndex
 from storage.ledger import DeletionLedger
 from storage.playback import Playback
 from storage.ports import ChannelPolicy, StreamSource
+from storage.recorded_playback import RecordedPlaybacks, RecordingsPlayer
 from storage.recorder import ALIVE, Recorder
 from storage.recovery import Recovery
 from storage.retention import RetentionKeeper
@@ -38,6 +40,7 @@ class StorageService:
         *,
         clock: Clock | None = None,
         on_event: EventSink = ignore,
+        player: RecordingsPlayer | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
@@ -47,6 +50,8 @@ class StorageService:
         self.gaps = GapLedger(engine)
         self.disk = DiskWatch(settings.path, settings.free_floor_bytes, on_event)
         self.playback = Playback(settings.path, self.index)
+        self.holds = SegmentHolds()
+        self.playbacks = RecordedPlaybacks(settings, self.index, self.holds, player)
         self._state = StateStore(engine)
         self._recovery = Recovery(
             settings, self.index, self.ledger, policy, clock=self._clock, stats=self.stats, on_event=on_event
@@ -60,6 +65,7 @@ class StorageService:
             clock=self._clock,
             stats=self.stats,
             on_event=on_event,
+            holds=self.holds,
         )
         self.recorder = Recorder(
             settings,
@@ -105,6 +111,7 @@ class StorageService:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        await self.playbacks.close()
         await self.clips.close()
         await self.recorder.close()
 

@@ -50,6 +50,12 @@ class StorageSettings:
     """When a start comes so long after the last run, the clock is doubted and deleting pauses."""
     clock_settle_s: Annotated[float, Ge(0), Le(31_536_000)] = 86_400.0
     """A doubted clock that has kept steady for so long is trusted again."""
+    playbacks_max: Annotated[int, Ge(1), Le(10_000)] = 500
+    """Recordings played at once, for superiors and viewers together."""
+    playback_start_s: Annotated[float, Ge(0.5), Le(60)] = 10.0
+    """How long the first picture of a playback is waited for."""
+    playback_linger_s: Annotated[float, Ge(1), Le(3600)] = 20.0
+    """How long a playback of the console without viewers is kept."""
     rolling_segment_s: Annotated[float, Ge(2), Le(60)] = 5.0
     """Length of the short files that hold footage from before an alarm."""
     rolling_channels: Annotated[int, Ge(0), Le(10_000)] = 200

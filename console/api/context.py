@@ -24,6 +24,7 @@ from sipserver.devices.service import DeviceService
 from storage.alarm_clips import AlarmClips
 from storage.downloads import Downloads
 from storage.playback import Playback
+from storage.recorded_playback import RecordedPlaybacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class ApiContext:
     media: MediaPlane
     leases: Leases
     playback_leases: Leases
+    recorded_playbacks: RecordedPlaybacks
+    recorded_leases: Leases
     downloads: Downloads
     recorder: Recorder
     outages: OutageStore

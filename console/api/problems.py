@@ -358,6 +358,15 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         "Wait until its state is ready; a failed one says why.",
     ),
     storage.errors.ClipsBusy: Kind("clips-busy", 503, "Too many clips wait", "Try again in a minute."),
+    storage.errors.NoFootage: Kind(
+        "no-footage",
+        404,
+        "Nothing of that time is on the disk",
+        "GET .../recordings shows what there is; older footage is deleted when its time is over.",
+    ),
+    storage.errors.PlaybacksBusy: Kind(
+        "too-many-playbacks", 503, "Too many recordings are played", "Close some, or raise the limit."
+    ),
     storage.errors.SegmentNotFound: UNKNOWN_SEGMENT,
     storage.errors.SegmentGone: SEGMENT_GONE,
     storage.errors.AlwaysRecorded: Kind(

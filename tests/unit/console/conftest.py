@@ -38,9 +38,12 @@ from sipserver.devices.service import DeviceService
 from sipserver.devices.stream_request import LiveStream
 from storage.alarm_clips import AlarmClips
 from storage.downloads import Downloads
+from storage.holds import SegmentHolds
 from storage.index import SegmentIndex
 from storage.model import Segment, SegmentState
 from storage.playback import Playback
+from storage.recorded_playback import RecordedPlaybacks
+from storage.settings import StorageSettings
 
 PASSWORD = "correct horse battery"
 DEVICE = "34020000001110000001"
@@ -240,6 +243,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         media=cast(MediaPlane, SimpleNamespace(sessions={})),
         leases=leases,
         playback_leases=Leases(streams, limit=3, linger_s=20.0, url_ttl_s=60.0, clock=clock),
+        recorded_playbacks=RecordedPlaybacks(StorageSettings(path=tmp_path), segments, SegmentHolds(), None),
+        recorded_leases=Leases(streams, limit=3, linger_s=20.0, url_ttl_s=60.0, clock=clock),
         downloads=cast(Downloads, object()),
         recorder=recorder,
         outages=OutageStore(engine),

@@ -56,6 +56,15 @@ impl GopCache {
         if self.overflowed { &[] } else { &self.units }
     }
 
+    /// Bytes of the pictures that nobody else holds.
+    pub fn idle_bytes(&self) -> usize {
+        self.units
+            .iter()
+            .filter(|unit| Arc::strong_count(unit) == 1)
+            .map(|unit| unit.size_bytes())
+            .sum()
+    }
+
     /// The newest key frame.
     pub fn keyframe(&self) -> Option<&Arc<Unit>> {
         self.units.first()

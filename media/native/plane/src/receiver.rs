@@ -225,7 +225,6 @@ impl Receiver {
 
     /// Takes pictures of our own recordings.
     pub(crate) fn receive_played(&mut self, played: Played, scene: &mut Scene<'_>) {
-        self.shared.backlog.sub(played.bytes);
         self.stats.packet_at_us = Some(scene.now_us);
         for item in played.items {
             if let (Published::Unit(unit), Reading::Recordings(stats)) = (&item, &mut self.reading)

@@ -154,8 +154,8 @@ pub(crate) struct SessionShared {
     pub(crate) feed: FeedGate,
     /// Where a playback of recordings stands.
     pub(crate) playback: Mutex<PlaybackSnapshot>,
-    /// What its readers have not taken yet.
-    pub(crate) backlog: Backlog,
+    /// Pictures of a playback that somebody holds.
+    pub(crate) backlog: Arc<Backlog>,
     pub(crate) senders: Mutex<Vec<Arc<SenderShared>>>,
 }
 
@@ -188,7 +188,7 @@ impl SessionShared {
             }),
             feed: FeedGate::new(config.feed_queue_bytes),
             playback: Mutex::default(),
-            backlog: Backlog::default(),
+            backlog: Arc::default(),
             senders: Mutex::default(),
         }
     }
@@ -211,6 +211,12 @@ impl SessionShared {
             senders: lock(&self.senders).len() as u32,
             now_us: clock::monotonic_us(),
         }
+    }
+
+    /// Bytes of a playback that its readers have not taken yet: what is only kept for new viewers does not count.
+    pub(crate) fn untaken_bytes(&self) -> usize {
+        let kept = lock(&self.stream).gop.idle_bytes();
+        self.backlog.held_bytes().saturating_sub(kept) + self.backlog.unsent_bytes()
     }
 
     /// The newest key frame as an Annex B byte stream with its parameter sets.

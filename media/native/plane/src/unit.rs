@@ -10,6 +10,7 @@ use crate::facts::{AudioInfo, MediaInfo};
 use crate::outputs::flv::{self, FlvHeads};
 use crate::outputs::rtmp::messages as rtmp;
 use crate::outputs::rtsp::numbered::UnitPackets;
+use crate::recordings::{Backlog, Ticket};
 
 /// Ticks of the video clock for each second.
 pub const VIDEO_CLOCK: i64 = 90_000;
@@ -189,6 +190,8 @@ pub struct Unit {
     pub audio: Vec<AudioSample>,
     /// Wall clock when the picture was complete, µs since 1970.
     pub wall_us: i64,
+    /// Tells a playback of recordings when nobody needs the unit any more.
+    ticket: Option<Ticket>,
     fragment: OnceLock<Vec<u8>>,
     rtp_packets: OnceLock<UnitPackets>,
     flv_tags: OnceLock<Vec<u8>>,
@@ -231,11 +234,18 @@ impl Unit {
             duration,
             audio,
             wall_us,
+            ticket: None,
             fragment: OnceLock::new(),
             rtp_packets: OnceLock::new(),
             flv_tags: OnceLock::new(),
             rtmp: OnceLock::new(),
         }
+    }
+
+    /// Counted in `backlog` as long as anybody holds it.
+    pub(crate) fn counted(mut self, backlog: &Arc<Backlog>) -> Unit {
+        self.ticket = Some(Ticket::new(backlog, self.size_bytes()));
+        self
     }
 
     /// Decoding can start here: a key frame that is whole, or any unit of a stream of sound alone.

@@ -14,7 +14,7 @@ pub(super) enum Mode {
     Forward { sound: bool },
     /// All without sound, or key frames alone where a file has more bits for each second than this.
     Fast { max_bps: u64 },
-    /// The same, the latest first.
+    /// Key frames, the latest first.
     KeysBack,
     /// Groups of pictures, the latest first, each forwards.
     GroupsBack,

@@ -80,7 +80,7 @@ pub(super) struct Loaded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pick {
     All { sound: bool },
-    FirstKey,
+    Keys,
 }
 
 /// A fragment in the table of a file.
@@ -217,22 +217,22 @@ impl RecordedFile {
         };
         let moof = at.moof_bytes as usize;
         let whole = moof + at.mdat_bytes as usize;
-        let first = if pick == Pick::FirstKey { moof } else { whole };
+        let first = if pick == Pick::Keys { moof } else { whole };
         buffer.resize(first, 0);
         self.file.read_exact_at(buffer, at.offset)?;
         let head = buffer.get(..moof).unwrap_or_default();
         let fragment = Fragment::parse(head, &self.movie, whole as u64)?;
         let mut loaded = Loaded::default();
         match pick {
-            Pick::FirstKey => {
-                let key = fragment.first_key().and_then(|key| fragment.video.get(key));
-                let Some(sample) = key else {
-                    return Ok(loaded);
-                };
-                let mut nals = vec![0; sample.size as usize];
-                self.file
-                    .read_exact_at(&mut nals, at.offset + sample.offset)?;
-                self.take_picture(sample, nals, &mut loaded);
+            Pick::Keys => {
+                for sample in fragment.video.iter().filter(|sample| sample.key) {
+                    let mut nals = vec![0; sample.size as usize];
+                    self.file
+                        .read_exact_at(&mut nals, at.offset + sample.offset)?;
+                    self.take_picture(sample, nals, &mut loaded);
+                }
+                // The key frames are all that is wanted: none of them needs another.
+                loaded.is_broken = false;
             }
             Pick::All { sound } => {
                 for sample in &fragment.video {

@@ -15,6 +15,7 @@ mod clock;
 mod control;
 mod file;
 mod groups;
+mod keys;
 mod pacer;
 mod player;
 mod pool;
@@ -24,6 +25,7 @@ mod stage;
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tongshi_wire::g711::Law;
@@ -153,43 +155,52 @@ pub struct PlaybackSnapshot {
 #[derive(Debug)]
 pub(crate) struct Played {
     pub(crate) items: Vec<Published>,
-    pub(crate) bytes: usize,
     /// Nothing follows: the fact that tells it.
     pub(crate) ended: Option<FactKind>,
 }
 
-impl Played {
-    fn size_of(item: &Published) -> usize {
-        match item {
-            Published::Unit(unit) => unit.size_bytes(),
-            Published::Config(_) => 0,
-        }
-    }
-}
-
-/// Bytes that those who must have every picture of a download have not taken yet: its worker, its senders and its
-/// viewers. What somebody adds it takes off again.
+/// Bytes of the pictures of a playback that somebody still holds: its worker, a desk, a sender, a recorder; and what
+/// waits, in a form of its own, for the slowest receiver on another platform.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    unread: AtomicUsize,
+    held: AtomicUsize,
     unsent: AtomicUsize,
 }
 
 impl Backlog {
-    pub(crate) fn add(&self, bytes: usize) {
-        self.unread.fetch_add(bytes, Ordering::Relaxed);
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn sub(&self, bytes: usize) {
-        self.unread.fetch_sub(bytes, Ordering::Relaxed);
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.unsent.load(Ordering::Relaxed)
     }
 
     /// What waits for the slowest receiver of the session on another platform.
     pub(crate) fn set_unsent(&self, bytes: usize) {
         self.unsent.store(bytes, Ordering::Relaxed);
     }
+}
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.unread.load(Ordering::Relaxed) + self.unsent.load(Ordering::Relaxed)
+/// A part of a backlog, taken off when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    backlog: Arc<Backlog>,
+    bytes: usize,
+}
+
+impl Ticket {
+    pub(crate) fn new(backlog: &Arc<Backlog>, bytes: usize) -> Ticket {
+        backlog.held.fetch_add(bytes, Ordering::Relaxed);
+        Ticket {
+            backlog: Arc::clone(backlog),
+            bytes,
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.backlog.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

@@ -173,7 +173,7 @@ impl Pacer {
         match order {
             Order::Open(request, to) => {
                 let playing = Playing {
-                    player: Player::new(*request, now_us),
+                    player: Player::new(*request, Arc::clone(&to.session.backlog), now_us),
                     next_us: Some(now_us),
                     to,
                 };
@@ -226,8 +226,10 @@ impl Pacer {
             let mut errand = None;
             self.with(key, |playing, _| {
                 let mut turn = Turn::default();
-                let backlog = playing.to.session.backlog.bytes();
-                playing.player.advance(now_us, backlog, &mut turn);
+                let session = Arc::clone(&playing.to.session);
+                playing
+                    .player
+                    .advance(now_us, &|| session.untaken_bytes(), &mut turn);
                 playing.next_us = turn.next_us;
                 playing.send(turn);
                 errand = playing.player.take_reader().map(|reader| Errand {
@@ -268,11 +270,8 @@ impl Playing {
         if turn.out.is_empty() && turn.ended.is_none() {
             return;
         }
-        let bytes = turn.out.iter().map(Played::size_of).sum();
-        self.to.session.backlog.add(bytes);
         let played = Played {
             items: turn.out,
-            bytes,
             ended: turn.ended.map(|reason| FactKind::RecordingEnded {
                 reason,
                 position_wall_us: snapshot.position_us,

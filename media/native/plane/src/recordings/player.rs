@@ -10,7 +10,7 @@ use crate::recordings::control::{mode_of, stamp_pace};
 use crate::recordings::file::Sound;
 use crate::recordings::reader::Reader;
 use crate::recordings::stage::Stage;
-use crate::recordings::{PlayState, PlaybackSnapshot, RecordingsRequest, SegmentRef};
+use crate::recordings::{Backlog, PlayState, PlaybackSnapshot, RecordingsRequest, SegmentRef};
 use crate::unit::VIDEO_CLOCK;
 
 /// More is read when what is held lasts no longer than this.
@@ -24,7 +24,7 @@ const ROOM_BYTES: usize = 1 << 20;
 /// The end is told when the readers have taken everything, or after so long.
 const DRAIN_US: u64 = 2_000_000;
 /// The same of a download.
-const DOWNLOAD_DRAIN_US: u64 = 30_000_000;
+const DOWNLOAD_DRAIN_US: u64 = 10_000_000;
 /// Pictures that pass in one call, so that one download does not hold up the others.
 const BURST: usize = 256;
 
@@ -78,7 +78,11 @@ pub(super) struct Player {
 }
 
 impl Player {
-    pub(super) fn new(mut request: RecordingsRequest, now_us: u64) -> Player {
+    pub(super) fn new(
+        mut request: RecordingsRequest,
+        backlog: Arc<Backlog>,
+        now_us: u64,
+    ) -> Player {
         let segments: Arc<[SegmentRef]> = std::mem::take(&mut request.segments).into();
         let reading = Arc::new(AtomicUsize::new(usize::MAX));
         let mode = mode_of(&request, request.scale);
@@ -99,7 +103,7 @@ impl Player {
             segments,
             scale: request.scale,
             state,
-            stage: Stage::new(stamp_pace(&request, request.scale)),
+            stage: Stage::new(stamp_pace(&request, request.scale), backlog),
             mode,
             reader: Some(Box::new(reader)),
             reading,
@@ -230,8 +234,8 @@ impl Player {
         self.anchor_us + self.us_of(self.paced_ticks)
     }
 
-    /// Sends what is due. `backlog`: bytes that the slowest of those who must have every picture has not taken yet.
-    pub(super) fn advance(&mut self, now_us: u64, backlog: usize, turn: &mut Turn) {
+    /// Sends what is due. `backlog` tells the bytes that the readers of the session have not taken yet.
+    pub(super) fn advance(&mut self, now_us: u64, backlog: &dyn Fn() -> usize, turn: &mut Turn) {
         if self.state == PlayState::Ended || (self.state == PlayState::Paused && !self.preview) {
             return;
         }
@@ -246,7 +250,7 @@ impl Player {
                 turn.next_us = Some(due_us);
                 return;
             }
-            if self.request.download && backlog > ROOM_BYTES {
+            if self.request.download && backlog() > ROOM_BYTES {
                 self.pace_from(now_us);
                 turn.next_us = Some(now_us);
                 return;
@@ -262,7 +266,13 @@ impl Player {
         turn.next_us = Some(now_us);
     }
 
-    fn end_or_starve(&mut self, now_us: u64, due_us: u64, backlog: usize, turn: &mut Turn) {
+    fn end_or_starve(
+        &mut self,
+        now_us: u64,
+        due_us: u64,
+        backlog: &dyn Fn() -> usize,
+        turn: &mut Turn,
+    ) {
         let Some(reason) = self.end else {
             if !self.is_starving && now_us > due_us {
                 self.snapshot.starved += 1;
@@ -281,9 +291,12 @@ impl Player {
         } else {
             DRAIN_US
         };
-        let is_taken = backlog == 0 || now_us.saturating_sub(since) >= patience;
-        if due_us > now_us || !is_taken {
-            turn.next_us = Some(due_us.max(now_us));
+        if due_us > now_us {
+            turn.next_us = Some(due_us);
+            return;
+        }
+        if now_us.saturating_sub(since) < patience && backlog() > 0 {
+            turn.next_us = Some(now_us);
             return;
         }
         self.state = PlayState::Ended;

@@ -22,7 +22,7 @@ pub(super) struct Open {
 /// Reads one playback's files.
 pub(crate) struct Reader {
     segments: Arc<[SegmentRef]>,
-    begin_us: i64,
+    pub(super) begin_us: i64,
     end_us: i64,
     pub(super) mode: Mode,
     pub(super) place: Place,
@@ -164,7 +164,12 @@ impl Reader {
     ) -> Result<(), ReadError> {
         self.open_segment(segment)?;
         let wanted = self.wanted_time(segment);
-        let bps = self.open.as_ref().map_or(0, |open| open.file.bps());
+        let (form, bps) = match &self.open {
+            Some(open) => (Arc::clone(&open.form), open.file.bps()),
+            None => return Err(ReadError::NoPictures),
+        };
+        // The reading may leave the file: what is known of it and of the way to it is kept.
+        let left_us = self.left_us.take();
         match self.mode {
             Mode::Fast { max_bps } if bps > max_bps => self.keys(segment, wanted, chunk, buffer)?,
             Mode::Fast { .. } => self.forward(segment, wanted, false, chunk, buffer)?,
@@ -172,8 +177,11 @@ impl Reader {
             Mode::KeysBack => self.keys(segment, wanted, chunk, buffer)?,
             Mode::GroupsBack => self.groups(segment, wanted, chunk, buffer)?,
         }
-        if !chunk.shots.is_empty() {
-            self.describe(segment, chunk);
+        if chunk.shots.is_empty() {
+            self.left_us = self.left_us.or(left_us);
+        } else {
+            chunk.form = Some(self.newest_form(segment).unwrap_or(form));
+            chunk.gap = left_us.is_some_and(|left_us| self.is_gap(left_us, segment));
         }
         Ok(())
     }
@@ -210,23 +218,26 @@ impl Reader {
         Some(begin + (wall_us - start_us).max(0) * VIDEO_CLOCK / 1_000_000)
     }
 
-    /// Description, gap and sound of what was found.
-    fn describe(&mut self, segment: usize, chunk: &mut Chunk) {
-        let Some(open) = &mut self.open else { return };
-        // Samples may have told meanwhile which law it is.
+    /// What the file says: samples may have told meanwhile which law its sound is.
+    fn newest_form(&mut self, segment: usize) -> Option<Arc<Form>> {
+        let open = self.open.as_mut().filter(|open| open.segment == segment)?;
         let form = form_of(&open.file);
         if form != *open.form {
             open.form = Arc::new(form);
         }
-        chunk.form = Some(Arc::clone(&open.form));
-        if let (Some(left_us), Some(here)) = (self.left_us.take(), self.segments.get(segment)) {
-            let hole = if self.mode.is_backward() {
-                left_us - here.end_us
-            } else {
-                here.start_us - left_us
-            };
-            chunk.gap = hole > GAP_US;
-        }
+        Some(Arc::clone(&open.form))
+    }
+
+    fn is_gap(&self, left_us: i64, segment: usize) -> bool {
+        let Some(here) = self.segments.get(segment) else {
+            return false;
+        };
+        let hole = if self.mode.is_backward() {
+            left_us - here.end_us
+        } else {
+            here.start_us - left_us
+        };
+        hole > GAP_US
     }
 
     /// Puts pictures of a file into a chunk; false when the end of what was asked for is reached.
@@ -286,81 +297,6 @@ impl Reader {
             chunk.end = Some("end of range");
         }
         Ok(())
-    }
-
-    /// One key frame, which lasts until the next one.
-    fn keys(
-        &mut self,
-        segment: usize,
-        wanted: Option<i64>,
-        chunk: &mut Chunk,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(), ReadError> {
-        let backward = self.mode.is_backward();
-        let Some(open) = &mut self.open else {
-            return Err(ReadError::NoPictures);
-        };
-        let file = &mut open.file;
-        let index = match (self.place, wanted) {
-            (_, Some(time)) => file.key_at(time),
-            (Place::At(index), _) if backward => Some(index),
-            (Place::At(index), _) => file.key_from(index),
-            _ if backward => file.key_before(file.len()),
-            _ => file.key_from(0),
-        };
-        let Some((index, time)) = index.and_then(|index| Some((index, file.first_key(index)?)))
-        else {
-            self.leave(segment);
-            return Ok(());
-        };
-        let mut loaded = file.load(index, Pick::FirstKey, buffer)?;
-        // Both ways a key frame stands for the time until the next one.
-        let later = file.key_from(index + 1);
-        let next = if backward {
-            file.key_before(index)
-        } else {
-            later
-        };
-        let until = later.and_then(|later| file.first_key(later));
-        let until = until.unwrap_or_else(|| file.end());
-        for picture in &mut loaded.pictures {
-            picture.duration = u32::try_from((until - time).abs())
-                .unwrap_or(u32::MAX)
-                .max(1);
-            picture.cts = 0;
-        }
-        let goes_on = self.take(segment, loaded, chunk);
-        match next {
-            Some(next) => self.place = Place::At(next),
-            None => self.leave_unless_growing(segment, index)?,
-        }
-        if !goes_on || self.is_at_begin(chunk) {
-            chunk.end = Some(if backward {
-                "begin of range"
-            } else {
-                "end of range"
-            });
-        }
-        Ok(())
-    }
-
-    fn leave_unless_growing(&mut self, segment: usize, index: usize) -> Result<(), ReadError> {
-        let grown = match &mut self.open {
-            Some(open) if !self.mode.is_backward() => open.file.look_again()?,
-            _ => false,
-        };
-        if grown {
-            self.place = Place::At(index + 1);
-        } else {
-            self.leave(segment);
-        }
-        Ok(())
-    }
-
-    /// Backwards: whether the begin of what was asked for is reached.
-    fn is_at_begin(&self, chunk: &Chunk) -> bool {
-        let first = chunk.shots.first();
-        self.mode.is_backward() && first.is_some_and(|shot| shot.wall_us <= self.begin_us)
     }
 
     /// Groups: whether the present one holds the begin of what was asked for.

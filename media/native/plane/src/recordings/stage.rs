@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tongshi_wire::AccessUnit;
 
 use crate::publisher::Published;
+use crate::recordings::Backlog;
 use crate::recordings::chunk::{Form, Shot};
 use crate::recordings::clock::OutClock;
 use crate::recordings::file::Sound;
@@ -21,15 +22,17 @@ pub(super) struct Stage {
     config: Option<Arc<StreamConfig>>,
     shown: Option<(Arc<Form>, bool)>,
     sequence: u64,
+    backlog: Arc<Backlog>,
 }
 
 impl Stage {
-    pub(super) fn new(pace: f64) -> Stage {
+    pub(super) fn new(pace: f64, backlog: Arc<Backlog>) -> Stage {
         Stage {
             clock: OutClock::new(pace),
             config: None,
             shown: None,
             sequence: 0,
+            backlog,
         }
     }
 
@@ -118,6 +121,6 @@ impl Stage {
             audio,
             wall_us,
         );
-        out.push(Published::Unit(Arc::new(unit)));
+        out.push(Published::Unit(Arc::new(unit.counted(&self.backlog))));
     }
 }

@@ -144,7 +144,7 @@ struct Run {
 impl Run {
     fn new(request: RecordingsRequest) -> Run {
         Run {
-            player: Player::new(request, 0),
+            player: Player::new(request, Arc::default(), 0),
             now_us: 0,
             seen: Vec::new(),
             configs: Vec::new(),
@@ -157,7 +157,8 @@ impl Run {
 
     fn step(&mut self) -> Option<u64> {
         let mut turn = Turn::default();
-        self.player.advance(self.now_us, self.backlog, &mut turn);
+        let backlog = self.backlog;
+        self.player.advance(self.now_us, &|| backlog, &mut turn);
         for item in turn.out {
             match item {
                 Published::Config(config) => self.configs.push(config.audio.is_some()),
@@ -197,7 +198,7 @@ impl Run {
         self
     }
 
-    fn to_end(&mut self) -> &mut Run {
+    fn finish(&mut self) -> &mut Run {
         self.until(u64::MAX - 1)
     }
 

@@ -14,7 +14,7 @@ fn a_pause_holds_the_line_and_going_on_goes_on() {
     assert_eq!(run.seen.len(), before);
     run.now_us = 9_000_000;
     run.player.control(Control::Resume, run.now_us);
-    run.to_end();
+    run.finish();
     assert_eq!(run.indexes(), (0..100).collect::<Vec<_>>());
     run.assert_continuous();
     assert_eq!(run.seen[before].at_us, 9_000_000);
@@ -40,7 +40,7 @@ fn a_paused_begin_shows_one_picture() {
     run.until(6_000_000);
     assert_eq!(run.indexes(), [0, 25, 26]);
     run.player.control(Control::Resume, run.now_us);
-    run.to_end();
+    run.finish();
     assert_eq!(run.indexes()[3..], (27..50).collect::<Vec<_>>());
 }
 
@@ -55,7 +55,7 @@ fn a_seek_begins_at_the_key_frame_before_and_an_exact_one_at_the_picture() {
         let wall_us = START_US + 190 * FRAME_US;
         run.player
             .control(Control::Seek { wall_us, exact }, run.now_us);
-        run.to_end();
+        run.finish();
         assert_eq!(run.indexes()[before..], (150..200).collect::<Vec<_>>());
         run.assert_continuous();
         let left = if exact { 10 } else { 50 };
@@ -70,7 +70,7 @@ fn a_seek_begins_at_the_key_frame_before_and_an_exact_one_at_the_picture() {
             },
             run.now_us,
         );
-        run.to_end();
+        run.finish();
         assert_eq!(run.indexes()[before + 50..], (0..200).collect::<Vec<_>>());
         assert_eq!(run.player.seeks(), 2);
         assert!(run.ended.is_some());
@@ -91,7 +91,7 @@ fn a_change_of_pace_and_direction_goes_on_from_the_position() {
     run.player.control(Control::Scale(-1.0), run.now_us);
     run.until(5_300_000);
     run.player.control(Control::Scale(1.0), run.now_us);
-    run.to_end();
+    run.finish();
     run.assert_continuous();
     assert_eq!(run.configs, [true, false, true]);
     let shown = run.indexes();

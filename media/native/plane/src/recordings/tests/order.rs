@@ -7,7 +7,7 @@ fn forwards_every_picture_comes_in_its_time_with_its_sound() {
     let mut film = Film::new("forwards");
     film.file(0, 100, 25, true).file(100, 160, 25, true);
     let mut run = Run::new(film.request());
-    run.to_end();
+    run.finish();
     assert_eq!(run.indexes(), (0..160).collect::<Vec<_>>());
     run.assert_continuous();
     assert_eq!(run.configs, [true]);
@@ -37,7 +37,7 @@ fn at_another_pace_pictures_are_nearer_or_farther_and_without_sound() {
             scale,
             ..film.request()
         });
-        run.to_end();
+        run.finish();
         assert_eq!(run.indexes(), (0..100).collect::<Vec<_>>());
         run.assert_continuous();
         assert_eq!(run.configs, [false]);
@@ -63,7 +63,7 @@ fn stamps_may_be_those_of_the_recording_at_any_pace() {
         stamps: Stamps::Recorded,
         ..film.request()
     });
-    run.to_end();
+    run.finish();
     run.assert_continuous();
     assert!(
         run.seen
@@ -84,7 +84,7 @@ fn too_many_bits_for_a_fast_pace_leave_key_frames_alone() {
         });
         run.player
             .set_mode(crate::recordings::chunk::Mode::Fast { max_bps });
-        run.to_end();
+        run.finish();
         run.assert_continuous();
         assert!(run.now_us.abs_diff(500_000) < 50, "{}", run.now_us);
         run.indexes()
@@ -96,16 +96,45 @@ fn too_many_bits_for_a_fast_pace_leave_key_frames_alone() {
 #[test]
 fn backwards_by_key_frames_over_files() {
     let mut film = Film::new("keysback");
-    film.file(0, 75, 25, true).file(75, 150, 25, true);
+    film.file(0, 75, 25, true)
+        .file(75, 125, 25, true)
+        .file(125, 150, 25, true);
     let mut run = Run::new(RecordingsRequest {
         scale: -2.0,
         ..film.request()
     });
-    run.to_end();
+    run.finish();
     assert_eq!(run.indexes(), [125, 100, 75, 50, 25, 0]);
+    assert_eq!((run.configs.len(), run.player.snapshot().gaps), (1, 0));
     run.assert_continuous();
     assert_eq!(run.ended, Some("begin of range"));
     assert_eq!(run.now_us, 3_000_000);
+}
+
+#[test]
+fn every_key_frame_is_shown_also_where_there_are_many() {
+    let mut film = Film::new("manykeys");
+    film.file(0, 60, 5, false).file(60, 120, 5, false);
+    let request = RecordingsRequest {
+        begin_us: START_US + 12 * FRAME_US,
+        end_us: START_US + 100 * FRAME_US,
+        scale: -1.0,
+        ..film.request()
+    };
+    let mut run = Run::new(request.clone());
+    run.finish();
+    let expected: Vec<i64> = (10..=100).rev().step_by(5).collect();
+    assert_eq!(run.indexes(), expected);
+    run.assert_continuous();
+    let mut run = Run::new(RecordingsRequest {
+        scale: 8.0,
+        ..request
+    });
+    run.player
+        .set_mode(crate::recordings::chunk::Mode::Fast { max_bps: 1 });
+    run.finish();
+    assert_eq!(run.indexes(), (10..100).step_by(5).collect::<Vec<_>>());
+    run.assert_continuous();
 }
 
 #[test]
@@ -119,7 +148,7 @@ fn backwards_by_groups_no_picture_is_left_out() {
             whole_groups: true,
             ..film.request()
         });
-        run.to_end();
+        run.finish();
         let begins: Vec<i64> = (0..200)
             .filter(|index| index % gop == 0 || *index == 100)
             .collect();
@@ -147,7 +176,7 @@ fn the_range_is_kept_at_both_ends() {
         ..film.request()
     };
     let mut run = Run::new(range.clone());
-    run.to_end();
+    run.finish();
     assert_eq!(run.indexes(), (50..120).collect::<Vec<_>>());
     assert_eq!(run.ended, Some("end of range"));
     let mut run = Run::new(RecordingsRequest {
@@ -155,7 +184,7 @@ fn the_range_is_kept_at_both_ends() {
         whole_groups: true,
         ..range
     });
-    run.to_end();
+    run.finish();
     assert_eq!(run.indexes().first(), Some(&100));
     assert_eq!(run.indexes().last(), Some(&74));
     assert_eq!(run.ended, Some("begin of range"));
@@ -171,7 +200,7 @@ fn a_download_has_sound_at_any_pace_and_waits_for_its_readers() {
         ..film.request()
     };
     let mut run = Run::new(download.clone());
-    run.to_end();
+    run.finish();
     assert_eq!(run.indexes(), (0..200).collect::<Vec<_>>());
     assert!(run.seen.iter().all(|seen| seen.unit.audio.len() == 1));
     assert!(
@@ -195,6 +224,6 @@ fn a_download_has_sound_at_any_pace_and_waits_for_its_readers() {
     }
     assert_eq!((run.seen.len(), run.ended), (200, None));
     run.backlog = 0;
-    run.to_end();
+    run.finish();
     assert_eq!(run.ended, Some("end of recordings"));
 }

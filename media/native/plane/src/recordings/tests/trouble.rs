@@ -7,7 +7,7 @@ fn gaps_are_passed_over_and_counted() {
     let mut film = Film::new("gaps");
     film.file(0, 50, 25, false).file(5_000, 5_050, 25, false);
     let mut run = Run::new(film.request());
-    run.to_end();
+    run.finish();
     let expected: Vec<i64> = (0..50).chain(5_000..5_050).collect();
     assert_eq!(run.indexes(), expected);
     run.assert_continuous();
@@ -17,7 +17,7 @@ fn gaps_are_passed_over_and_counted() {
         begin_us: START_US + 3_000 * FRAME_US,
         ..film.request()
     });
-    run.to_end();
+    run.finish();
     assert_eq!(run.indexes(), (5_000..5_050).collect::<Vec<_>>());
     // Backwards it finds what was before.
     let mut run = Run::new(RecordingsRequest {
@@ -25,7 +25,7 @@ fn gaps_are_passed_over_and_counted() {
         scale: -1.0,
         ..film.request()
     });
-    run.to_end();
+    run.finish();
     assert_eq!(run.indexes(), [25, 0]);
 }
 
@@ -39,7 +39,7 @@ fn files_that_are_gone_or_no_films_are_told_and_passed_over() {
     std::fs::remove_file(film.path(1)).unwrap();
     std::fs::write(film.path(2), b"no film at all").unwrap();
     let mut run = Run::new(film.request());
-    run.to_end();
+    run.finish();
     let expected: Vec<i64> = (0..50).chain(150..200).collect();
     assert_eq!(run.indexes(), expected);
     assert_eq!(run.skipped.len(), 2);
@@ -53,7 +53,7 @@ fn files_that_are_gone_or_no_films_are_told_and_passed_over() {
             paused,
             ..film.request()
         });
-        run.to_end();
+        run.finish();
         assert_eq!((run.seen.len(), run.ended), (0, Some("end of recordings")));
     }
 }
@@ -70,14 +70,14 @@ fn damage_inside_a_file_costs_pictures_up_to_a_key_frame() {
     bytes[hit] = 0x7F;
     std::fs::write(film.path(0), &bytes).unwrap();
     let mut run = Run::new(film.request());
-    run.to_end();
+    run.finish();
     let expected: Vec<i64> = (0..33).chain(40..100).collect();
     assert_eq!(run.indexes(), expected);
     assert_eq!(run.player.snapshot().pictures_damaged, 7);
     // Half a file is played to where it is cut.
     std::fs::write(film.path(0), &bytes[..bytes.len() / 2]).unwrap();
     let mut run = Run::new(film.request());
-    run.to_end();
+    run.finish();
     assert!(run.seen.len() >= 18 && run.ended.is_some());
 }
 
@@ -90,7 +90,7 @@ fn a_file_that_is_still_written_is_played_to_its_newest_fragment() {
     let mut run = Run::new(film.request());
     run.until(500_000);
     std::fs::write(film.path(0), &whole).unwrap();
-    run.to_end();
+    run.finish();
     assert_eq!(run.indexes(), (0..100).collect::<Vec<_>>());
 }
 
@@ -100,13 +100,13 @@ fn a_disk_that_does_not_answer_costs_its_file() {
     film.file(0, 50, 25, false).file(50, 100, 25, false);
     let mut run = Run::new(film.request());
     let mut turn = Turn::default();
-    run.player.advance(0, 0, &mut turn);
+    run.player.advance(0, &|| 0, &mut turn);
     let mut lost = run.player.take_reader().unwrap();
     let late = lost.next_chunk(&mut Vec::new());
     let skip = run.player.give_up_reading().unwrap();
     assert_eq!(skip.start_us, START_US);
     assert_eq!(run.player.epoch(), 1);
     drop(late);
-    run.to_end();
+    run.finish();
     assert_eq!(run.indexes(), (50..100).collect::<Vec<_>>());
 }
