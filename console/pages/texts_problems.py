@@ -157,6 +157,15 @@ TEXTS: Final[Mapping[str, Text]] = {
     "problem.download-refused.advice": Text(
         "缩短时间段，或等待其他下载完成。", "Ask for less time, or wait until others are done."
     ),
+    "problem.no-footage": Text("该时间段没有录像", "Nothing of that time is on the disk"),
+    "problem.no-footage.advice": Text(
+        "请查看录像列表；超过保存期限的录像已被删除。",
+        "The list of recordings shows what there is; older footage is deleted when its time is over.",
+    ),
+    "problem.too-many-playbacks": Text("同时回放的录像过多", "Too many recordings are played"),
+    "problem.too-many-playbacks.advice": Text(
+        "请关闭一些回放，或提高上限。", "Close some, or raise the limit."
+    ),
     "problem.loudspeaker-busy": Text("其他人正在对它讲话", "Somebody else speaks there"),
     "problem.loudspeaker-busy.advice": Text("请稍后再试。", "Try again when they are done."),
     "problem.too-many-audio-sessions": Text("同时对讲的人过多", "Too much sound at once"),
