@@ -22,6 +22,7 @@ mod former;
 mod gop;
 mod intake;
 mod outputs;
+mod pace;
 mod plane;
 mod publisher;
 mod rates;

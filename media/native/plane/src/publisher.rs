@@ -6,6 +6,7 @@ use tongshi_wire::ingest::Tracks;
 use tongshi_wire::{AccessUnit, AudioConfig, AudioFrame, MediaEvent, VideoConfig};
 
 use crate::audio_track::AudioTrack;
+use crate::pace::Pace;
 use crate::unit::{AudioSample, StreamConfig, Unit, VIDEO_CLOCK};
 
 /// A track that fell silent for so long is left out of the next description: a player waits for the
@@ -13,11 +14,12 @@ use crate::unit::{AudioSample, StreamConfig, Unit, VIDEO_CLOCK};
 const AUDIO_GONE_US: u64 = 3_000_000;
 /// Sound is sent out alone when no sign of video has come for so long. A map without video ends the wait at once.
 const ALONE_AFTER_US: u64 = 1_000_000;
-/// Longest time that one picture stands; then sound goes on without it.
-const MAX_DURATION: i64 = 10 * VIDEO_CLOCK;
+/// Longest sound of one unit, 90 kHz.
+const MAX_SOUND: i64 = 10 * VIDEO_CLOCK;
+/// Time without a picture after which sound goes on alone, 90 kHz.
+const SOUND_WAIT: i64 = VIDEO_CLOCK;
 /// Pictures after the first key frame for which a first piece of sound is waited for, where one may come.
 const MAX_HELD: usize = 5;
-const DEFAULT_DURATION: u32 = 3_600;
 
 /// What readers are given.
 #[derive(Debug)]
@@ -34,7 +36,10 @@ struct Pending {
     wall_us: i64,
 }
 
-/// Gives each picture its duration (known when the next one comes), its sound and its description.
+/// Gives each picture its duration, the sound since the one before it, and its description.
+///
+/// A picture is published as soon as it is there: how long it stands is known only when the next one comes, so its
+/// duration is what the pictures before it say, and the [`Pace`] keeps the line of viewers even. Times are exact.
 ///
 /// The first description waits for sound only where sound may come: not when a map lists none, else for
 /// [`MAX_HELD`] pictures and `audio_wait_us` at most. Sound that comes later joins at a key frame.
@@ -48,12 +53,14 @@ pub struct Publisher {
     waiting_since_us: Option<u64>,
     /// When the first sound came, while there is no picture.
     sound_since_us: Option<u64>,
-    held: Vec<(Pending, u32)>,
-    pending: Option<Pending>,
+    held: Vec<Pending>,
+    /// Sound since the newest picture.
+    sounds: Vec<AudioSample>,
+    newest_dts_90k: Option<i64>,
+    pace: Pace,
     origin_90k: Option<i64>,
     /// Of the newest key frame, or sound alone, on the stream's time line.
     time: i64,
-    last_duration: u32,
     sequence: u64,
 }
 
@@ -69,10 +76,11 @@ impl Publisher {
             waiting_since_us: None,
             sound_since_us: None,
             held: Vec::new(),
-            pending: None,
+            sounds: Vec::new(),
+            newest_dts_90k: None,
+            pace: Pace::default(),
             origin_90k: None,
             time: 0,
-            last_duration: DEFAULT_DURATION,
             sequence: 0,
         }
     }
@@ -109,14 +117,12 @@ impl Publisher {
         }
     }
 
-    /// The stream is over: the last picture stands as long as the one before it.
-    pub fn end(&mut self, now_us: u64, out: &mut Vec<Published>) {
+    /// The stream is over: what waits goes out.
+    pub fn end(&mut self, now_us: u64, wall_us: i64, out: &mut Vec<Published>) {
         if self.waiting_since_us.is_some() {
             self.describe_first(now_us, out);
         }
-        if let Some(last) = self.pending.take() {
-            self.finish(last, self.last_duration, out);
-        }
+        self.publish_sounds(wall_us, out);
     }
 
     fn receive_picture(
@@ -126,21 +132,21 @@ impl Publisher {
         wall_us: i64,
         out: &mut Vec<Published>,
     ) {
-        if let Some(former) = self.pending.take() {
-            let apart = (picture.dts_90k - former.picture.dts_90k).clamp(1, MAX_DURATION);
-            self.last_duration = apart as u32;
-            self.finish(former, apart as u32, out);
-        }
         self.handle_timer(now_us, out);
+        self.newest_dts_90k = Some(picture.dts_90k);
         if picture.keyframe {
-            self.begin_gop(&picture, now_us, out);
+            self.begin_gop(&picture, now_us, wall_us, out);
         }
         if self.shows_pictures() || self.waiting_since_us.is_some() {
-            self.pending = Some(Pending {
-                picture,
-                audio: Vec::new(),
-                wall_us,
-            });
+            let audio = std::mem::take(&mut self.sounds);
+            self.finish(
+                Pending {
+                    picture,
+                    audio,
+                    wall_us,
+                },
+                out,
+            );
         }
     }
 
@@ -151,14 +157,20 @@ impl Publisher {
             .is_some_and(|config| config.video.is_some())
     }
 
-    fn begin_gop(&mut self, picture: &AccessUnit, now_us: u64, out: &mut Vec<Published>) {
+    fn begin_gop(
+        &mut self,
+        picture: &AccessUnit,
+        now_us: u64,
+        wall_us: i64,
+        out: &mut Vec<Published>,
+    ) {
         if self.video.is_none() {
             return;
         }
         let origin = *self.origin_90k.get_or_insert(picture.dts_90k);
         self.time = picture.dts_90k - origin;
         if self.config.is_some() {
-            self.describe_again(now_us, out);
+            self.describe_again(now_us, wall_us, out);
         } else if self.audio.is_some() || !self.may_sound() {
             self.describe_first(now_us, out);
         } else {
@@ -177,6 +189,7 @@ impl Publisher {
             return;
         }
         self.audio = Some(AudioTrack::new(config, now_us));
+        self.sounds.clear();
         if self.config.is_some() && !self.shows_pictures() {
             self.describe_sound(out);
         }
@@ -204,23 +217,12 @@ impl Publisher {
         if described != Some(&track.config) {
             return;
         }
-        if let Some(pending) = &mut self.pending {
-            track.code(frame, origin, &mut pending.audio);
-            let stands = frame.pts_90k - pending.picture.dts_90k;
-            // It would hold back, and gather, all sound until the next picture.
-            if stands > MAX_DURATION {
-                self.release_picture(out);
-            }
-            return;
-        }
-        let mut samples = Vec::new();
-        track.code(frame, origin, &mut samples);
-        self.publish_sound(frame.pts_90k, samples, wall_us, out);
-    }
-
-    fn release_picture(&mut self, out: &mut Vec<Published>) {
-        if let Some(last) = self.pending.take() {
-            self.finish(last, MAX_DURATION as u32, out);
+        track.code(frame, origin, &mut self.sounds);
+        // A picture takes the sound before it along; where none comes the sound does not wait.
+        let since = self.newest_dts_90k.map(|dts| frame.pts_90k - dts);
+        let waits = self.shows_pictures() && since.is_some_and(|since| since <= SOUND_WAIT);
+        if !waits {
+            self.publish_sounds(wall_us, out);
         }
     }
 
@@ -241,13 +243,9 @@ impl Publisher {
         self.describe(None, audio, out);
     }
 
-    fn publish_sound(
-        &mut self,
-        pts_90k: i64,
-        samples: Vec<AudioSample>,
-        wall_us: i64,
-        out: &mut Vec<Published>,
-    ) {
+    /// Sound without a picture, in a unit of its own.
+    fn publish_sounds(&mut self, wall_us: i64, out: &mut Vec<Published>) {
+        let samples = std::mem::take(&mut self.sounds);
         let (Some(config), Some(first)) = (&self.config, samples.first()) else {
             return;
         };
@@ -261,10 +259,11 @@ impl Publisher {
             .sum();
         let timing = (
             first.time * VIDEO_CLOCK / rate,
-            (length * VIDEO_CLOCK / rate).clamp(1, MAX_DURATION) as u32,
+            (length * VIDEO_CLOCK / rate).clamp(1, MAX_SOUND) as u32,
         );
         self.sequence += 1;
         self.time = timing.0;
+        let pts_90k = timing.0 + self.origin_90k.unwrap_or(0);
         let config = Arc::clone(config);
         let unit = Unit::of_sound(self.sequence, config, pts_90k, timing, samples, wall_us);
         out.push(Published::Unit(Arc::new(unit)));
@@ -281,12 +280,12 @@ impl Publisher {
             return;
         };
         self.describe(Some(video), self.wanted_audio(now_us), out);
-        for (held, duration) in std::mem::take(&mut self.held) {
-            self.finish(held, duration, out);
+        for held in std::mem::take(&mut self.held) {
+            self.finish(held, out);
         }
     }
 
-    fn describe_again(&mut self, now_us: u64, out: &mut Vec<Published>) {
+    fn describe_again(&mut self, now_us: u64, wall_us: i64, out: &mut Vec<Published>) {
         let audio = self.wanted_audio(now_us);
         let Some(config) = &self.config else {
             return;
@@ -294,6 +293,8 @@ impl Publisher {
         if config.video == self.video && config.audio == audio {
             return;
         }
+        // Sound under the old description does not fit the new one.
+        self.publish_sounds(wall_us, out);
         self.describe(self.video.clone(), audio, out);
     }
 
@@ -312,9 +313,9 @@ impl Publisher {
         out.push(Published::Config(config));
     }
 
-    fn finish(&mut self, pending: Pending, duration: u32, out: &mut Vec<Published>) {
+    fn finish(&mut self, pending: Pending, out: &mut Vec<Published>) {
         let Some(config) = &self.config else {
-            self.held.push((pending, duration));
+            self.held.push(pending);
             if self.held.len() >= MAX_HELD {
                 self.describe_held(out);
             }
@@ -328,6 +329,7 @@ impl Publisher {
             audio,
             wall_us,
         } = pending;
+        let (duration, shown) = self.pace.next(time, picture.keyframe);
         let unit = Unit::new(
             self.sequence,
             Arc::clone(config),
@@ -336,6 +338,7 @@ impl Publisher {
             audio,
             wall_us,
         );
+        let unit = unit.shown_at(shown);
         out.push(Published::Unit(Arc::new(unit)));
     }
 
@@ -345,8 +348,8 @@ impl Publisher {
         self.describe(self.video.clone(), None, out);
         let held = std::mem::take(&mut self.held);
         if self.config.is_some() {
-            for (held, duration) in held {
-                self.finish(held, duration, out);
+            for held in held {
+                self.finish(held, out);
             }
         }
     }

@@ -92,9 +92,9 @@ impl Run {
 fn where_sound_may_come_a_few_pictures_wait_for_it_and_none_is_lost() {
     let mut run = Run::new();
     run.feed(MediaEvent::VideoConfig(video_config(64)));
-    run.pictures(0..5, 25);
+    run.pictures(0..4, 25);
     assert!(run.out.is_empty());
-    run.pictures(5..26, 25);
+    run.pictures(4..25, 25);
     assert_eq!(run.configs(), [false]);
     let times: Vec<i64> = run.units().iter().map(|unit| unit.time).collect();
     assert_eq!(
@@ -122,7 +122,7 @@ fn a_map_without_sound_ends_the_wait_before_it_begins() {
     run.feed(MediaEvent::VideoConfig(video_config(64)));
     run.pictures(0..2, 25);
     assert_eq!(run.configs(), [false]);
-    assert_eq!(run.units().len(), 1);
+    assert_eq!(run.units().len(), 2);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn pictures_join_sound_alone_at_their_key_frame_on_the_same_time_line() {
         .iter()
         .map(|unit| unit.config.video.is_some())
         .collect();
-    assert_eq!(shown.iter().filter(|&&shown| shown).count(), 2);
+    assert_eq!(shown.iter().filter(|&&shown| shown).count(), 3);
     let times: Vec<i64> = run.units().iter().map(|unit| unit.time).collect();
     assert!(times.is_sorted());
     assert_eq!(times[50], 50 * 3_600);
@@ -202,8 +202,8 @@ fn early_sound_ends_the_wait() {
     run.feed(sound(3_600));
     run.pictures(2..4, 25);
     assert_eq!(run.configs(), [true]);
-    assert_eq!(run.units()[1].audio.len(), 1);
-    assert_eq!(run.units()[1].audio[0].time, 320);
+    assert_eq!(run.units()[2].audio.len(), 1);
+    assert_eq!(run.units()[2].audio[0].time, 320);
 }
 
 #[test]
@@ -235,13 +235,13 @@ fn a_new_picture_size_is_a_new_description_at_its_key_frame() {
 }
 
 #[test]
-fn nothing_is_published_before_a_key_frame_and_the_last_picture_is_flushed() {
+fn nothing_is_published_before_a_key_frame_and_each_picture_at_once() {
     let mut run = Run::new();
     run.feed(MediaEvent::VideoConfig(video_config(64)));
     run.pictures(1..25, 25);
     assert!(run.out.is_empty());
     run.pictures(25..27, 25);
-    run.publisher.end(run.now_us, &mut run.out);
+    run.publisher.end(run.now_us, 0, &mut run.out);
     assert_eq!(run.units().len(), 2);
     assert_eq!(run.units()[1].duration, 3_600);
 }

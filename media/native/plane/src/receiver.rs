@@ -526,7 +526,8 @@ impl Receiver {
     pub(crate) fn end(&mut self, reason: &str, scene: &mut Scene<'_>) {
         self.reading.flush(&mut self.events);
         self.settle(scene);
-        self.publisher.end(scene.now_us, &mut self.published);
+        self.publisher
+            .end(scene.now_us, scene.wall_us, &mut self.published);
         self.publish(scene);
         self.publish_stats(scene.now_us);
         self.abandon(reason, scene.deliveries);

@@ -184,8 +184,10 @@ pub struct Unit {
     pub pts_90k: i64,
     /// Decoding time on the stream's time line, from 0, 90 kHz.
     pub time: i64,
-    /// Until the next unit, 90 kHz.
+    /// Until the next unit, 90 kHz: what the pictures before it say.
     pub duration: u32,
+    /// Decoding time on the line of fMP4 viewers, see [`Pace`](crate::pace::Pace).
+    shown: i64,
     /// The sound.
     pub audio: Vec<AudioSample>,
     /// Wall clock when the picture was complete, µs since 1970.
@@ -232,6 +234,7 @@ impl Unit {
             pts_90k,
             time,
             duration,
+            shown: time,
             audio,
             wall_us,
             ticket: None,
@@ -246,6 +249,11 @@ impl Unit {
     pub(crate) fn counted(mut self, backlog: &Arc<Backlog>) -> Unit {
         self.ticket = Some(Ticket::new(backlog, self.size_bytes()));
         self
+    }
+
+    /// The same, shown to viewers of fMP4 at another time.
+    pub fn shown_at(self, shown: i64) -> Unit {
+        Unit { shown, ..self }
     }
 
     /// Decoding can start here: a key frame that is whole, or any unit of a stream of sound alone.
@@ -279,7 +287,7 @@ impl Unit {
                 .collect();
             fmp4::write_fragment(
                 self.sequence as u32,
-                self.video_sample(0).as_slice(),
+                self.video_sample(self.time - self.shown).as_slice(),
                 &audio,
                 &mut bytes,
             );

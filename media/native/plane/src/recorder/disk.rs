@@ -172,7 +172,7 @@ impl Recorder {
         if unit.is_key() {
             if let Some(reason) = self.cut_before(&unit) {
                 // Seamless segments share their border; after a gap the end is where pictures ended.
-                let border = (!self.gap).then_some(unit.wall_us);
+                let border = (!self.gap).then_some((unit.time, unit.wall_us));
                 self.end_segment(facts, reason, border)?;
             }
             if self.segment.is_none() {
@@ -184,9 +184,8 @@ impl Recorder {
         let Some(segment) = &mut self.segment else {
             return Ok(());
         };
-        if segment.held_ticks() + i64::from(unit.duration) > fragment_ticks
-            && segment.write_fragment()?
-        {
+        let ends = unit.time + i64::from(unit.duration);
+        if segment.held_ticks(ends) > fragment_ticks && segment.write_fragment(Some(unit.time))? {
             let (recorder_id, state) = (self.config.recorder_id.clone(), segment.state().clone());
             facts.push(
                 &self.session_id,
@@ -205,7 +204,7 @@ impl Recorder {
             Some("stream changed")
         } else if self.gap {
             Some("gap")
-        } else if segment.covered() + EARLY_CUT.min(wanted / 10) >= wanted {
+        } else if segment.covered(unit.time) + EARLY_CUT.min(wanted / 10) >= wanted {
             Some("full")
         } else {
             None
@@ -236,12 +235,12 @@ impl Recorder {
         &mut self,
         facts: &FactQueue,
         reason: &'static str,
-        border_us: Option<i64>,
+        next: Option<(i64, i64)>,
     ) -> io::Result<()> {
         let Some(segment) = self.segment.take() else {
             return Ok(());
         };
-        let (state, outcome) = segment.close(border_us);
+        let (state, outcome) = segment.close(next);
         let recorder_id = self.config.recorder_id.clone();
         facts.push(
             &self.session_id,

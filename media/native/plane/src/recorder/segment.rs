@@ -26,7 +26,6 @@ pub(crate) struct Segment {
     origin: i64,
     duration: i64,
     held: Vec<Arc<Unit>>,
-    held_ticks: i64,
     buffer: Vec<u8>,
 }
 
@@ -68,7 +67,6 @@ impl Segment {
             origin: first.time,
             duration: 0,
             held: Vec::new(),
-            held_ticks: 0,
             buffer: Vec::new(),
         };
         segment.buffer = init.bytes;
@@ -92,22 +90,22 @@ impl Segment {
     }
 
     /// Time line covered by what was written and what is held, 90 kHz.
-    pub(crate) fn covered(&self) -> i64 {
-        self.duration + self.held_ticks
+    pub(crate) fn covered(&self, until: i64) -> i64 {
+        self.duration + self.held_ticks(until)
     }
 
-    /// Time line of the units that are not written yet, 90 kHz.
-    pub(crate) fn held_ticks(&self) -> i64 {
-        self.held_ticks
+    /// Time line of the units that are not written yet, up to `until`, 90 kHz.
+    pub(crate) fn held_ticks(&self, until: i64) -> i64 {
+        self.held.first().map_or(0, |first| until - first.time)
     }
 
     pub(crate) fn hold(&mut self, unit: Arc<Unit>) {
-        self.held_ticks += i64::from(unit.duration);
         self.held.push(unit);
     }
 
-    /// Writes what is held as one fragment; true when there was something.
-    pub(crate) fn write_fragment(&mut self) -> io::Result<bool> {
+    /// Writes what is held as one fragment; true when there was something. `until`: when the next unit begins, if
+    /// it goes on from here; else the last one stands as long as it was said to.
+    pub(crate) fn write_fragment(&mut self, until: Option<i64>) -> io::Result<bool> {
         let (Some(first), Some(last)) = (self.held.first(), self.held.last()) else {
             return Ok(false);
         };
@@ -116,21 +114,27 @@ impl Segment {
             .audio
             .as_ref()
             .map_or(1, |audio| i64::from(audio.sample_rate));
-        let video: Vec<fmp4::Sample<'_>> = self
+        let until = until.unwrap_or(last.time + i64::from(last.duration));
+        let mut video: Vec<fmp4::Sample<'_>> = self
             .held
             .iter()
             .filter_map(|unit| unit.video_sample(self.origin))
             .collect();
+        let end = u64::try_from(until - self.origin).unwrap_or(0);
+        last_until_the_next(&mut video, Some(end));
         let sounds: Vec<&AudioSample> = self.held.iter().flat_map(|unit| &unit.audio).collect();
-        let audio = even_samples(&sounds, self.origin * rate / VIDEO_CLOCK);
+        let mut audio: Vec<fmp4::Sample<'_>> = sounds
+            .iter()
+            .filter_map(|sound| audio_sample(sound, self.origin * rate / VIDEO_CLOCK))
+            .collect();
+        last_until_the_next(&mut audio, None);
         self.sequence += 1;
         self.buffer.clear();
         fmp4::write_fragment(self.sequence, &video, &audio, &mut self.buffer);
-        let ticks = last.time + i64::from(last.duration) - first.time;
+        let ticks = until - first.time;
         let last_pts_90k = self.held.iter().map(|unit| unit.pts_90k).max();
-        let end_wall_us = last.wall_us + i64::from(last.duration) * 1_000_000 / VIDEO_CLOCK;
+        let end_wall_us = last.wall_us + (until - last.time) * 1_000_000 / VIDEO_CLOCK;
         self.held.clear();
-        self.held_ticks = 0;
         self.write_fragment_buffer()?;
         self.duration += ticks;
         self.state.duration_s = self.duration as f64 / VIDEO_CLOCK as f64;
@@ -163,10 +167,11 @@ impl Segment {
     }
 
     /// Writes the rest and the true duration, and waits until the disk has it.
-    pub(crate) fn close(mut self, end_wall_us: Option<i64>) -> (SegmentState, io::Result<()>) {
-        let written = self.write_fragment().map(|_| ());
-        if let Some(end) = end_wall_us {
-            self.state.end_wall_us = end;
+    /// `next`: time and wall clock of the unit that goes on from here.
+    pub(crate) fn close(mut self, next: Option<(i64, i64)>) -> (SegmentState, io::Result<()>) {
+        let written = self.write_fragment(next.map(|(time, _)| time)).map(|_| ());
+        if let Some((_, end_wall_us)) = next {
+            self.state.end_wall_us = end_wall_us;
         }
         let patched = match self.mehd_offset {
             Some(offset) => self
@@ -179,17 +184,16 @@ impl Segment {
     }
 }
 
-/// Sound on the file's time line, each sample lasting until the next, so that a fragment has no holes.
-fn even_samples<'a>(sounds: &[&'a AudioSample], origin: i64) -> Vec<fmp4::Sample<'a>> {
-    let mut samples: Vec<fmp4::Sample<'a>> = sounds
-        .iter()
-        .filter_map(|sound| audio_sample(sound, origin))
-        .collect();
-    for index in 1..samples.len() {
-        let apart = samples[index].dts.saturating_sub(samples[index - 1].dts);
-        samples[index - 1].duration = u32::try_from(apart).unwrap_or(samples[index - 1].duration);
+/// Each sample lasts until the next, so that a fragment has no holes; the last one until `end`, if that is known.
+fn last_until_the_next(samples: &mut [fmp4::Sample<'_>], end: Option<u64>) {
+    let mut next = end;
+    for sample in samples.iter_mut().rev() {
+        if let Some(next) = next {
+            let apart = next.saturating_sub(sample.dts);
+            sample.duration = u32::try_from(apart).unwrap_or(sample.duration);
+        }
+        next = Some(sample.dts);
     }
-    samples
 }
 
 #[cfg(test)]
@@ -214,7 +218,7 @@ mod tests {
         segment.hold(first);
         (27..=50).for_each(|sequence| segment.hold(unit(sequence, false, 100)));
         assert_eq!(std::fs::metadata(&path).unwrap().len(), head);
-        assert!(segment.write_fragment().unwrap());
+        assert!(segment.write_fragment(None).unwrap());
         assert_eq!(
             std::fs::metadata(&path).unwrap().len(),
             segment.state().size_bytes
