@@ -186,6 +186,11 @@ impl Assembler {
         }
     }
 
+    /// Whether a part of a picture is there.
+    pub(crate) const fn has_slice(&self) -> bool {
+        self.has_slice
+    }
+
     /// Packets were lost: the current picture is dropped, or goes on damaged.
     ///
     /// Returns whether a picture was dropped.

@@ -2,6 +2,7 @@
 //!
 //! Source: GB/T 28181-2016 annex C; protocol notes 7.1 to 7.5.
 
+mod endings;
 mod labels;
 mod pipeline;
 mod program;

@@ -10,7 +10,7 @@ pub const HEADER_BYTES: usize = 12;
 /// One RTP packet, borrowed from the datagram that it came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RtpPacket<'a> {
-    /// M bit. Not reliable in the field (Q92): nothing here depends on it.
+    /// M bit. Not reliable in the field (Q92): it is believed only where it has proved true.
     pub marker: bool,
     /// Payload type, 0 to 127. 96 is PS.
     pub payload_type: u8,

@@ -18,6 +18,9 @@ struct Counts {
     passed_damaged: u64,
     dropped_before_keyframe: u64,
     dropped_too_large: u64,
+    /// Of any kind, those that are dropped included.
+    pictures: u64,
+    headless: u64,
 }
 
 /// Why pictures are held back until the next key frame.
@@ -135,6 +138,11 @@ impl VideoTrack {
         }
     }
 
+    /// Pictures that were completed, and those of them that had no beginning.
+    pub(crate) const fn completed(&self) -> (u64, u64) {
+        (self.counts.pictures, self.counts.headless)
+    }
+
     pub(crate) const fn count(&self, stats: &mut IngestStats) {
         stats.access_units = self.counts.access_units;
         stats.keyframes = self.counts.keyframes;
@@ -172,6 +180,8 @@ impl VideoTrack {
             self.reuse(picture);
             return;
         }
+        self.counts.pictures += 1;
+        self.counts.headless += u64::from(!content.has_first);
         let times = timeline.video(&picture.stamp);
         let damaged = picture.damaged || !content.has_first;
         let Some((keyframe, corrupt)) = self.admit(&content, damaged) else {

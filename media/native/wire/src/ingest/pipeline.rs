@@ -3,6 +3,7 @@
 mod reading;
 
 use super::IngestConfig;
+use super::endings::Endings;
 use super::labels::{Label, Labels};
 use super::program::{Program, Streams};
 use super::reader::{Reader, Search};
@@ -37,6 +38,7 @@ pub(super) struct Pipeline {
     video: VideoTrack,
     audio: AudioTrack,
     timeline: Timeline,
+    endings: Endings,
     refused: Vec<Unsupported>,
     tape: PayloadTape,
     /// Marker bit of the packet being read.
@@ -72,6 +74,7 @@ impl Pipeline {
             video: VideoTrack::new(config.pass_corrupt),
             audio: AudioTrack::default(),
             timeline: Timeline::default(),
+            endings: Endings::default(),
             refused: Vec::new(),
             tape: PayloadTape::default(),
             marker: false,
@@ -220,6 +223,20 @@ impl Pipeline {
         if packet.payload.is_empty() {
             return;
         }
+        let (pictures, headless) = self.video.completed();
+        self.take(packet, arrival_us, out);
+        let (now, cut) = self.video.completed();
+        let (marker, timestamp) = (packet.marker, packet.timestamp);
+        let ends = self
+            .endings
+            .packet(marker, timestamp, now - pictures, cut > headless);
+        if ends && self.reader.reads_at_once() && self.video.assembler.has_slice() {
+            self.video.finish(&mut self.timeline, out);
+            self.endings.ended(self.video.completed().1 > cut);
+        }
+    }
+
+    fn take(&mut self, packet: &RtpPacket<'_>, arrival_us: u64, out: &mut Vec<MediaEvent>) {
         let stamp = stamp_of(packet, arrival_us);
         self.marker = packet.marker;
         if self.search.is_over && self.main_type == Some(packet.payload_type) {
@@ -309,6 +326,7 @@ impl Pipeline {
     fn lose(&mut self, out: &mut Vec<MediaEvent>) {
         self.audio.lost();
         self.tape.lost();
+        self.endings.lost();
         match &mut self.reader {
             Reader::Ps => {
                 let mut program = Program {

@@ -41,6 +41,11 @@ impl Reader {
         matches!(self, Self::AnnexB | Self::H264(_) | Self::H265(_))
     }
 
+    /// What a packet held is with the picture when the packet was read.
+    pub(super) const fn reads_at_once(&self) -> bool {
+        matches!(self, Self::Ps) || self.is_elementary()
+    }
+
     /// Bytes of memory kept for payloads that wait.
     pub(super) fn held_bytes(&self) -> usize {
         match self {
