@@ -19,6 +19,7 @@ MediaError
 │   └── UnsupportedMedia   they carry something that is known and not carried
 ├── NoKeyframe             a stream arrived, but no picture to start with
 ├── SnapshotFailed         a key frame could not be made into a JPEG
+├── UnknownCapture         no capture, or no file of one, has this name
 ├── BadPass                a URL that is not signed by us, has expired, or was withdrawn
 ├── NotPlayable            the stream cannot be sent this way as it is
 ├── NoSlotFree             all places for this kind of viewer are taken
@@ -107,6 +108,10 @@ class UnsupportedMedia(NoPackHeader):
 
 class NoKeyframe(MediaError):
     """A stream arrived, but no key frame with its parameter sets."""
+
+
+class UnknownCapture(MediaError):
+    """No capture, or no file of one, has this name."""
 
 
 class SnapshotFailed(MediaError):

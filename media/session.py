@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from media.buffers import check_buffers
+from media.capture_desk import CaptureDesk
 from media.engine import Engine, NativeTransport
 from media.errors import (
     EngineError,
@@ -98,6 +99,7 @@ class MediaPlane:
         self._ports: Final = PortPool(*parse_port_range(settings.rtp_ports), settings.port_cool_down_s)
         self._sessions: Final[dict[str, MediaSession]] = {}
         self._ending: Final[dict[str, MediaSession]] = {}
+        self.captures: Final = CaptureDesk(settings, lambda: list(self._sessions.values()))
         self.whep: Final = WhepDesk(settings, self.url_key)
         self.transcoding: Final = TranscodeDesk(settings, lambda label: self.open_fed(label=label))
         self._publish_door: Final = PublishDoor(self)
@@ -170,6 +172,7 @@ class MediaPlane:
         for session in list(self._sessions.values()):
             await self.close_session(session, "server stopping")
         await self.engine.close()
+        self.captures.close()
         self.snapshots.close()
         logger.info(
             "media closed: %d sessions, %d viewers", self.totals.sessions_opened, self.totals.viewers_opened
@@ -311,6 +314,7 @@ class MediaPlane:
 
     def _admit(self, session: MediaSession) -> MediaSession:
         self._sessions[session.session_id] = session
+        self.captures.session_opened(session)
         self.totals.sessions_opened += 1
         way = session.transport.value
         logger.info("media session open: port %d %s", session.port, way, extra=session.fields())

@@ -220,6 +220,14 @@ class MediaSettings:
     """Silence of a receiver that has sent RTCP reports after which it is given up; 0: never."""
     relay_linger_s: Annotated[float, Ge(0), Le(30)] = 2.0
     """How long the rest of an ended stream may take."""
+    capture_directory: str = "data/captures"
+    """Where captures of what cameras send are written; emptied at the first capture after a start."""
+    capture_max_bytes: Annotated[int, Ge(1_000), Le(1 << 34)] = 256 << 20
+    """Most bytes of one capture."""
+    capture_max_s: Annotated[float, Ge(1), Le(86_400)] = 3600.0
+    """Longest capture, and longest wait for its stream to open."""
+    captures_kept: Annotated[int, Ge(1), Le(1_000)] = 20
+    """Captures that are kept; the oldest makes place for a new one."""
     snapshot_timeout_s: Annotated[float, Ge(0.1), Le(60)] = 5.0
     snapshots_parallel: Annotated[int, Ge(1), Le(64)] = 2
     """Key frames decoded at a time."""

@@ -14,6 +14,7 @@ from console.api import (
     alarms,
     audio,
     audio_library,
+    captures,
     channels,
     clocks,
     configuration,
@@ -95,6 +96,7 @@ ROUTERS: Final = (
     device_records,
     playbacks,
     downloads,
+    captures,
     whep,
 )
 

@@ -191,6 +191,9 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         "The device refused",
         "sip_code is its answer: 486 busy (too many streams), 404 unknown channel, 488 media not accepted.",
     ),
+    media.errors.UnknownCapture: Kind(
+        "unknown-capture", 404, "No such capture", "List the captures; they are not kept over a restart."
+    ),
     devices.UnknownTransfer: Kind(
         "unknown-transfer", 404, "No such transfer", "List the bursts, the firmware or the upgrades for ids."
     ),
