@@ -47,7 +47,7 @@ impl Film {
         let mut segment = Segment::create(&self.directory, name.clone(), b"{}", &head).unwrap();
         for index in first..last {
             if (index - first) % 25 == 0 {
-                segment.write_fragment().unwrap();
+                segment.write_fragment(None).unwrap();
             }
             segment.hold(Arc::new(unit(&config, index, gop, sound)));
         }
