@@ -127,7 +127,7 @@ class RoomStreams:
         hold = await self.hold(key, purpose, tag, stream)
         assert isinstance(hold, RoomHold)  # noqa: S101
         info = hold.session.info
-        if info is None or info.codec == "H264":
+        if info is None or info.codec in ("H264", ""):
             return hold
         try:
             transcoded = await self._media.transcoding.hold(hold.session)

@@ -211,7 +211,7 @@ def _ptz_type(text: str) -> int | None:
 
 
 def _video(figures: StreamFigures) -> VideoInfo | None:
-    if figures.video_codec is None:
+    if not figures.video_codec:
         return None
     return VideoInfo(codec=figures.video_codec, width=figures.width, height=figures.height)
 

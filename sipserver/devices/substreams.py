@@ -78,7 +78,12 @@ class Substreams:
         return Attempt(self, key, form)
 
     def main_came(self, key: ChannelKey, info: StreamInfo) -> None:
-        """The picture of the main stream; with it an earlier sub-stream can be judged."""
+        """The picture of the main stream; with it an earlier sub-stream can be judged.
+
+        Sound alone says nothing.
+        """
+        if not info.codec:
+            return
         self._main_sizes[key] = Size(info.width, info.height)
         undecided = self._undecided.pop(key, None)
         if undecided is not None:
@@ -158,6 +163,8 @@ class Attempt:
         Raises:
             NoSubstream: it is the main picture, and enough was tried for now.
         """
+        if not info.codec:
+            return True  # sound alone: a camera without a picture, which says nothing about the form
         size = Size(info.width, info.height)
         if self._substreams.judge(self._key, self.form, size):
             return True

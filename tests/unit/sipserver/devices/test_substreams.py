@@ -180,3 +180,15 @@ def test_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
         entries[ChannelKey(DEVICE, str(number))] = number
     entries[ChannelKey(DEVICE, "2")] = 5
     assert list(entries.values()) == [3, 5]
+
+
+def test_sound_alone_says_nothing_about_sizes(scene: Scene) -> None:
+    """A camera whose picture is off has no size: 0 x 0 must not make every sub-stream look too large."""
+    sound = StreamInfo("", 0, 0, None, "")
+    scene.substreams.main_came(FIRST.key, sound)
+    assert scene.begin().take(SMALL)
+    assert scene.known() is None
+    scene.substreams.main_came(FIRST.key, MAIN)
+    assert scene.known() == "streamnumber"
+    assert scene.begin(SECOND).take(sound)
+    assert scene.begin(SECOND).form == "streamnumber"
