@@ -25,6 +25,8 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "senders_closed_by_reason": ("reason",),
     "invites_failed": ("reason",),
     "invites_ended": ("reason",),
+    "streams_stalled": ("reason",),
+    "stream_repairs": ("outcome",),
     "reconcile_repairs": ("repair",),
     "failures": ("verdict",),
     "publishes_refused": ("reason",),

@@ -32,9 +32,10 @@ def verdict(stats: SessionStats, timeout_s: float) -> MediaError:
             return NoPackHeader(f"{got} with a transport stream, but no pictures in it")
         return NoPackHeader(f"{got}, but no pack header of a program stream in them")
     dropped = stats.dropped_before_keyframe + stats.dropped_damaged
+    stands = f"; it stands still: {stats.stall.replace('_', ' ')}" if stats.stall else ""
     return NoKeyframe(
         f"{got} with {stats.packs} packs, but no whole key frame with parameter sets:"
-        f" {dropped} pictures dropped, {stats.lost} packets lost"
+        f" {dropped} pictures dropped, {stats.lost} packets lost{stands}"
     )
 
 

@@ -121,6 +121,11 @@ class MediaSession(Supervision):
         return self.close_reason is not None
 
     @property
+    def is_reconnecting(self) -> bool:
+        """The connection to a device that listens broke, and is being opened again."""
+        return self._reconnecting is not None and not self._reconnecting.done()
+
+    @property
     def viewers(self) -> int:
         """Connections that watch now."""
         return self._viewers.total()

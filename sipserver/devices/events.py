@@ -80,7 +80,7 @@ class StreamStarted(NamedTuple):
 
 
 class StreamFailed(NamedTuple):
-    """The live picture of a channel was asked for and did not come."""
+    """The live picture of a channel was asked for and did not come, or it came and stopped."""
 
     device_id: str
     channel_id: str

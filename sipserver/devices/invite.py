@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from catalog.model import ChannelKey
 from media import errors as media_errors
+from media.facts import Stall
 from media.session import MediaSession, MediaTransport, StreamInfo
 from sipserver.devices.errors import DeviceError, InviteEnded, NoMedia, NoSubstream
 from sipserver.devices.events import StreamFailed, StreamStarted
@@ -21,8 +22,10 @@ from sipserver.devices.invite_context import InviteContext
 from sipserver.devices.invite_evidence import InviteEvidence
 from sipserver.devices.invite_exchange import InviteExchange
 from sipserver.devices.invite_media import InviteMedia
+from sipserver.devices.invite_repair import Repair
 from sipserver.devices.invite_state import INVITE, Action, Input, State
 from sipserver.devices.media_verdicts import explained
+from sipserver.devices.standstill import Standstill
 from sipserver.devices.stream_hold import StreamHold
 from sipserver.devices.stream_request import LiveStream, StreamRequest
 from sipserver.devices.substreams import Attempt
@@ -66,12 +69,23 @@ class Invite:
         self._context = context
         self._attempt = attempt
         self._ready: asyncio.Future[StreamInfo] = asyncio.get_running_loop().create_future()
-        self._media: Final = InviteMedia(key, context, request, self.label, self._session_closed)
+        self.standstill: Final = Standstill(
+            key,
+            request.silence_timeout_s,
+            clock=context.clock,
+            ask_keyframe=self._nudge,
+            on_due=self._stands,
+        )
+        self._media: Final = InviteMedia(
+            key, context, request, self.label, self._session_closed, self._stalled
+        )
         self._exchange: Final = InviteExchange(
             key, context, request, self.evidence, attempt, self._answer_came
         )
         self._work: asyncio.Task[None] | None = None
         self._linger: asyncio.TimerHandle | None = None
+        self._repair: Repair | None = None
+        self._standing: DeviceError | None = None
 
     @property
     def session(self) -> MediaSession | None:
@@ -142,6 +156,8 @@ class Invite:
         """A BYE that may be for this dialog; False when its tags say otherwise."""
         if not self._exchange.remote_bye(request):
             return False
+        if self._repair is not None and self._repair.lets_go:
+            return True  # it says goodbye to what we end ourselves
         if not self._hung_up_without_path():
             self.feed(Input.REMOTE_BYE)
         return True
@@ -185,6 +201,10 @@ class Invite:
             self._context.presence.announce(StreamStarted(*self.key))
         logger.info("invite %s is playing", self.key, extra=self._fields())
 
+    def _begin_repair(self) -> None:
+        self._repair = Repair(self._context, self._exchange, self._media, self.standstill)
+        self._start(self._ask_anew(self._repair))
+
     def _start_linger(self) -> None:
         if not self.request.is_shared:
             self.feed(Input.LINGER_OVER)
@@ -206,6 +226,7 @@ class Invite:
     def _close(self, what: Input, error: DeviceError | None) -> None:
         if self._linger is not None:
             self._linger.cancel()
+        self.standstill.clear()
         self.end_reason = str(error) if error is not None else what.value
         if not self._ready.done():
             cause = error or InviteEnded(
@@ -268,7 +289,47 @@ class Invite:
             outcome = self._once_more("the answer's SSRC is another session's")
         self.feed(outcome)
 
+    def _stalled(self, stall: Stall | None) -> None:
+        """The data plane says why the picture stands still, or that it moves."""
+        session, is_live = self.session, self.request.kind is sdp.SessionKind.PLAY
+        if stall is not None and is_live and self.state.is_established and not self.standstill.reason:
+            self._context.stats.streams_stalled[stall.reason.value] += 1
+            logger.warning("invite %s stands still: %s", self.key, stall.reason.value, extra=self._fields())
+        self.standstill.take(stall, is_reconnecting=session is not None and session.is_reconnecting)
+
+    def _stands(self, error: DeviceError, may_help: bool) -> None:
+        """It is time to do something about it."""
+        if may_help:
+            self._standing = error
+            self.feed(Input.STALLED)
+        elif self.state in (State.PLAYING, State.LINGERING):
+            self.fail(error)
+
+    def fail(self, error: DeviceError) -> None:
+        """A picture that was there is lost, and the device is to blame."""
+        if self.request.kind is sdp.SessionKind.PLAY and self.state.is_established:
+            self._context.presence.announce(StreamFailed(*self.key, error))
+        self.feed(Input.LOST, error)
+
+    async def _ask_anew(self, repair: Repair) -> None:
+        """Session, viewers and recordings stay; only the device's part begins again."""
+        error = self._standing or InviteEnded.about(self.key, "it stood still")
+        logger.info("invite %s is asked for anew: %s", self.key, error, extra=self._fields())
+        try:
+            await repair.run(self.transport, self.host)
+        except (DeviceError, media_errors.MediaError, TimeoutError) as failure:
+            self._context.stats.stream_repairs["failed"] += 1
+            said = str(failure) or "the BYE was not answered"
+            self.fail(type(error).about(self.key, f"{error}; asked anew, in vain: {said}"))
+            return
+        finally:
+            self._repair = None
+        self._context.stats.stream_repairs["worked"] += 1
+        logger.info("invite %s plays again", self.key, extra=self._fields())
+        self.feed(Input.MOVED)
+
     def _answer_came(self, ssrc: str | None, answer: sdp.SessionDescription) -> None:
+        self._media.describe(answer)
         self._media.expect(ssrc, answer, self._exchange.host)
 
     def _once_more(self, reason: str) -> Input:
@@ -401,6 +462,7 @@ _ACTIONS: Final[Mapping[Action, Callable[[Invite], None]]] = {
     Action.REPHRASE: Invite._rephrase,
     Action.AWAIT_MEDIA: Invite._await_media,
     Action.DELIVER: Invite._deliver,
+    Action.REPAIR: Invite._begin_repair,
     Action.LINGER: Invite._start_linger,
     Action.RESUME: Invite._resume,
     Action.FORGET: Invite._forget,

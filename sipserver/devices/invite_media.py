@@ -9,6 +9,7 @@ from typing import Final
 
 from catalog.model import ChannelKey
 from media import errors as media_errors
+from media.facts import Stall
 from media.session import MediaSession, MediaTransport, ReceiveOn
 from sipserver.devices.errors import NoCapacity
 from sipserver.devices.invite_context import InviteContext
@@ -26,6 +27,7 @@ class InviteMedia:
     Args:
         label: names the media session in logs and to the reconcile loop.
         on_closed: told when the data plane gives the session up, or somebody closes it over our head.
+        on_stall: told why the stream stands still, and None when it moves.
     """
 
     def __init__(
@@ -35,12 +37,14 @@ class InviteMedia:
         request: StreamRequest,
         label: str,
         on_closed: Callable[[str], None],
+        on_stall: Callable[[Stall | None], None],
     ) -> None:
         self._key: Final = key
         self._context = context
         self._request = request
         self._label = label
         self._on_closed = on_closed
+        self._on_stall = on_stall
         self.session: MediaSession | None = None
         self.ssrc: str | None = None
         self.is_told_apart = True
@@ -72,7 +76,7 @@ class InviteMedia:
             raise
         except media_errors.MediaError as error:
             raise error_type(error).about(key, f"no media session can be opened: {error}") from error
-        session.on_closed = self._on_closed
+        session.on_closed, session.on_stall = self._on_closed, self._on_stall
         self.session = session
         self.is_told_apart = True
         if self._request.on_session is not None:
@@ -103,6 +107,19 @@ class InviteMedia:
         except (media_errors.SessionClosed, media_errors.PlaneClosed) as error:
             logger.debug("%s: %s", self._key, error)  # its end is told by ``on_closed``
 
+    def describe(self, answer: SessionDescription) -> None:
+        """What the answer says of its payload types is where reading begins; what the bytes prove wins."""
+        session = self.session
+        if session is None:
+            return
+        for payload in answer.payloads:
+            try:
+                session.describe_payload(
+                    payload.number, payload.name, payload.clock_rate, answer.fmtp(payload.number)
+                )
+            except media_errors.MediaError as error:
+                logger.warning("%s: payload type %d of the answer: %s", self._key, payload.number, error)
+
     def does_better_alone(self, error: media_errors.MediaError) -> bool:
         """Packets of the device came to the shared port, and nothing tells for which session."""
         session = self.session
@@ -119,7 +136,7 @@ class InviteMedia:
         taken, self.ssrc = self.ssrc, None
         try:
             if session is not None:
-                session.on_closed = None
+                session.on_closed = session.on_stall = None
                 await session.close(reason)
         finally:
             if taken is not None:

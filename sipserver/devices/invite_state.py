@@ -17,6 +17,7 @@ class State(Enum):
     SWITCHING = "switching"  # BYE, new port, once more over the other transport or in another form
     WAITING_MEDIA = "waiting for media"  # acknowledged; no key frame yet
     PLAYING = "playing"
+    REPAIRING = "repairing"  # it stood still: asked for anew, while session and holders stay
     LINGERING = "lingering"  # nobody holds it any more; kept a while for the next one
     CLOSING = "closing"  # BYE until answered, then port and SSRC go back
     CLOSED = "closed"
@@ -31,7 +32,7 @@ class State(Enum):
 
 
 _OVER: Final = frozenset({State.CLOSING, State.CLOSED})
-_ESTABLISHED: Final = frozenset({State.PLAYING, State.LINGERING})
+_ESTABLISHED: Final = frozenset({State.PLAYING, State.REPAIRING, State.LINGERING})
 
 
 class Input(Enum):
@@ -49,6 +50,8 @@ class Input(Enum):
     KEYFRAME = "keyframe"  # the first picture can be shown
     FAILED = "failed"  # anything that ends it with an error
     REMOTE_BYE = "remote bye"
+    STALLED = "stalled"  # the picture stands still, and the device is to be asked anew
+    MOVED = "moved"  # and it moves again
     LINGER_OVER = "linger over"
     LOST = "lost"  # media silent or closed, device offline
     STOPPED = "stopped"  # an operator or our shutdown
@@ -63,6 +66,7 @@ class Action(Enum):
     REPHRASE = "rephrase"
     AWAIT_MEDIA = "await media"
     DELIVER = "deliver"
+    REPAIR = "repair"
     LINGER = "linger"
     RESUME = "resume"
     CLOSE = "close"  # fail the holders that wait, then BYE
@@ -81,9 +85,12 @@ _BEFORE_PICTURE: Final = (
 # holder that gives up ends the invite, by CANCEL where no final answer has come.
 _ENDS: Final = {
     (state, cause): (Action.CLOSE, State.CLOSING)
-    for state in (*_BEFORE_PICTURE, State.PLAYING, State.LINGERING)
+    for state in (*_BEFORE_PICTURE, *_ESTABLISHED)
     for cause in (Input.FAILED, Input.REMOTE_BYE, Input.LOST, Input.STOPPED)
-} | {(state, Input.LAST_RELEASED): (Action.CLOSE, State.CLOSING) for state in _BEFORE_PICTURE}
+} | {
+    (state, Input.LAST_RELEASED): (Action.CLOSE, State.CLOSING)
+    for state in (*_BEFORE_PICTURE, State.REPAIRING)
+}
 
 # A pair that is missing changes nothing: outcomes that come late belong to a state that is gone.
 INVITE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
@@ -101,6 +108,9 @@ INVITE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     (State.INVITING, Input.OTHER_FORM): (Action.REPHRASE, State.SWITCHING),
     (State.WAITING_MEDIA, Input.OTHER_FORM): (Action.REPHRASE, State.SWITCHING),
     (State.WAITING_MEDIA, Input.KEYFRAME): (Action.DELIVER, State.PLAYING),
+    (State.PLAYING, Input.STALLED): (Action.REPAIR, State.REPAIRING),
+    (State.REPAIRING, Input.MOVED): (Action.RESUME, State.PLAYING),
+    (State.LINGERING, Input.STALLED): (Action.CLOSE, State.CLOSING),
     (State.PLAYING, Input.LAST_RELEASED): (Action.LINGER, State.LINGERING),
     (State.LINGERING, Input.HELD): (Action.RESUME, State.PLAYING),
     (State.LINGERING, Input.LINGER_OVER): (Action.CLOSE, State.CLOSING),

@@ -53,6 +53,8 @@ class InviteState:
     call_id: str
     started_at: float
     state_since: float
+    stall: str | None = None
+    """Why the picture stands still now (``media.facts.StallReason``)."""
 
 
 class LiveKey(NamedTuple):
@@ -313,4 +315,5 @@ def _view(invite: Invite) -> InviteState:
         call_id=invite.call_id,
         started_at=invite.started_at,
         state_since=invite.state_since,
+        stall=invite.standstill.reason,
     )

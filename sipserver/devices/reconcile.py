@@ -31,6 +31,7 @@ STATE_LIMITS_S: Final[Mapping[State, float]] = {
     State.CLEARING: 30.0,
     State.SWITCHING: 60.0,
     State.WAITING_MEDIA: 60.0,
+    State.REPAIRING: 60.0,
 }
 
 
@@ -80,7 +81,7 @@ class Reconciler:
     def _check(self, invite: Invite, now: float) -> None:
         if invite.state.is_established:
             self._check_media(invite)
-        elif now - invite.state_since > STATE_LIMITS_S.get(invite.state, float("inf")):
+        if now - invite.state_since > STATE_LIMITS_S.get(invite.state, float("inf")):
             self._repair(invite, "stuck", InviteEnded(f"stuck while {invite.state.value}"))
         if not invite.state.is_over and not self._presence.is_online(invite.key.device_id):
             self._repair(invite, "device offline", DeviceOffline(f"device {invite.key.device_id} is offline"))
@@ -91,13 +92,18 @@ class Reconciler:
             self._repair(invite, "session gone", InviteEnded("the media session is gone"))
             return
         silence_s, limit_s = session.stats().silence_s, invite.request.silence_timeout_s
-        if limit_s is not None and silence_s > limit_s:
-            self._repair(invite, "media silent", NoMedia("media stopped"))
+        if session.stall is not None:
+            # The data plane says why: what is done about it goes by the reason.
+            invite.standstill.look()
+        elif limit_s is not None and silence_s > limit_s:
+            self._stats.reconcile_repairs["media silent"] += 1
+            logger.info("invite %s is ended: no packet for %.0f s", invite.key, silence_s)
+            invite.fail(NoMedia.about(invite.key, f"media stopped: no packet for {silence_s:.0f} s"))
         elif silence_s < self._settings.reconcile_interval_s:
             # Media is a sign of life: a device that streams is not offline because keepalives get lost.
             self._presence.answered(invite.key.device_id)
 
-    def _repair(self, invite: Invite, kind: str, error: DeviceOffline | InviteEnded | NoMedia) -> None:
+    def _repair(self, invite: Invite, kind: str, error: DeviceOffline | InviteEnded) -> None:
         self._stats.reconcile_repairs[kind] += 1
         logger.info("invite %s is ended: %s", invite.key, error)
         invite.feed(Input.LOST, error)

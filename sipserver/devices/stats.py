@@ -39,6 +39,10 @@ class DeviceStats:
     invites: int = 0
     invites_failed: Counter[str] = field(default_factory=Counter)
     invites_ended: Counter[str] = field(default_factory=Counter)
+    streams_stalled: Counter[str] = field(default_factory=Counter)
+    """Live pictures that stood still, by reason."""
+    stream_repairs: Counter[str] = field(default_factory=Counter)
+    """Devices asked anew because of that: ``worked`` or ``failed``."""
     byes_unanswered: int = 0
     stale_dialogs_ended: int = 0
     reconcile_repairs: Counter[str] = field(default_factory=Counter)

@@ -182,6 +182,14 @@ class SessionDescription:
         """The payload that is meant first."""
         return self.payloads[0]
 
+    def fmtp(self, number: int) -> str:
+        """The parameters of ``a=fmtp`` for a payload type, empty without. RFC 8866 section 6.15."""
+        for attribute in self.attributes:
+            match = _FMTP.fullmatch(attribute)
+            if match and int(match[1]) == number:
+                return match[2].strip()
+        return ""
+
     def _attribute_lines(self) -> list[str]:
         lines = [
             f"a={name}:{value}"
@@ -296,6 +304,8 @@ _RTPMAP: Final = re.compile(
     r"rtpmap\s{0,4}:\s{0,4}([0-9]{1,3})\s{1,4}([A-Za-z0-9._-]{1,32})(?:/([0-9]{1,7}))?(?:/([0-9]{1,2}))?.{0,64}",
     re.IGNORECASE,
 )
+
+_FMTP: Final = re.compile(r"fmtp\s{0,4}:\s{0,4}([0-9]{1,3})\s{1,4}(.{1,4096})", re.IGNORECASE)
 
 
 def _payload(lines: SdpLines, number: int) -> Payload:

@@ -19,6 +19,7 @@ from catalog.model import (
 )
 from catalog.notified import STATUS_OF, CatalogChange, CatalogChanged, ChangeKind
 from media import errors as media_errors
+from media.facts import Stall, StallReason
 from media.session import MediaTransport, ReceiveOn, StreamInfo
 
 PICTURE = StreamInfo("H264", 640, 360, None, "")
@@ -155,6 +156,10 @@ class FakeSession:
         self.retimed: list[bool] = []
         self.info: Any = None
         self.on_closed: Any = None
+        self.on_stall: Any = None
+        self.stall: Stall | None = None
+        self.is_reconnecting = False
+        self.described: list[tuple[int, str, int, str]] = []
         self._plane = plane
         self._keyframe = asyncio.Event()
 
@@ -165,6 +170,15 @@ class FakeSession:
 
     def expect_peer(self, host: str, port: int | None = None) -> None:
         self.peers.append((host, port))
+
+    def describe_payload(self, payload_type: int, encoding: str, clock_rate: int = 0, fmtp: str = "") -> None:
+        self.described.append((payload_type, encoding, clock_rate, fmtp))
+
+    def stalls(self, reason: StallReason | None, lasted_s: float = 5.0) -> None:
+        """What the data plane says."""
+        self.stall = None if reason is None else Stall(reason, lasted_s)
+        if self.on_stall is not None:
+            self.on_stall(self.stall)
 
     def picture(self) -> None:
         self.info = PICTURE

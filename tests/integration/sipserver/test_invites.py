@@ -58,7 +58,12 @@ async def camera(
 
 
 def accept(
-    device: ScriptedDevice, request: Message, *, y: str | None = "", protocol: str | None = None
+    device: ScriptedDevice,
+    request: Message,
+    *,
+    y: str | None = "",
+    protocol: str | None = None,
+    more: tuple[str, ...] = ("a=rtpmap:96 PS/90000",),
 ) -> bytes:
     offer = request.body.decode()
     media = re.search(r"m=video (\d+) (\S+)", offer)
@@ -67,7 +72,7 @@ def accept(
     assert ssrc is not None
     lines = [
         "v=0", f"o={CHANNEL_ID} 0 0 IN IP4 127.0.0.1", "s=Play", "c=IN IP4 127.0.0.1", "t=0 0",
-        f"m=video 15060 {protocol or media[2]} 96", "a=sendonly", "a=rtpmap:96 PS/90000",
+        f"m=video 15060 {protocol or media[2]} 96", "a=sendonly", *more,
     ]  # fmt: skip
     if y is not None:
         lines.append(f"y={y or ssrc[1]}")

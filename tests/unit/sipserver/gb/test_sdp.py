@@ -240,3 +240,17 @@ def test_lines_before_and_after_the_media_line_may_stand_anywhere(lines: list[by
     again = SessionDescription.parse(b"\n".join(lines))
     assert (again.port, again.ssrc, again.kind) == (30002, "0200000001", SessionKind.PLAY)
     assert media >= 0
+
+
+def test_the_parameters_of_a_payload_type_are_found() -> None:
+    """RFC 8866 section 6.15, RFC 6184 section 8.2.1, RFC 3640 section 4.1."""
+    lines = [
+        "v=0", "o=3 0 0 IN IP4 192.0.2.7", "s=Play", "c=IN IP4 192.0.2.7", "t=0 0",
+        "m=video 6000 RTP/AVP 98 97 96", "a=rtpmap:98 H264/90000", "a=rtpmap:97 mpeg4-generic/16000/1",
+        "a=FMTP: 98 profile-level-id=42c01e; sprop-parameter-sets=Z0LAHtkD,aMuMsg==",
+        "a=fmtp:97 streamtype=5;mode=AAC-hbr;config=1408;sizeLength=13", "a=fmtp:9", "a=fmtp:x y",
+    ]  # fmt: skip
+    found = SessionDescription.parse("\r\n".join(lines).encode())
+    assert found.fmtp(98) == "profile-level-id=42c01e; sprop-parameter-sets=Z0LAHtkD,aMuMsg=="
+    assert found.fmtp(97) == "streamtype=5;mode=AAC-hbr;config=1408;sizeLength=13"
+    assert (found.fmtp(96), found.fmtp(9)) == ("", "")
