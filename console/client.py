@@ -240,9 +240,11 @@ class Client:
 
     # -- live --------------------------------------------------------
 
-    async def open_live(self, channel_id: str, stream: StreamChoice = "main") -> LiveSession:
+    async def open_live(
+        self, channel_id: str, stream: StreamChoice = "main", *, as_h264: bool = False
+    ) -> LiveSession:
         """Ask for a live picture; answers when the first key frame is there. Its ``stream`` is what plays."""
-        wanted = {"stream": stream}
+        wanted = {"stream": stream, "codec": "h264" if as_h264 else "any"}
         return await self._model(LiveSession, "POST", f"/channels/{quote(channel_id)}/live", json=wanted)
 
     async def sessions(self, cursor: str | None = None, limit: int = PAGE_LIMIT) -> Page[SessionStatistics]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from catalog.model import ChannelKey, Device
@@ -85,13 +86,25 @@ class TranscodedHold:
         return self._session.viewers_of(tag)
 
     def figures(self) -> StreamFigures:
-        return figures_of(self._session)
+        """What the camera sends, with the picture that viewers are given."""
+        received, given = self._source.figures(), figures_of(self._session)
+        return replace(
+            received,
+            transcoded_from=received.video_codec,
+            video_codec=given.video_codec,
+            width=given.width,
+            height=given.height,
+            mime=given.mime,
+            viewers=given.viewers,
+        )
 
     async def jpeg(self, max_width: int | None) -> bytes:
         return await self._session.jpeg(max_width)
 
     async def release(self, *, at_once: bool = False) -> None:
         self._transcoded.release()
+        if self._transcoded.holders <= 0:
+            await self._transcoded.closed()  # its slot is free for who asks after this
         await self._source.release(at_once=at_once)
 
 

@@ -210,7 +210,7 @@ class TranscodeDesk:
 
         Raises:
             NoSlotFree: ``transcode_slots`` streams are transcoded already.
-            NotPlayable: the stream has no pictures, or none came out in time.
+            NotPlayable: the stream has no pictures, none came out in time, or there are no slots at all.
             SessionClosed: the stream has ended.
         """
         transcoded = self._running.get(source.session_id) or await self._start(source)
@@ -237,6 +237,8 @@ class TranscodeDesk:
     async def _start(self, source: MediaSession) -> Transcoded:
         if source.info is None or source.info.codec not in _DECODERS:
             raise NotPlayable("the stream has no pictures to be transcoded")
+        if self._slots == 0:
+            raise NotPlayable("nothing is transcoded here (media.transcode_slots is 0)")
         if len(self._running) >= self._slots:
             self.refused += 1
             raise NoSlotFree(f"{self._slots} streams are transcoded already (media.transcode_slots)")

@@ -241,6 +241,9 @@ class LiveUrls(ApiModel):
 
 
 StreamChoice = Literal["main", "sub"]
+TranscodedFrom = Annotated[
+    str | None, Field(description="The camera's codec, where viewers get another.", examples=["H265"])
+]
 
 
 class LiveRequest(ApiModel):
@@ -269,6 +272,7 @@ class LiveSession(ApiModel):
     )
     video: VideoInfo
     audio: AudioInfo | None
+    transcoded_from: TranscodedFrom = None
     mime: str = Field(
         default="",
         description="For MediaSource.isTypeSupported.",
@@ -311,6 +315,7 @@ class SessionStatistics(ApiModel):
     silence_s: float | None = None
     video: VideoInfo | None = None
     audio: AudioInfo | None = None
+    transcoded_from: TranscodedFrom = None
 
 
 class RecordingState(ApiModel):

@@ -47,6 +47,8 @@ class StreamFigures:
     mime: str = ""
     readers: int = 0
     viewers: int = 0
+    transcoded_from: str | None = None
+    """The camera's codec, where viewers are given a transcoded picture."""
 
 
 @dataclass(frozen=True, slots=True)

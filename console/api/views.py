@@ -55,6 +55,7 @@ def live_view(lease: Lease, request_url: URL, advertised_host: str) -> LiveSessi
         stream=lease.hold.stream.value,
         video=_video(figures) or VideoInfo(codec="unknown", width=0, height=0),
         audio=_audio(figures),
+        transcoded_from=figures.transcoded_from,
         mime=figures.mime,
         urls=live_urls(lease.urls, request_url, advertised_host),
         expires_at=lease.expires_time,
@@ -103,6 +104,7 @@ def session_view(lease: Lease) -> SessionStatistics:
         silence_s=figures.silence_s,
         video=_video(figures),
         audio=_audio(figures),
+        transcoded_from=figures.transcoded_from,
     )
 
 

@@ -31,6 +31,7 @@ TOKEN = "token-of-the-fake"
 TOKENS = {TOKEN: Role.ADMIN, "token-of-the-operator": Role.OPERATOR, "token-of-the-viewer": Role.VIEWER}
 NVR, CAMERA, OFFLINE = "34020000001110000001", "34020000001320000002", "34020000001320000009"
 CHANGING = "2"
+WITHOUT_SUB = "3"
 PICTURES = {"1": ("H264", 0), "2": ("H264", 1), "3": ("H264", 2), "4": ("H265", 0)}
 NAMES = {"1": "人民路口 北", "2": "人民路口 南", "3": "市民广场 东门", "4": "第一小学 正门"}
 
@@ -42,6 +43,7 @@ class FakePlatform:
         self.kind = kind
         self.recording: set[str] = set()
         self.sessions: dict[str, str] = {}
+        self.asked: list[tuple[str, str]] = []
         self.channels = {} if kind == "empty" else {c["key"]: c for c in self._channels()}
 
     def devices(self) -> list[dict[str, Any]]:
@@ -111,7 +113,7 @@ def make_fake(platform: FakePlatform) -> FastAPI:
     """The application, pages included."""
     app = FastAPI()
     api = "/api/v1"
-    app.state.resets = [platform.recording.clear, platform.sessions.clear]
+    app.state.resets = [platform.recording.clear, platform.sessions.clear, platform.asked.clear]
 
     @app.post("/fake/reset")
     async def reset() -> None:
@@ -198,20 +200,26 @@ def make_fake(platform: FakePlatform) -> FastAPI:
         return platform.channel(key) or problem(404, "unknown-channel")
 
     @app.post(f"{api}/channels/{{key}}/live")
-    async def live(key: str, request: Request) -> Any:
+    async def live(key: str, request: Request, wanted: dict[str, str] | None = None) -> Any:
         found = platform.channel(key)
         if found is None:
             return problem(404, "unknown-channel")
         if not found["online"] or key[-1] not in PICTURES:
             return problem(503, "device-offline")
+        asked = wanted or {}
+        codec = PICTURES[key[-1]][0]
+        if codec == "H265" and asked.get("codec") == "h264":
+            return problem(503, "no-slot-free")
+        stream = "main" if key[-1] == WITHOUT_SUB else asked.get("stream", "main")
+        platform.asked.append((key, asked.get("stream", "main")))
         session_id = f"{len(platform.sessions) + 1:016x}"
         platform.sessions[session_id] = key
-        codec = PICTURES[key[-1]][0]
         url = f"ws://{request.url.netloc}/fake/{key[-1]}"
         return {
             "session_id": session_id,
             "device_id": found["device_id"],
             "channel_id": found["channel_id"],
+            "stream": stream,
             "video": {"codec": codec, "width": 640, "height": 360},
             "audio": None,
             "urls": {"fmp4_ws": url, "fmp4_http": ""},

@@ -63,12 +63,13 @@ const id = encodeURIComponent;
 export const channelPath = (key) => `/channels/${id(key)}`;
 export const devicePath = (deviceId) => `/devices/${id(deviceId)}`;
 export const traceUrl = (deviceId, params) => apiPath(`${devicePath(deviceId)}/trace/download?${new URLSearchParams(params)}`);
-export const openLive = (key) => call("POST", `${channelPath(key)}/live`);
+export const openLive = (key, wanted) => call("POST", `${channelPath(key)}/live`, { body: wanted });
 export const closeSession = (sessionId) => call("DELETE", `/sessions/${id(sessionId)}`, { keepalive: true });
 export const session = (sessionId) => call("GET", `/sessions/${id(sessionId)}`);
 export const channel = (key) => call("GET", channelPath(key));
 export const setRecording = (key, wanted) => call(wanted ? "PUT" : "DELETE", `${channelPath(key)}/recording`);
 export const snapshotUrl = (key) => apiPath(`${channelPath(key)}/snapshot.jpg`);
+export const captureFileUrl = (captureId, name) => apiPath(`/captures/${id(captureId)}/files/${id(name)}`);
 export const segmentUrl = (segmentId) => apiPath(`/recordings/${id(segmentId)}.mp4`);
 export const recordings = (key, start, end) =>
   all(`${channelPath(key)}/recordings`, { start: start.toISOString(), end: end.toISOString() });

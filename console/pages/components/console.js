@@ -11,16 +11,17 @@ import Password from "tongshi/password.js";
 import Playback from "tongshi/playback.js";
 import Ptz from "tongshi/ptz.js";
 import Sources from "tongshi/sources.js";
+import StreamPanel from "tongshi/stream_panel.js";
 import * as stored from "tongshi/stored.js";
 import { translator } from "tongshi/translator.js";
 import Tree from "tongshi/tree.js";
 import Wall from "tongshi/wall.js";
 
-const SIZES = [1, 4, 9];
+const SIZES = [1, 4, 9, 16];
 const COUNTS_MS = 5_000;
 const MESSAGE_MS = 6_000;
 // Panels that a reload brings back, with the action that they need. A diagnosis is not among them: it asks the camera.
-const PANELS = { ptz: "ptz.control", alarms: "alarms.view", device: "catalog.view" };
+const PANELS = { ptz: "ptz.control", stream: "live.view", alarms: "alarms.view", device: "catalog.view" };
 
 function viewOf(name, actions) {
   if (name === "sources" && actions.includes("devices.manage")) return "sources";
@@ -35,6 +36,7 @@ export default {
     sources: Sources,
     "device-playback": DevicePlayback,
     ptz: Ptz,
+    "stream-panel": StreamPanel,
     diagnosis: Diagnosis,
     alarms: Alarms,
     device: Device,
@@ -69,8 +71,8 @@ export default {
       <div class="ts-body">
         <aside class="ts-side"><tree :t="t" :server="server" :shown="shownKeys" :device="panel === 'device' ? panelDevice : ''" :may-sync="may('catalog.sync')" @choose="choose" @device="openDevice" @loaded="loaded" @message="say"></tree></aside>
         <main id="ts-main" class="ts-main" tabindex="-1">
-          <wall v-if="view === 'wall'" :size="size" :tiles="tiles" :selected="selected" :is-moving="panel === 'ptz'" :may="may" :t="t"
-            @select="(at) => selected = at" @place="place" @playback="openPlayback" @ptz="movePressed" @why="diagnose" @message="say"></wall>
+          <wall v-if="view === 'wall'" :size="size" :tiles="tiles" :selected="selected" :enlarged="enlarged" :is-moving="panel === 'ptz'" :is-detailed="panel === 'stream'" :may="may" :t="t"
+            @select="(at) => selected = at" @place="place" @enlarge="enlarge" @playback="openPlayback" @ptz="(at) => panelPressed('ptz', at)" @details="(at) => panelPressed('stream', at)" @why="diagnose" @message="say"></wall>
           <sources v-else-if="view === 'sources'" :t="t" @live="showLive" @message="say"></sources>
           <device-playback v-else-if="source === 'device'" :channel-key="playbackKey" :date="date" :may-download="may('device-records.download')" :t="t"
             @date="setDate" @source="setSource" @message="say"></device-playback>
@@ -78,7 +80,8 @@ export default {
         </main>
         <aside v-if="panel" class="ts-dock" :data-panel="panel">
           <ptz v-if="panel === 'ptz'" :channel-key="tiles[selected] || null" :may-set-home="may('device.control')" :t="t" @close="openPanel(null)" @message="say"></ptz>
-          <diagnosis v-else-if="panel === 'diagnosis'" :channel-key="diagnosisKey" :may-trace="may('trace.view')" :may-pin="may('profiles.manage')" :t="t" @close="openPanel(null)" @message="say"></diagnosis>
+          <stream-panel v-else-if="panel === 'stream'" :channel-key="tiles[selected] || null" :may-capture="may('device.diagnose')" :t="t" @close="openPanel(null)" @message="say"></stream-panel>
+          <diagnosis v-else-if="panel === 'diagnosis'" :channel-key="diagnosisKey" :may-trace="may('trace.view')" :may-capture="may('device.diagnose')" :may-pin="may('profiles.manage')" :t="t" @close="openPanel(null)" @message="say"></diagnosis>
           <alarms v-else-if="panel === 'alarms' && feed" :feed="feed" :state="alarmState" :language="lang" :may-handle="may('alarms.handle')" :t="t" @close="openPanel(null)" @live="showLive" @message="say"></alarms>
           <device v-else-if="panel === 'device'" :device-id="panelDevice" :may="may" :t="t" @close="openPanel(null)" @message="say"></device>
         </aside>
@@ -102,8 +105,9 @@ export default {
       feed: null,
       alarmState: emptyFeed(),
       size: SIZES.includes(wall.size) ? wall.size : 4,
-      tiles: Array.isArray(wall.tiles) ? wall.tiles.slice(0, 9) : [],
+      tiles: Array.isArray(wall.tiles) ? wall.tiles.slice(0, 16) : [],
       isArranged: Boolean(wall.isArranged),
+      enlarged: wall.size > 1 && wall.enlarged < wall.size ? wall.enlarged : -1,
       selected: 0,
       overview: null,
       message: "",
@@ -175,13 +179,17 @@ export default {
     choose(channel) {
       if (this.view === "playback") return this.openPlayback(channel.key);
       const already = this.tiles.slice(0, this.size).indexOf(channel.key);
-      if (already >= 0) {
-        this.selected = already;
-        return;
-      }
       const empty = [...Array(this.size).keys()].find((index) => !this.tiles[index]);
-      const at = this.tiles[this.selected] && empty !== undefined ? empty : this.selected;
-      this.place(at, channel.key);
+      const free = this.tiles[this.selected] && empty !== undefined ? empty : this.selected;
+      if (already >= 0) this.selected = already;
+      else this.place(free, channel.key);
+      if (this.enlarged >= 0) this.enlarge(this.selected);
+    },
+    // One picture over all others; -1: none.
+    enlarge(at) {
+      this.enlarged = at;
+      if (at >= 0) this.selected = at;
+      this.saveWall();
     },
     place(at, key) {
       const tiles = this.tiles.slice();
@@ -190,11 +198,13 @@ export default {
       tiles[at] = key;
       this.tiles = tiles;
       this.selected = at;
+      if (!key && this.enlarged === at) this.enlarged = -1;
       this.isArranged = true;
       this.saveWall();
     },
     resize(size) {
       this.size = size;
+      this.enlarged = -1;
       if (size === 1 && this.selected > 0 && this.tiles[this.selected]) {
         // One tile: the selected camera is the one to enlarge.
         const tiles = this.tiles.slice();
@@ -205,7 +215,7 @@ export default {
       this.saveWall();
     },
     saveWall() {
-      stored.save("wall", { size: this.size, tiles: Array.from(this.tiles, (key) => key || null), isArranged: this.isArranged });
+      stored.save("wall", { size: this.size, enlarged: this.enlarged, tiles: Array.from(this.tiles, (key) => key || null), isArranged: this.isArranged });
     },
     openPanel(panel) {
       this.panel = panel;
@@ -215,10 +225,10 @@ export default {
       this.panelDevice = deviceId;
       this.openPanel("device");
     },
-    movePressed(at) {
-      const isOpen = this.panel === "ptz" && this.selected === at;
+    panelPressed(panel, at) {
+      const isOpen = this.panel === panel && this.selected === at;
       this.selected = at;
-      this.openPanel(isOpen ? null : "ptz");
+      this.openPanel(isOpen ? null : panel);
     },
     diagnose(key) {
       this.diagnosisKey = key;

@@ -1,5 +1,6 @@
 // "Why is there no picture?": asks the platform to probe the channel, and says what it found and what helps.
 import * as api from "tongshi/api.js";
+import Captures from "tongshi/captures.js";
 import * as format from "tongshi/format.js";
 import Ladder from "tongshi/ladder.js";
 import Panel from "tongshi/panel.js";
@@ -7,7 +8,7 @@ import Panel from "tongshi/panel.js";
 const ICONS = { passed: "check_circle", warned: "warning_amber", failed: "cancel", skipped: "remove_circle_outline" };
 
 export default {
-  components: { panel: Panel, ladder: Ladder },
+  components: { panel: Panel, captures: Captures, ladder: Ladder },
   template: `
     <panel class="ts-diagnosis" icon="troubleshoot" :title="t('diagnosis.title')" :subtitle="name" :t="t" :data-verdict="found ? found.verdict.reason : ''" @close="$emit('close')">
       <p v-if="!channelKey" class="ts-panel-note">{{ t('diagnosis.choose') }}</p>
@@ -44,8 +45,9 @@ export default {
         <p class="ts-panel-hint">{{ t('diagnosis.when', { time: clock(found.begin), s: found.took_s.toFixed(1) }) }}</p>
       </template>
       <button v-if="channelKey && !isRunning" class="ts-button is-large" data-action="diagnose" @click="run">{{ t('diagnosis.again') }}</button>
+      <captures v-if="channelKey && mayCapture && !isRunning" :channel-key="channelKey" :t="t" @message="(text) => $emit('message', text)"></captures>
     </panel>`,
-  props: { channelKey: String, mayTrace: Boolean, mayPin: Boolean, t: Function },
+  props: { channelKey: String, mayTrace: Boolean, mayCapture: Boolean, mayPin: Boolean, t: Function },
   emits: ["close", "message"],
   data() {
     return { name: "", isRunning: false, elapsedS: 0, found: null, failure: null, steps: null, isReading: false, isApplying: false };

@@ -15,6 +15,7 @@ const MAX_APPEND_BYTES = 2 << 20;
 const STALLED_AFTER_MS = 5_000;
 const LOST_AFTER_MS = 15_000;
 const TEND_EVERY_MS = 500;
+const PICTURE_WAIT_MS = 1_000; // a page in the background is told of no picture
 
 const Source = window.ManagedMediaSource || window.MediaSource;
 
@@ -39,11 +40,12 @@ export class LivePlayer {
     this.isClosed = false;
     this.isStalled = false;
     this.isHeld = false;
+    this.hasPicture = false;
     this.pace = 1;
     this.lastDataAt = performance.now();
     this.lastProgressAt = performance.now();
     this.lastTime = 0;
-    this.onVideoPlaying = () => this.events.onPlaying?.();
+    this.onVideoPlaying = () => this.pictureThere();
     this.onVideoError = () => this.undecodable(this.video.error?.message || "");
     this.onVisible = () => document.hidden || this.tend();
   }
@@ -84,6 +86,20 @@ export class LivePlayer {
     this.video.removeAttribute("src");
     this.video.load();
     if (this.objectUrl) URL.revokeObjectURL(this.objectUrl);
+  }
+
+  // A video says that it plays a moment before its first picture can be seen.
+  pictureThere() {
+    let isSaid = false;
+    const say = () => {
+      clearTimeout(late);
+      if (isSaid || this.isClosed) return;
+      isSaid = this.hasPicture = true;
+      this.events.onPlaying?.();
+    };
+    const late = setTimeout(say, PICTURE_WAIT_MS);
+    if (this.hasPicture || !this.video.requestVideoFrameCallback) say();
+    else this.video.requestVideoFrameCallback(say);
   }
 
   receive(data) {

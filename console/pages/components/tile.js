@@ -1,36 +1,49 @@
 // One place of the wall: opens the live picture of a channel and keeps it open.
 import * as api from "tongshi/api.js";
 import * as format from "tongshi/format.js";
+import { Picture, stillOf, TAKEN } from "tongshi/picture.js";
 import Player from "tongshi/player.js";
+import StreamChoice from "tongshi/stream_choice.js";
+import * as streams from "tongshi/streams.js";
 import Talk from "tongshi/talk.js";
 
 const RETRY_S = [1, 2, 5, 10, 20, 30];
+const SLOT_RETRY_S = 60;
+const SWITCH_RETRY_MS = 30_000;
+const SETTLE_MS = 250; // a size is often changed twice in a row
 const REFRESH_MS = 3_000;
 const DRAG_TYPE = "application/x-tongshi-channel";
+const NEVER_AGAIN = ["forbidden", "unknown-channel", "not-a-camera"];
 
 export default {
-  components: { player: Player, talk: Talk },
+  components: { player: Player, "stream-choice": StreamChoice, talk: Talk },
   template: `
-    <section class="ts-tile" :class="{ 'is-selected': selected, 'is-over': isOver }" tabindex="0"
-        :data-channel="channelKey || ''" :data-state="state" :aria-label="name || t('tile.empty', { n: index + 1 })"
-        @click="$emit('select')" @focus="$emit('select')"
+    <section class="ts-tile" :class="{ 'is-selected': selected, 'is-over': isOver, 'is-enlarged': isEnlarged }" tabindex="0"
+        :data-channel="channelKey || ''" :data-state="state" :data-stream="shown ? shown.stream : ''" :data-transcoded="String(Boolean(transcodedFrom))" :aria-label="name || t('tile.empty', { n: index + 1 })"
+        @click="$emit('select')" @focus="$emit('select')" @keydown.enter.self="isSingle || $emit('enlarge')"
         @dragover.prevent="isOver = true" @dragleave="isOver = false" @drop.prevent="dropped">
       <header class="ts-tile-head">
         <template v-if="channelKey">
           <span class="ts-dot" :class="dotClass" :title="stateText"></span>
           <span class="ts-tile-name" :title="name + '  ' + channelKey">{{ name }}</span>
           <span v-if="isRecording" class="ts-rec" :title="t('tile.recording')">{{ t('tile.rec') }}</span>
+          <span v-if="transcodedFrom" class="ts-chip is-plain" :title="t('tile.transcoded_title', { codec: codecName(transcodedFrom) })">{{ t('tile.transcoded') }}</span>
+          <stream-choice v-if="shown" :stream="shown.stream" :choice="choice" :has-sub="hasSub" :is-switching="Boolean(coming)" :t="t" @choose="chooseStream"></stream-choice>
+          <button v-if="!isSingle" class="ts-icon is-small" data-action="enlarge" :aria-pressed="String(isEnlarged)" :title="t(isEnlarged ? 'tile.shrink' : 'tile.enlarge')"
+              :aria-label="t(isEnlarged ? 'tile.shrink' : 'tile.enlarge')" @click.stop="$emit('enlarge')"><q-icon :name="isEnlarged ? 'close_fullscreen' : 'open_in_full'"></q-icon></button>
         </template>
         <span v-else class="ts-dim">{{ t('tile.number', { n: index + 1 }) }}</span>
       </header>
-      <div class="ts-picture">
-        <player v-if="url" :url="url" :muted="muted" @stream="streamChanged" @playing="setState('playing')"
-            @stalled="setState('stalled')" @lost="lost" @undecodable="undecodable"></player>
+      <div class="ts-picture" @dblclick="enlargeByPicture">
+        <img v-if="frozen" class="ts-video" :src="frozen" alt="">
+        <player v-for="picture in playable" :key="picture.id" :class="{ 'is-shown': picture === shown }" :url="picture.url" :muted="muted || picture !== shown"
+            @stream="(message) => picture.changed(message)" @playing="playing(picture)" @stalled="stalled(picture)"
+            @lost="(reason) => lost(picture, reason)" @undecodable="(what) => undecodable(picture, what)"></player>
         <div v-if="!channelKey" class="ts-notice">
           <q-icon name="videocam" size="28px"></q-icon>
           <p>{{ t('tile.hint') }}</p>
         </div>
-        <div v-else-if="state === 'opening' || state === 'connecting'" class="ts-notice" role="status">
+        <div v-else-if="state === 'opening' || state === 'connecting'" class="ts-notice" :class="{ 'is-over-picture': frozen }" role="status">
           <span class="ts-spinner"></span>
           <p>{{ stateText }}</p>
         </div>
@@ -50,12 +63,14 @@ export default {
           <img v-if="stillUrl" class="ts-video" :src="stillUrl" :alt="t('undecodable.still_of', { name })" @error="stillFailed">
           <div v-else class="ts-notice" role="status">
             <q-icon name="tv_off" size="28px"></q-icon>
-            <p class="ts-notice-title">{{ t('undecodable.title', { codec: undecodableCodec }) }}</p>
-            <p class="ts-notice-advice">{{ t('undecodable.advice', { codec: undecodableCodec }) }}</p>
-            <button class="ts-button" data-action="still" @click.stop="showStill">{{ t('undecodable.still') }}</button>
+            <p class="ts-notice-title">{{ undecodableTitle }}</p>
+            <p class="ts-notice-advice">{{ t(isSlotMissing ? 'undecodable.no_slot_advice' : 'undecodable.advice', { codec: undecodableCodec }) }}</p>
+            <p class="ts-links"><button class="ts-button" data-action="still" @click.stop="showStill">{{ t('undecodable.still') }}</button>
+              <button class="ts-button" data-action="retry" @click.stop="retryNow">{{ t('tile.retry') }}</button></p>
           </div>
-          <p v-if="stillUrl" class="ts-caption">{{ t('undecodable.title', { codec: undecodableCodec }) }} · {{ t('undecodable.still_at', { time: stillTime }) }}
-            <button class="ts-button" @click.stop="showStill">{{ t('undecodable.again') }}</button></p>
+          <p v-if="stillUrl" class="ts-caption"><span class="ts-caption-text">{{ undecodableTitle }} · {{ t('undecodable.still_at', { time: stillTime }) }}</span>
+            <button class="ts-button is-small" data-action="still" @click.stop="showStill">{{ t('undecodable.again') }}</button>
+            <button v-if="isSlotMissing" class="ts-button is-small" data-action="retry" @click.stop="retryNow">{{ t('tile.retry') }}</button></p>
         </template>
         <talk v-if="isTalking && channelKey" :key="channelKey" :channel-key="channelKey" :t="t" @close="isTalking = false"></talk>
       </div>
@@ -69,6 +84,8 @@ export default {
               :title="t('tile.ptz')" :aria-label="t('tile.ptz')" @click.stop="$emit('ptz')"><q-icon name="control_camera"></q-icon></button>
           <button v-if="may('audio.speak')" class="ts-icon" data-action="talk" :class="{ 'is-on': isTalking }" :aria-pressed="String(isTalking)"
               :title="t('tile.talk')" :aria-label="t('tile.talk')" @click.stop="isTalking = !isTalking"><q-icon name="mic_none"></q-icon></button>
+          <button class="ts-icon" data-action="details" :class="{ 'is-on': isDetailed }" :aria-pressed="String(isDetailed)"
+              :title="t('tile.details')" :aria-label="t('tile.details')" @click.stop="$emit('details')"><q-icon name="insights"></q-icon></button>
           <button v-if="may('recording.control')" class="ts-icon" data-action="record" :class="{ 'is-recording': wanted }"
               :aria-pressed="String(wanted)" :disabled="isSettingRecording || isAlways" :title="recordLabel"
               :aria-label="recordLabel" @click.stop="toggleRecording">
@@ -82,18 +99,28 @@ export default {
         </span>
       </footer>
     </section>`,
-  props: { index: Number, channelKey: String, selected: Boolean, isMoved: Boolean, may: Function, t: Function },
-  emits: ["select", "close", "playback", "place", "ptz", "why", "message"],
+  props: {
+    index: Number,
+    channelKey: String,
+    selected: Boolean,
+    isMoved: Boolean,
+    isDetailed: Boolean,
+    isSingle: Boolean,
+    isEnlarged: Boolean,
+    may: Function,
+    t: Function,
+  },
+  emits: ["select", "close", "playback", "place", "enlarge", "ptz", "details", "why", "message"],
   data() {
     return {
       state: "empty",
       problem: null,
-      url: null,
-      sessionId: null,
+      shown: null, // the Picture that is seen
+      coming: null, // the one that is opened, or takes its place
+      frozen: null,
+      choice: this.channelKey ? streams.choiceOf(this.channelKey) : "auto",
+      hasSub: !this.channelKey || streams.hasSub(this.channelKey),
       channel: null,
-      video: null,
-      hasAudio: false,
-      statistics: null,
       muted: true,
       isOver: false,
       isSettingRecording: false,
@@ -101,6 +128,7 @@ export default {
       failures: 0,
       waitS: 0,
       undecodableCodec: "",
+      isSlotMissing: false,
       stillUrl: null,
       stillTime: "",
     };
@@ -108,6 +136,19 @@ export default {
   computed: {
     name() {
       return this.channel?.name || (this.channelKey || "").split("~").pop();
+    },
+    playable() {
+      return [this.coming, this.shown].filter((picture) => picture?.url);
+    },
+    wantedStream() {
+      if (this.choice !== "auto") return this.choice;
+      return this.isSingle || this.isEnlarged || !this.hasSub ? "main" : "sub";
+    },
+    hasAudio() {
+      return Boolean(this.shown?.hasAudio);
+    },
+    transcodedFrom() {
+      return this.shown?.transcodedFrom || "";
     },
     isRecording() {
       return Boolean(this.channel?.recording);
@@ -130,13 +171,18 @@ export default {
       return { playing: "is-good", failed: "is-bad", waiting: "is-bad", stalled: "is-warn", undecodable: "is-warn" }[this.state] || "is-busy";
     },
     figures() {
-      if (!this.video) return "";
-      const s = this.statistics || {};
-      const parts = [format.codec(this.video.codec), `${this.video.width}×${this.video.height}`];
+      const video = (this.shown || this.coming)?.video;
+      if (!video) return "";
+      const s = this.shown?.statistics || {};
+      const codec = format.codec(video.codec);
+      const parts = [this.transcodedFrom ? `${format.codec(this.transcodedFrom)} → ${codec}` : codec, `${video.width}×${video.height}`];
       if (s.bitrate_kbps != null) parts.push(format.bitrate(s.bitrate_kbps));
       if (s.packet_loss_ratio != null) parts.push(this.t("tile.loss", { loss: format.percent(s.packet_loss_ratio) }));
       if (s.fps != null) parts.push(`${Number(s.fps).toFixed(0)} fps`);
       return parts.join(" · ");
+    },
+    undecodableTitle() {
+      return this.t(this.isSlotMissing ? "undecodable.no_slot" : "undecodable.title", { codec: this.undecodableCodec });
     },
     problemTitle() {
       return this.problem ? this.t.problem(this.problem).title : this.stateText;
@@ -158,85 +204,136 @@ export default {
     },
   },
   watch: {
-    channelKey() {
-      this.restart();
+    wantedStream() {
+      clearTimeout(this.settling);
+      this.settling = setTimeout(() => this.arrange(), SETTLE_MS);
     },
   },
   mounted() {
     this.timer = setInterval(() => this.refresh(), REFRESH_MS);
     this.clock = setInterval(() => this.countDown(), 1_000);
     window.addEventListener("pagehide", this.release);
-    this.restart();
+    if (this.channelKey) this.open();
   },
   beforeUnmount() {
     window.removeEventListener("pagehide", this.release);
     clearInterval(this.timer);
     clearInterval(this.clock);
-    this.attempt = null;
+    clearTimeout(this.settling);
     this.release();
   },
   methods: {
-    restart() {
-      this.release();
-      Object.assign(this, { channel: null, video: null, statistics: null, problem: null, failures: 0, hasAudio: false, isTalking: false, stillUrl: null });
-      this.state = this.channelKey ? "opening" : "empty";
-      if (this.channelKey) this.open();
-    },
-    async open() {
-      const attempt = (this.attempt = Symbol("attempt"));
-      this.state = "opening";
+    codecName: (name) => format.codec(name),
+    // What is seen stays until the picture that takes its place is there.
+    async open(codec = TAKEN) {
+      this.coming?.close();
+      if (!this.shown && !this.frozen && this.state !== "undecodable") this.state = "opening";
       this.waitS = 0;
       this.refreshChannel();
-      let live;
+      this.coming = new Picture(this.channelKey, this.wantedStream, codec);
+      const picture = this.coming;
       try {
-        live = await api.openLive(this.channelKey);
+        await picture.open();
       } catch (problem) {
-        if (attempt === this.attempt) this.failed(problem);
+        if (picture === this.coming) this.openingFailed(problem);
         return;
       }
-      if (attempt !== this.attempt) {
-        api.closeSession(live.session_id).catch(() => {});
-        return;
-      }
-      this.sessionId = live.session_id;
-      this.video = live.video;
-      this.hasAudio = Boolean(live.audio);
-      this.state = "connecting";
-      this.url = live.urls.fmp4_ws;
+      if (picture !== this.coming) return;
+      this.noteSub(picture);
+      if (this.state === "opening") this.state = "connecting";
+    },
+    noteSub({ asked, stream }) {
+      if (asked !== "sub") return;
+      this.hasSub = stream === "sub";
+      streams.noteSub(this.channelKey, this.hasSub);
+      if (!this.hasSub && this.choice === "sub") this.$emit("message", this.t("stream.none_here", { name: this.name }));
+    },
+    arrange() {
+      const wanted = this.wantedStream;
+      if (this.coming?.fits(wanted) || !(this.coming || this.shown)) return;
+      this.coming?.close();
+      this.coming = null;
+      if (!this.shown?.fits(wanted)) this.open();
+    },
+    chooseStream(choice) {
+      this.choice = choice;
+      streams.choose(this.channelKey, choice);
     },
     release() {
-      this.attempt = null;
-      this.url = null;
-      if (this.sessionId) api.closeSession(this.sessionId).catch(() => {});
-      this.sessionId = null;
+      this.coming?.close();
+      this.shown?.close();
+      this.coming = this.shown = this.frozen = null;
     },
-    setState(state) {
-      this.state = state;
-      if (state === "playing") this.failures = 0;
+    playing(picture) {
+      if (picture === this.coming) {
+        this.shown?.close();
+        this.shown = picture;
+        this.coming = this.frozen = this.stillUrl = null;
+      }
+      if (picture !== this.shown) return;
+      this.state = "playing";
+      this.failures = 0;
     },
-    streamChanged(message) {
-      this.video = message.video || this.video;
-      this.hasAudio = Boolean(message.audio);
+    stalled(picture) {
+      if (picture === this.shown) this.state = "stalled";
     },
-    lost(reason) {
-      this.failed({ code: "stream-lost", detail: reason, title: "" });
+    lost(picture, reason) {
+      const problem = { code: "stream-lost", detail: reason, title: "" };
+      if (picture === this.coming) this.openingFailed(problem);
+      else if (picture === this.shown && this.coming) {
+        picture.close();
+        this.shown = null;
+        this.state = this.coming.url ? "connecting" : "opening";
+      } else if (picture === this.shown) this.failed(problem);
+    },
+    openingFailed(problem) {
+      this.coming?.close();
+      this.coming = null;
+      const isSlotMissing = problem.code === "no-slot-free";
+      if (isSlotMissing && this.transcodedFrom) this.reopen();
+      else if (this.shown) this.notSwitched(problem);
+      else if (isSlotMissing || (problem.code === "not-playable" && TAKEN === "h264")) this.cannotDecode("H265", isSlotMissing);
+      else this.failed(problem);
+    },
+    notSwitched(problem) {
+      this.triedAt = Date.now();
+      const stream = this.t(`stream.${this.wantedStream}`);
+      this.$emit("message", this.t("stream.not_switched", { name: this.name, stream, why: this.t.problem(problem).title }));
+    },
+    // Two streams cannot be transcoded for one tile: its last picture stands until the other one is there.
+    async reopen() {
+      const old = this.shown;
+      this.frozen = stillOf(this.$el.querySelector("video.is-shown"));
+      this.shown = null;
+      this.state = "connecting";
+      await old.close();
+      if (this.state === "connecting" && !this.coming) this.open(old.codec);
     },
     failed(problem) {
       this.release();
       this.problem = problem;
-      this.statistics = null;
-      this.state = "waiting";
+      const isFinal = NEVER_AGAIN.includes(problem.code);
+      this.state = isFinal ? "failed" : "waiting";
       const backoff = RETRY_S[Math.min(this.failures, RETRY_S.length - 1)];
       this.failures += 1;
-      this.waitS = Math.max(backoff, problem.retryAfterS || 0);
-      if (problem.code === "forbidden" || problem.code === "unknown-channel" || problem.code === "not-a-camera") {
-        this.state = "failed";
-        this.waitS = 0;
-      }
+      this.waitS = isFinal ? 0 : Math.max(backoff, problem.retryAfterS || 0);
     },
-    undecodable({ video }) {
+    // The browser took the stream for one that it can show, or the camera changed its codec.
+    undecodable(picture, { video }) {
+      const { codec } = video || picture.video || {};
+      if (picture === this.shown) {
+        this.coming?.close();
+        this.coming = this.shown = null;
+      }
+      picture.close();
+      if (picture.codec === "any") this.open("h264");
+      else this.cannotDecode(codec, false);
+    },
+    cannotDecode(codec, isSlotMissing) {
       this.release();
-      this.undecodableCodec = format.codec((video || this.video || {}).codec) || "?";
+      this.undecodableCodec = format.codec(codec) || "?";
+      this.isSlotMissing = isSlotMissing;
+      this.waitS = isSlotMissing ? SLOT_RETRY_S : 0;
       this.state = "undecodable";
     },
     // The platform decodes what this browser cannot: one picture, when asked for.
@@ -250,22 +347,23 @@ export default {
     },
     retryNow() {
       this.failures = 0;
+      this.state = "opening";
       this.open();
     },
     countDown() {
-      if (this.state !== "waiting") return;
+      const isWaiting = this.state === "waiting" || (this.state === "undecodable" && this.isSlotMissing);
+      if (!isWaiting || this.coming || document.hidden) return;
       this.waitS -= 1;
       if (this.waitS <= 0) this.open();
+    },
+    enlargeByPicture(event) {
+      if (this.channelKey && !this.isSingle && !event.target.closest("button, a")) this.$emit("enlarge");
     },
     async refresh() {
       if (!this.channelKey || document.hidden) return;
       this.refreshChannel();
-      const sessionId = this.sessionId;
-      if (!sessionId) return;
-      const statistics = await api.session(sessionId).catch(() => null);
-      if (sessionId !== this.sessionId || !statistics) return;
-      this.statistics = statistics;
-      if (statistics.video) this.video = statistics.video;
+      this.shown?.refresh();
+      if (this.shown && !this.coming && Date.now() - this.triedAt > SWITCH_RETRY_MS) this.arrange();
     },
     async refreshChannel() {
       const key = this.channelKey;

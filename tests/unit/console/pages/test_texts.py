@@ -47,7 +47,10 @@ SAID_BY_THE_PLATFORM = {
     "subscription": set(Kind),
 }
 BUILT = (
+    "capture_reason.",
+    "captures.",
     "counts.",
+    "details.",
     "device.",
     "edition.",
     "problem.",
@@ -56,6 +59,8 @@ BUILT = (
     "source.",
     "sources.",
     "state.",
+    "stream.",
+    "stream_choice.",
     "subscription_state.",
 )
 BUILT += ("tab.", "talk.", "value.", *(f"{kind}." for kind in SAID_BY_THE_PLATFORM))
