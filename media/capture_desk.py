@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
-import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,13 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from media.capture import Capture, CaptureEnd
-from media.errors import MediaError, UnknownCapture
+from media.errors import CaptureRefused, EngineError, MediaError, UnknownCapture
 from media.settings import MediaSettings
 
 if TYPE_CHECKING:
     from media.reception import MediaSession
 
 logger = logging.getLogger(__name__)
+
+SESSION_CLOSED: Final = "session closed"
+_OURS: Final = re.compile(r"[0-9a-f]{16}\.(pcap|ps|ts|es)")
+"""Files that a capture writes: nothing else in the directory is touched."""
 
 
 class CaptureState(StrEnum):
@@ -43,6 +48,8 @@ class CaptureOrder:
     max_bytes: int
     max_s: float
     asked_time: datetime
+    waits_until: float
+    """Monotonic: when a stream that did not open, or brought nothing, is not waited for any more."""
     state: CaptureState = CaptureState.WAITING
     reason: str = ""
     """Why it ended."""
@@ -57,7 +64,7 @@ class CaptureOrder:
 
 
 class CaptureDesk:
-    """Orders of this process; those of a former one are deleted when the room opens.
+    """Orders of this process; the files of a former one are deleted when the room opens.
 
     At most ``captures_kept`` are kept; the oldest that has ended makes place for a new one.
     """
@@ -66,11 +73,20 @@ class CaptureDesk:
         self._settings: Final = settings
         self._sessions = sessions
         self._orders: Final[dict[str, CaptureOrder]] = {}
-        self._is_clean = False
 
     @property
     def directory(self) -> Path:
         return Path(self._settings.capture_directory)
+
+    def clean(self) -> None:
+        """Delete what a former run left: nobody knows any more what it is of. Waits for the disk."""
+        try:
+            left = [file for file in self.directory.iterdir() if _OURS.fullmatch(file.name)]
+            _remove(tuple(left))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            logger.warning("captures of a former run cannot be deleted: %s", error)
 
     def orders(self) -> list[CaptureOrder]:
         """The oldest first."""
@@ -87,26 +103,31 @@ class CaptureDesk:
         """Capture a stream that is open, or its next opening; it waits for that ``max_s`` at most.
 
         Raises:
-            OSError: the directory cannot be made.
-            MediaError: the stream cannot be captured now.
+            OSError: the directory, or the files in it, cannot be made.
+            CaptureRefused: the stream cannot be captured now.
         """
-        self._make_directory()
+        self.directory.mkdir(parents=True, exist_ok=True)
         self._make_place()
+        max_s = min(max_s, self._settings.capture_max_s)
         order = CaptureOrder(
             order_id=secrets.token_hex(8),
             label=label,
             requested_by=requested_by,
             max_bytes=min(max_bytes, self._settings.capture_max_bytes),
-            max_s=min(max_s, self._settings.capture_max_s),
+            max_s=max_s,
             asked_time=datetime.now(UTC),
+            waits_until=time.monotonic() + max_s,
         )
         running = next((session for session in self._sessions() if session.label == label), None)
         if running is not None:
-            self._begin(order, running)
+            try:
+                self._begin(order, running)
+            except EngineError as error:
+                raise _refused(error) from error
         else:
-            loop = asyncio.get_running_loop()
-            order.expiry = loop.call_later(order.max_s, self._finish, order, "no stream was opened")
+            self._wait(order)
         self._orders[order.order_id] = order
+        logger.info("capture %s of %s %s", order.order_id, label, order.state.value)
         return order
 
     def session_opened(self, session: MediaSession) -> None:
@@ -114,10 +135,20 @@ class CaptureDesk:
         for order in self._orders.values():
             if order.state is CaptureState.WAITING and order.label == session.label:
                 try:
+                    self.directory.mkdir(parents=True, exist_ok=True)
                     self._begin(order, session)
                 except (MediaError, OSError) as error:
                     logger.warning("capture %s of %s cannot begin: %s", order.order_id, order.label, error)
                     self._finish(order, str(error))
+
+    def stop(self, order_id: str) -> CaptureOrder:
+        """End it and keep what it has, which comes a moment later. Raises UnknownCapture."""
+        order = self.order(order_id)
+        if order.capture is not None:
+            order.capture.stop()
+        elif order.state is CaptureState.WAITING:
+            self._finish(order, "stopped")
+        return order
 
     def delete(self, order_id: str) -> None:
         """End it, if it runs, and delete its files. Raises UnknownCapture."""
@@ -141,7 +172,19 @@ class CaptureDesk:
         order.capture, order.state = capture, CaptureState.RUNNING
         _cancel(order)
 
+    def _wait(self, order: CaptureOrder) -> None:
+        order.state, order.capture = CaptureState.WAITING, None
+        left_s = max(0.0, order.waits_until - time.monotonic())
+        loop = asyncio.get_running_loop()
+        order.expiry = loop.call_later(left_s, self._finish, order, "no stream was opened")
+
     def _ended(self, order: CaptureOrder, end: CaptureEnd) -> None:
+        is_empty = end.reason == SESSION_CLOSED and end.packets == 0
+        if is_empty and time.monotonic() < order.waits_until:
+            # Nothing came over one transport: the device is asked for the other one.
+            _remove(end.files)
+            self._wait(order)
+            return
         order.end = end
         self._finish(order, end.reason)
 
@@ -151,18 +194,18 @@ class CaptureDesk:
             order.state, order.reason = CaptureState.ENDED, reason
             logger.info("capture %s of %s ended: %s", order.order_id, order.label, reason)
 
-    def _make_directory(self) -> None:
-        if not self._is_clean:
-            # Nobody knows any more what these were of.
-            shutil.rmtree(self.directory, ignore_errors=True)
-            self._is_clean = True
-        self.directory.mkdir(parents=True, exist_ok=True)
-
     def _make_place(self) -> None:
-        excess = len(self._orders) + 1 - self._settings.captures_kept
+        kept = self._settings.captures_kept
+        excess = max(0, len(self._orders) + 1 - kept)
         ended = [order for order in self._orders.values() if order.state is CaptureState.ENDED]
-        for order in ended[: max(0, excess)]:
+        if len(ended) < excess:
+            raise CaptureRefused(f"{kept} captures run or wait (media.captures_kept)")
+        for order in ended[:excess]:
             self.delete(order.order_id)
+
+
+def _refused(error: EngineError) -> Exception:
+    return OSError(error.errno, str(error)) if error.errno else CaptureRefused(str(error))
 
 
 def _cancel(order: CaptureOrder) -> None:

@@ -19,6 +19,7 @@ MediaError
 │   └── UnsupportedMedia   they carry something that is known and not carried
 ├── NoKeyframe             a stream arrived, but no picture to start with
 ├── SnapshotFailed         a key frame could not be made into a JPEG
+├── CaptureRefused         a stream cannot be captured now
 ├── UnknownCapture         no capture, or no file of one, has this name
 ├── BadPass                a URL that is not signed by us, has expired, or was withdrawn
 ├── NotPlayable            the stream cannot be sent this way as it is
@@ -108,6 +109,10 @@ class UnsupportedMedia(NoPackHeader):
 
 class NoKeyframe(MediaError):
     """A stream arrived, but no key frame with its parameter sets."""
+
+
+class CaptureRefused(MediaError):
+    """A stream cannot be captured now: it receives no packets, or too many captures run."""
 
 
 class UnknownCapture(MediaError):

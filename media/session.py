@@ -155,6 +155,7 @@ class MediaPlane:
         Raises:
             ListenFailed: the viewers' address is taken or not ours.
         """
+        await asyncio.to_thread(self.captures.clean)
         self.engine.open()
         for buffer in check_buffers(self.settings):
             if not buffer.is_enough:

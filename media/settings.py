@@ -221,7 +221,7 @@ class MediaSettings:
     relay_linger_s: Annotated[float, Ge(0), Le(30)] = 2.0
     """How long the rest of an ended stream may take."""
     capture_directory: str = "data/captures"
-    """Where captures of what cameras send are written; emptied at the first capture after a start."""
+    """Where captures of what cameras send are written; those of a former run are deleted at the start."""
     capture_max_bytes: Annotated[int, Ge(1_000), Le(1 << 34)] = 256 << 20
     """Most bytes of one capture."""
     capture_max_s: Annotated[float, Ge(1), Le(86_400)] = 3600.0

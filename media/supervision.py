@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from media.capture import Capture
+from media.errors import PlaneClosed, SessionClosed
 from media.facts import Stall, StallReason
 from media.payloads import label_of
 from media.settings import OnLoss
@@ -57,12 +59,15 @@ class Supervision:
         """
         capture_id = secrets.token_hex(8)
         self._engine.start_capture(self._session_id, capture_id, directory, (max_bytes, max_s))
-        capture = Capture(capture_id, directory, self._stop_capture)
+        capture = Capture(capture_id, directory, lambda: self._stop_capture(capture_id))
         self._captures[capture_id] = capture
         return capture
 
-    def _stop_capture(self) -> None:
-        self._engine.stop_capture(self._session_id)
+    def _stop_capture(self, capture_id: str) -> None:
+        if next(reversed(self._captures), None) != capture_id:
+            return  # another one has taken its place, and its end is on the way
+        with contextlib.suppress(SessionClosed, PlaneClosed):  # nor has one that has ended anything to stop
+            self._engine.stop_capture(self._session_id)
 
     # -- facts of the data plane
 

@@ -136,10 +136,10 @@ async def delete_capture(capture_id: CaptureId, caller: MayDiagnose) -> None:
 )
 async def stop_capture(capture_id: CaptureId, caller: MayDiagnose) -> CaptureView:
     """The files come a moment later: see GET of the capture."""
-    order = caller.context.media.captures.order(capture_id)
+    captures = caller.context.media.captures
+    order = captures.order(capture_id)
     async with caller.recorded(Action.DIAGNOSE, order.label, what="capture stopped"):
-        if order.capture is not None:
-            order.capture.stop()
+        captures.stop(capture_id)
     return _view(order)
 
 

@@ -191,6 +191,12 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         "The device refused",
         "sip_code is its answer: 486 busy (too many streams), 404 unknown channel, 488 media not accepted.",
     ),
+    media.errors.CaptureRefused: Kind(
+        "capture-refused",
+        409,
+        "The stream cannot be captured now",
+        "Wait until other captures have ended, or delete some; sources that are pulled or pushed cannot be.",
+    ),
     media.errors.UnknownCapture: Kind(
         "unknown-capture", 404, "No such capture", "List the captures; they are not kept over a restart."
     ),

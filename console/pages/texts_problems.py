@@ -51,6 +51,16 @@ TEXTS: Final[Mapping[str, Text]] = {
         "设备已同意但没有送达：检查媒体端口是否开放、平台的对外地址是否正确。",
         "The device agreed but nothing arrived: check the media ports and the advertised address.",
     ),
+    "problem.capture-refused": Text("现在无法抓包", "The stream cannot be captured now"),
+    "problem.capture-refused.advice": Text(
+        "等待其他抓包结束或删除一些；拉流和推流的来源无法抓包。",
+        "Wait until other captures have ended, or delete some; pulled and pushed sources cannot be captured.",
+    ),
+    "problem.unknown-capture": Text("没有这个抓包", "No such capture"),
+    "problem.unknown-capture.advice": Text(
+        "查看抓包列表；平台重启后不保留抓包。",
+        "List the captures; they are not kept over a restart.",
+    ),
     "problem.wrong-ssrc": Text("媒体流标识（SSRC）不符", "The media carries another SSRC"),
     "problem.wrong-ssrc.advice": Text(
         "可能有另一路流发到本端口：重启设备的流。",

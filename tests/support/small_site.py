@@ -88,7 +88,9 @@ async def small_site(directory: Path, **tables: Any) -> AsyncIterator[SmallSite]
             host=HOST, port=0, password=SIP_PASSWORD, catalog_quiet_s=1.0, linger_s=0.2, query_timeout_s=3.0
         ),
         http=HttpSettings(host=HOST, port=0, close_timeout_s=0.5),
-        media=MediaSettings(host=HOST, port=0, rtp_ports=rtp_ports()),
+        media=MediaSettings(
+            host=HOST, port=0, rtp_ports=rtp_ports(), capture_directory=str(directory / "captures")
+        ),
         storage=StorageSettings(path=directory / "recordings", free_floor_bytes=1_000_000),
         database=DatabaseSettings(url=f"sqlite:///{directory}/platform.db"),
         # The machine of a test may be busy with other tests: that is no reason to put devices off.
