@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from media.nal import VideoCodec, split_nal_units
 from media.ps_format import AudioCodec
+from media.rtp import rtp_packetize
 from media.session import MediaPlane, MediaSession, MediaTransport, SenderRequest
 from media.tap import Described, TappedUnit
 from tests.integration.media.conftest import MakePlane, tool, until
-from tests.integration.media.far_platform import received, slices, udp_platform
-from tests.integration.media.pretend_camera import FRAME_TICKS, PretendCamera
+from tests.integration.media.far_platform import indexes, received, slices, udp_platform
+from tests.integration.media.pretend_camera import AUDIO_SAMPLES, FRAME_TICKS, PretendCamera
 from tests.integration.media.test_relay import SSRC, passing, play, running, to
 from tests.support.feeding import ORIGIN, feed, film
 
@@ -63,7 +66,8 @@ async def test_given_frames_with_b_pictures_are_packed_and_every_frame_decodes(
         await until(lambda: relay.is_closed, "the rest is sent")
         stats = relay.stats()
         await until(lambda: len(platform.packets) == stats.packets, "all packets")
-        assert (stats.passed_frames, stats.frames) == (0, 75)
+        # The sound behind the last picture is a frame of its own.
+        assert (stats.passed_frames, stats.frames) == (0, 75 + (audio is not None))
         path = tmp_path / "stream.ps"
         path.write_bytes(platform.stream)
     streams = await asyncio.to_thread(probe, path)
@@ -192,6 +196,72 @@ async def test_a_second_plane_receives_every_picture_as_it_was(
     assert (stats.lost, stats.duplicates, stats.dropped_damaged, stats.malformed) == (0, 0, 0, 0)
     assert stats.ssrc == SSRC
     tap.cancel()
+
+
+def noise(index: int) -> bytes:
+    """Sound of which no two pieces are alike."""
+    return random.Random(index).randbytes(AUDIO_SAMPLES)
+
+
+def packed(camera: PretendCamera, way: str, marked: bool) -> Iterator[bytes]:
+    """The packets of the next picture and its sound: in one pack, or each in a pack of its own."""
+    picture = camera.pictures()[camera.index % len(camera.pictures())]
+    pts = camera.first_pts + camera.index * FRAME_TICKS
+    sound = noise(camera.index)
+    pack = camera.muxer.mux_video(picture.annexb, pts, keyframe=picture.keyframe, audio=sound)
+    at = pack.rindex(b"\0\0\1\xc0")
+    first = pack.index(b"\0\0\1\xe0")
+    head, video, heard = pack[:first], pack[first:at], pack[at:]
+    frames = {
+        "behind": [(pts, pack)],
+        "before": [(pts, head + heard + video)],
+        "apart": [(pts, head + video), (pts + FRAME_TICKS // 2, pack[:14] + heard)],
+        "bare": [(pts, head + video), (pts + FRAME_TICKS // 2, heard)],
+    }[way]
+    for stamp, frame in frames:
+        made = rtp_packetize(
+            frame, sequence=camera.sequence, timestamp=stamp, ssrc=camera.ssrc, max_payload=1_400
+        )
+        camera.sequence = (camera.sequence + len(made)) & 0xFFFF
+        for packet in made:
+            yield replace(packet, marker=packet.marker and marked).serialize()
+    camera.index += 1
+
+
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("way", ["behind", "before", "apart", "bare"])
+async def test_who_goes_over_to_the_sources_frames_hears_every_sound_once(
+    plane: MediaPlane, sender: socket.socket, way: str, marked: bool
+) -> None:
+    """However a camera packs its sound, and whether its marker bits tell where a picture ends. Q92, Q101."""
+    camera = PretendCamera(audio=AudioCodec.G711A)
+    session = await plane.open_session(transport=UDP, ssrc=camera.ssrc, label="camera")
+
+    async def send(count: int) -> None:
+        for _ in range(count):
+            for packet in packed(camera, way, marked):
+                sender.sendto(packet, ("127.0.0.1", session.port))
+            # Slow enough that each picture is given out before the next one comes.
+            await until(lambda: session.stats().packets == camera.sequence, "the picture is read")
+
+    await send(40)
+    with udp_platform() as (platform, port, _):
+        relay = session.attach_sender(to(port))
+        relay.start()
+        await until(lambda: platform.packets, "the start of the stream")
+        await send(40)
+        await passing(relay)
+        await send(10)
+        await until(lambda: relay.stats().passed_frames > 20, "they are sent")
+        found = indexes(platform.pictures(), camera)
+        assert found == list(range(25, found[-1] + 1))
+        heard = b"".join(unit.data for unit in platform.sounds())
+    whole = b"".join(noise(index) for index in range(camera.index))
+    at = whole.find(heard[: 3 * AUDIO_SAMPLES])
+    assert at >= 0
+    assert whole[at : at + len(heard)] == heard, "each sound once and in order"
+    assert at + len(heard) >= len(whole) - 6 * AUDIO_SAMPLES
+    assert at <= 26 * AUDIO_SAMPLES
 
 
 async def test_sound_that_the_receiver_does_not_know_is_left_out(

@@ -32,6 +32,8 @@ pub struct PictureMark {
     pub source_pts: Option<u64>,
     /// Number of the payload in which it began.
     pub packet: u64,
+    /// Pieces of sound that were given out before it was.
+    pub sounds: u64,
 }
 
 /// The beginnings of the newest pictures, oldest first.
@@ -81,6 +83,8 @@ pub struct TapedFrame {
     pub timestamp: u32,
     /// It begins with a pack header.
     pub begins_pack: bool,
+    /// Pieces of sound that were given out before its first payload was read.
+    pub sounds: u64,
 }
 
 /// What a tape holds, in order.
@@ -99,6 +103,7 @@ struct OpenFrame {
     packet: u64,
     source_timestamp: u32,
     begins_pack: bool,
+    sounds: u64,
     /// The newest packet had the marker.
     marked: bool,
 }
@@ -154,6 +159,14 @@ impl PayloadTape {
         self.packet
     }
 
+    /// The frame that is being collected: number of its first payload, and pieces of sound given out before that;
+    /// none when it does not begin with a pack header.
+    #[must_use]
+    pub fn open(&self) -> Option<(u64, u64)> {
+        let open = self.open.as_ref()?;
+        open.begins_pack.then_some((open.packet, open.sounds))
+    }
+
     /// Whether nothing waits to be taken.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -185,12 +198,18 @@ impl PayloadTape {
         taped.sum::<usize>() + open + spare
     }
 
-    /// Numbers the next payload of the program stream, and collects it.
+    /// Numbers the next payload of the program stream, and collects it. `sounds`: pieces of sound given out so far.
     #[inline]
-    pub(crate) fn receive(&mut self, payload: &[u8], timestamp: u32, marker: bool) -> u64 {
+    pub(crate) fn receive(
+        &mut self,
+        payload: &[u8],
+        timestamp: u32,
+        marker: bool,
+        sounds: u64,
+    ) -> u64 {
         self.packet += 1;
         if self.running {
-            self.collect(payload, timestamp, marker);
+            self.collect(payload, timestamp, marker, sounds);
         }
         self.packet
     }
@@ -217,7 +236,7 @@ impl PayloadTape {
         self.close();
     }
 
-    fn collect(&mut self, payload: &[u8], timestamp: u32, marker: bool) {
+    fn collect(&mut self, payload: &[u8], timestamp: u32, marker: bool, sounds: u64) {
         let begins_pack = payload.starts_with(&[0, 0, 1, 0xBA]);
         let anew = self
             .open
@@ -238,6 +257,7 @@ impl PayloadTape {
                 packet: self.packet,
                 source_timestamp: timestamp,
                 begins_pack,
+                sounds,
                 marked: false,
             });
         }
@@ -282,6 +302,7 @@ impl PayloadTape {
             packet: open.packet,
             timestamp,
             begins_pack: open.begins_pack,
+            sounds: open.sounds,
         }));
     }
 
@@ -353,7 +374,7 @@ mod tests {
     fn play(tape: &mut PayloadTape, frame: &[u8], timestamp: u32, markers: bool) {
         let count = frame.len().div_ceil(100);
         for (index, payload) in frame.chunks(100).enumerate() {
-            tape.receive(payload, timestamp, markers && index + 1 == count);
+            tape.receive(payload, timestamp, markers && index + 1 == count, 0);
         }
     }
 
@@ -375,7 +396,7 @@ mod tests {
         play(&mut tape, &frame(9_000, 500), 0, true);
         assert_eq!((tape.packet(), tape.held_bytes()), (6, 0));
         tape.start();
-        tape.receive(&[7; 10], 0, false);
+        tape.receive(&[7; 10], 0, false, 0);
         play(&mut tape, &frame(9_000, 50), 5, false);
         tape.finish();
         let frames = frames(&mut tape);
@@ -406,7 +427,7 @@ mod tests {
             for payload in bytes.chunks(100) {
                 // From the twentieth frame on every packet is marked.
                 let marker = picture >= 20 || payload.len() < 100;
-                tape.receive(payload, picture, marker);
+                tape.receive(payload, picture, marker, 0);
             }
         }
         tape.finish();
@@ -423,7 +444,7 @@ mod tests {
         play(&mut tape, &frame(0, 300), 0, false);
         play(&mut tape, &frame(3_600, 150), 1, false);
         tape.lost();
-        tape.receive(&[7; 100], 1, false);
+        tape.receive(&[7; 100], 1, false, 0);
         play(&mut tape, &frame(7_200, 300), 2, false);
         tape.finish();
         let items = drain(&mut tape);
@@ -449,11 +470,11 @@ mod tests {
         };
         write_pes_header(0xC0, Some(stamps), 40, &mut sound);
         sound.resize(sound.len() + 40, 0xD5);
-        tape.receive(&sound, 850, false);
+        tape.receive(&sound, 850, false, 0);
         let mut without = Vec::new();
         write_pes_header(0xC0, None, 40, &mut without);
         without.resize(without.len() + 40, 0xD5);
-        tape.receive(&without, 1_210, false);
+        tape.receive(&without, 1_210, false, 0);
         tape.finish();
         let stamps: Vec<u32> = frames(&mut tape)
             .iter()
@@ -468,7 +489,7 @@ mod tests {
         tape.start();
         play(&mut tape, &frame(0, 10), 0, false);
         for _ in 0..6_000 {
-            tape.receive(&[7; 1_400], 0, false);
+            tape.receive(&[7; 1_400], 0, false, 0);
         }
         assert!(tape.held_bytes() <= 2 * MAX_ACCESS_UNIT_BYTES + 4_096);
         let is_gap = |item: &Taped| matches!(item, Taped::Gap(_));

@@ -84,6 +84,7 @@ pub struct Timeline {
     video: VideoClock,
     audio: AudioClock,
     stats: TimelineStats,
+    sounds: u64,
 }
 
 impl Timeline {
@@ -96,6 +97,7 @@ impl Timeline {
     /// Time of the next piece of audio, which lasts `duration_90k` ticks. `rtp_rate` is the clock
     /// of the RTP timestamp, ticks per second.
     pub fn audio(&mut self, stamp: &Stamp, duration_90k: i64, rtp_rate: u32) -> i64 {
+        self.sounds += 1;
         let video = self.video.mapping();
         self.audio
             .next(stamp, duration_90k, rtp_rate, video, &mut self.stats)
@@ -107,6 +109,11 @@ impl Timeline {
     pub fn retime(&mut self, by_arrival: bool, now_us: u64) {
         self.video.retime(by_arrival, now_us + JUMP_WINDOW_US);
         self.audio.expect_jump(now_us + JUMP_WINDOW_US);
+    }
+
+    /// Pieces of audio so far.
+    pub(crate) const fn sounds(&self) -> u64 {
+        self.sounds
     }
 
     /// Counters since the start.

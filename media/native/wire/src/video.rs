@@ -203,6 +203,7 @@ impl VideoTrack {
             pts_90k: times.pts_90k,
             source_pts: picture.stamp.pts,
             packet: picture.stamp.packet,
+            sounds: timeline.sounds(),
         });
         out.push(MediaEvent::Video(AccessUnit {
             codec,

@@ -13,6 +13,7 @@
 //! Source: protocol notes 7.1 to 7.4, 7.6, 8.5 and 9 ("ACK wait", "TCP media reconnect").
 
 mod config;
+mod history;
 mod link;
 mod muxer;
 mod piece;

@@ -8,6 +8,7 @@ use tongshi_wire::tape::{PayloadTape, PictureMark, PictureMarks, Taped, TapedFra
 
 use crate::facts::{FactKind, FactQueue};
 use crate::feed::Reading;
+use crate::senders::history::{Crossing, History, shift_of};
 use crate::senders::muxer::SessionMuxer;
 use crate::senders::piece::{Item, Piece, Sound, Unpacked};
 use crate::senders::sender::{Form, RtpSender};
@@ -19,12 +20,8 @@ use crate::unit::Unit;
 
 /// Time between two rounds of deadlines.
 const TICK_US: u64 = 100_000;
-/// Frames of the source that are kept until a sender can go over to them.
-const MAX_HISTORY_BYTES: usize = 8 << 20;
 /// Frames whose buffers are watched for reuse.
 const MAX_USED: usize = 16;
-/// Time stamps of a program stream have 33 bits.
-const STAMP_BITS: u32 = 33;
 
 /// What the owner of the plane asks of the senders of a session.
 pub(crate) enum Order {
@@ -43,13 +40,6 @@ pub(crate) struct RelayScene<'a> {
     pub(crate) bitrate_bps: u64,
 }
 
-/// A frame of the source that a sender may begin with.
-struct Kept {
-    packet: u64,
-    begins_pack: bool,
-    piece: Arc<Piece>,
-}
-
 /// The senders of one session.
 pub(crate) struct Relay {
     shared: Arc<SessionShared>,
@@ -59,8 +49,7 @@ pub(crate) struct Relay {
     /// Units of this round.
     units: Vec<Arc<Unit>>,
     last_unit: u64,
-    history: VecDeque<Kept>,
-    history_bytes: usize,
+    history: History,
     /// Frames of the source that were handed out: their buffers come back.
     used: VecDeque<Arc<Piece>>,
     /// What takes the times of units to the source's own stamps.
@@ -77,8 +66,7 @@ impl Relay {
             muxer: SessionMuxer::default(),
             units: Vec::new(),
             last_unit: 0,
-            history: VecDeque::new(),
-            history_bytes: 0,
+            history: History::default(),
             used: VecDeque::new(),
             shift_90k: 0,
             tick_at_us: 0,
@@ -286,6 +274,7 @@ impl Relay {
             packet,
             timestamp,
             begins_pack,
+            sounds,
         } = frame;
         let piece = Arc::new(Piece {
             bytes,
@@ -310,15 +299,8 @@ impl Relay {
             }
         }
         if is_kept {
-            self.history_bytes += piece.bytes.len();
-            self.history.push_back(Kept {
-                packet,
-                begins_pack,
-                piece: Arc::clone(&piece),
-            });
-            if self.history_bytes > MAX_HISTORY_BYTES {
-                self.forget_history();
-            }
+            let piece = Arc::clone(&piece);
+            self.history.keep(packet, sounds, begins_pack, piece);
         }
         if self.used.len() >= MAX_USED {
             self.used.pop_front();
@@ -328,7 +310,7 @@ impl Relay {
 
     /// Something is missing: who was given the source's frames goes on at a key frame.
     fn take_gap(&mut self, packet: u64) {
-        self.forget_history();
+        self.history.forget();
         let waiting = Form::Waiting {
             unit: self.last_unit,
             packet,
@@ -340,14 +322,10 @@ impl Relay {
         }
     }
 
-    fn forget_history(&mut self) {
-        self.history.clear();
-        self.history_bytes = 0;
-    }
-
     fn hand_out_units(&mut self, taped: Option<(&mut PayloadTape, &PictureMarks)>) {
         let marks = taped.as_ref().map(|(_, marks)| *marks);
-        let is_mixed = taped.is_some_and(|(tape, _)| tape.is_mixed());
+        let is_mixed = taped.as_ref().is_some_and(|(tape, _)| tape.is_mixed());
+        let open = taped.and_then(|(tape, _)| tape.open());
         let units = std::mem::take(&mut self.units);
         for unit in &units {
             let dts_90k = unit.picture.as_ref().map(|picture| picture.dts_90k);
@@ -356,32 +334,24 @@ impl Relay {
             if let Some(shift_90k) = own.and_then(shift_of) {
                 self.shift_90k = shift_90k;
             }
-            let begin = if is_mixed {
+            let crossing = if is_mixed {
                 None
             } else {
-                self.place_of(own, next)
+                self.history.crossing(own, next, open)
             };
-            self.hand_out(unit, own, begin);
+            self.hand_out(unit, own, crossing);
+            self.history.handed_out(own);
             self.last_unit = unit.sequence;
         }
         self.units = units;
         self.units.clear();
     }
 
-    /// Where in the history the picture behind a unit begins, if the source can be passed on from there: it begins
-    /// with a pack header, and its stamps run as those of the picture before.
-    fn place_of(&self, own: Option<PictureMark>, next: Option<PictureMark>) -> Option<usize> {
-        let (own, next) = (own?, next?);
-        if shift_of(own)? != shift_of(next)? {
-            return None;
-        }
-        let is_it = |kept: &Kept| kept.packet == next.packet && kept.begins_pack;
-        self.history.iter().position(is_it)
-    }
-
-    fn hand_out(&mut self, unit: &Arc<Unit>, own: Option<PictureMark>, begin: Option<usize>) {
+    fn hand_out(&mut self, unit: &Arc<Unit>, own: Option<PictureMark>, crossing: Option<Crossing>) {
         let shift_90k = self.shift_90k;
         for sender in self.senders.iter_mut().flatten() {
+            // It was sent the unit before.
+            let follows = sender.form == Form::Units;
             if let Form::Waiting {
                 unit: after,
                 packet,
@@ -400,26 +370,31 @@ impl Relay {
             }
             let sound = sender.sound(unit.config.audio.as_ref());
             let passes = sender.request.pass_through && sound == Sound::Whole;
-            let begin = begin.filter(|_| passes);
-            // All sound of a unit came behind the picture after it, so it is in the frames from there on.
-            let sound = if begin.is_some() {
-                Sound::Behind
-            } else {
-                sound
+            let crossing = crossing.filter(|crossing| match crossing {
+                Crossing::Instead(_) | Crossing::Behind(_, Sound::Behind) => passes && follows,
+                Crossing::Behind(..) => passes,
+            });
+            let (place, sound) = match crossing {
+                Some(Crossing::Instead(place)) => (Some(place), None),
+                Some(Crossing::Behind(place, sound)) => (Some(place), Some(sound)),
+                None => (None, Some(sound)),
             };
-            let mut is_whole = sender.push(Item::Unpacked(Unpacked {
-                unit: Arc::clone(unit),
-                shift_90k,
-                sound,
-            }));
-            if let (Some(begin), true) = (begin, is_whole) {
+            let mut is_whole = true;
+            if let Some(sound) = sound {
+                is_whole = sender.push(Item::Unpacked(Unpacked {
+                    unit: Arc::clone(unit),
+                    shift_90k,
+                    sound,
+                }));
+            }
+            if let (Some(place), true) = (place, is_whole) {
                 sender.form = Form::Passed;
-                for kept in self.history.range(begin..) {
-                    is_whole &= sender.push(Item::Piece(Arc::clone(&kept.piece)));
+                for piece in self.history.from(place) {
+                    is_whole &= sender.push(Item::Piece(Arc::clone(piece)));
                 }
             }
             if !is_whole {
-                let newest = self.history.back().map(|kept| kept.packet);
+                let newest = self.history.newest();
                 let own = own.map(|mark| mark.packet);
                 sender.form = Form::Waiting {
                     unit: unit.sequence,
@@ -429,23 +404,17 @@ impl Relay {
         }
     }
 
-    /// Frames up to the newest picture that is known are of no use: nobody can go over before the one after it.
+    /// Keeps frames only for those who may go over to them.
     fn trim(&mut self, marks: &PictureMarks) {
         let needed = self
             .senders
             .iter()
             .flatten()
             .any(|sender| sender.request.pass_through && !matches!(sender.form, Form::Passed));
-        if !needed {
-            return self.forget_history();
-        }
-        let Some(newest) = marks.newest() else { return };
-        while let Some(first) = self.history.front() {
-            if first.packet > newest.packet {
-                break;
-            }
-            self.history_bytes -= first.piece.bytes.len();
-            self.history.pop_front();
+        if needed {
+            self.history.trim(marks);
+        } else {
+            self.history.forget();
         }
     }
 
@@ -519,10 +488,4 @@ impl RtpSender {
             stats: Box::new(self.shared.snapshot()),
         })
     }
-}
-
-/// The source's stamp less our time, for a picture that the source stamped.
-fn shift_of(mark: PictureMark) -> Option<i64> {
-    let source = i64::try_from(mark.source_pts?).ok()?;
-    Some((source - mark.pts_90k).rem_euclid(1 << STAMP_BITS))
 }

@@ -112,7 +112,8 @@ impl Pipeline {
     }
 
     pub(super) fn read_ps(&mut self, payload: &[u8], mut stamp: Stamp, out: &mut Vec<MediaEvent>) {
-        stamp.packet = self.tape.receive(payload, stamp.rtp, self.marker);
+        let sounds = self.timeline.sounds();
+        stamp.packet = self.tape.receive(payload, stamp.rtp, self.marker, sounds);
         let mut program = Program {
             streams: &mut self.streams,
             video: &mut self.video,
