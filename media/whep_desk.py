@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from media.errors import BadPass, NoSlotFree, NotPlayable, SessionClosed
 from media.outputs.signed import PLAY, Grant
-from media.outputs.whep import SCOPE, WhepViewer
+from media.outputs.whep import SCOPE, WhepViewer, with_hosts_named
 
 if TYPE_CHECKING:
     from media.reception import MediaSession
@@ -43,8 +43,13 @@ class WhepDesk:
         scope = SCOPE.format(session_id=session.session_id)
         return f"{scope}?{grant.query(self._url_key, scope)}"
 
-    async def open(self, session: MediaSession, query: str, offer: str) -> tuple[str, str]:
+    async def open(
+        self, session: MediaSession, query: str, offer: str, seen_from: str = ""
+    ) -> tuple[str, str]:
         """Answer a browser that shows a pass: the viewer's id, and the SDP answer.
+
+        Args:
+            seen_from: the address that the offer came from, for candidates that hide theirs.
 
         Raises:
             BadPass: not signed, expired or withdrawn.
@@ -62,7 +67,7 @@ class WhepDesk:
         viewer = WhepViewer(session.tap(), session.info, self._ended)
         self._opening += 1
         try:
-            answer = await viewer.answer(offer)
+            answer = await viewer.answer(with_hosts_named(offer, seen_from))
             self._check(session, grant)
         except BaseException:
             viewer.close("refused")

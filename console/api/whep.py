@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from console.api.context import context_of
 from console.api.problems import NOT_FOUND, ApiProblem, documented
+from console.auth import source_of
 from media.outputs.whep import MAX_OFFER_BYTES
 from media.session import MediaPlane, MediaSession
 
@@ -50,7 +51,8 @@ async def play(request: Request, session_id: SessionId) -> Response:
         offer += part
         if len(offer) > MAX_OFFER_BYTES:
             break
-    viewer_id, answer = await plane.whep.open(session, request.url.query, offer.decode("utf-8", "replace"))
+    text = offer.decode("utf-8", "replace")
+    viewer_id, answer = await plane.whep.open(session, request.url.query, text, source_of(request))
     location = f"{request.url.path}/{viewer_id}"
     return Response(answer, 201, {**CORS, "location": location}, SDP)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fractions
+import ipaddress
 import logging
 import re
 import secrets
@@ -39,6 +40,8 @@ QUEUE_MAX: Final = 2_000
 """Packets of one track that wait for aiortc; more than a GOP."""
 _VIDEO_TIME_BASE: Final = fractions.Fraction(1, 90_000)
 _SOUND_MIME: Final[Mapping[str, str]] = {"G711A": "audio/PCMA", "G711U": "audio/PCMU"}
+# Browsers hide the addresses of their candidates behind names of multicast DNS.
+_HIDDEN_HOST: Final = re.compile(r"^(a=candidate:\S+ \d+ \S+ \d+ )[\w-]{1,63}\.local(?= )", re.MULTILINE)
 _GONE: Final = frozenset({"failed", "closed", "disconnected"})
 
 logger = logging.getLogger(__name__)
@@ -80,6 +83,21 @@ def refusal(info: StreamInfo) -> str | None:
     if info.codec != "H264":
         return f"browsers take no {info.codec} over WebRTC: ask for a transcoded stream"
     return None
+
+
+def with_hosts_named(offer: str, seen_from: str) -> str:
+    """The offer with its hidden hosts replaced by the address that the browser is seen from.
+
+    Asking the network for such a name takes seconds, is heard on the same link only, and lets an offer
+    make us ask. Where a NAT stands between, the address is wrong; then the browser's own checks show the
+    way, for which there must be one candidate at least.
+    """
+    try:
+        address = ipaddress.ip_address(seen_from.partition("%")[0])
+    except ValueError:
+        return offer
+    address = getattr(address, "ipv4_mapped", None) or address
+    return _HIDDEN_HOST.sub(rf"\g<1>{address}", offer)
 
 
 class WhepViewer:

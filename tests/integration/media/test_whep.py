@@ -1,6 +1,7 @@
 """WebRTC play: a WHEP client with aiortc's own decoder, and what is refused."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from aiortc.mediastreams import MediaStreamTrack
 
 from media.errors import BadOffer, BadPass, NoSlotFree, NotPlayable
 from media.nal import VideoCodec
+from media.outputs.whep import with_hosts_named
 from media.ps_format import AudioCodec
 from media.session import MediaPlane, MediaSession, MediaTransport
 from tests.integration.media.conftest import PATIENCE_S, MakePlane, until
@@ -31,6 +33,18 @@ class Player:
             self.peer.addTransceiver(kind, "recvonly")
         await self.peer.setLocalDescription(await self.peer.createOffer())
         return str(self.peer.localDescription.sdp)
+
+    async def play_hidden(self, plane: MediaPlane, session: MediaSession, query: str, seen_from: str) -> None:
+        """As browsers do: the hosts of the candidates are names of multicast DNS."""
+        offer = re.sub(
+            r"^(a=candidate:\S+ \d+ \S+ \d+) \S+",
+            r"\g<1> 3c1b2f5e-8a6f-4f0e-9d29-0a9c3f2b7d11.local",
+            await self.offer("video"),
+            flags=re.MULTILINE,
+        )
+        assert ".local" in offer
+        _, answer = await plane.whep.open(session, query, offer, seen_from)
+        await self.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     async def play(self, plane: MediaPlane, session: MediaSession, query: str) -> str:
         viewer_id, answer = await plane.whep.open(session, query, await self.offer("video", "audio"))
@@ -147,3 +161,30 @@ async def test_places_are_limited_and_h265_is_refused_in_words(
     await player.play(plane, other, query(other))
     with pytest.raises(NoSlotFree, match="1 viewers"):
         await plane.whep.open(other, query(other), "v=0")
+
+
+@pytest.mark.parametrize("seen_from", ["127.0.0.1", "::ffff:127.0.0.1", "127.0.0.9"])
+async def test_a_browser_that_hides_its_addresses_is_reached_where_it_is_seen_from(
+    plane: MediaPlane, sender: socket.socket, player: Player, seen_from: str
+) -> None:
+    """Also behind a NAT, whose address is not that of its candidates: its own checks show the way."""
+    camera = PretendCamera(ssrc=7)
+    session = await streaming(plane, sender, camera)
+    await player.play_hidden(plane, session, query(session), seen_from)
+    playing = asyncio.create_task(_send_for_ever(camera, sender, session.port))
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            assert isinstance(await player.tracks["video"].recv(), av.VideoFrame)
+    finally:
+        playing.cancel()
+
+
+def test_only_names_of_multicast_dns_are_replaced() -> None:
+    offer = (
+        "a=candidate:1 1 udp 2113937151 0b7a.local 50000 typ host\r\n"
+        "a=candidate:2 1 udp 1677729535 198.51.100.3 50001 typ srflx raddr 0.0.0.0 rport 0\r\n"
+        "a=msid:x.local y.local\r\n"
+    )
+    assert with_hosts_named(offer, "2001:db8::9") == offer.replace("0b7a.local", "2001:db8::9")
+    assert with_hosts_named(offer, "fe80::1%eth0") == offer.replace("0b7a.local", "fe80::1")
+    assert with_hosts_named(offer, "testclient") == offer
