@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 import bench_ingest as ingest
 
-from media.session import MediaPlane, MediaTransport
+from media.session import MediaPlane, MediaSession, MediaTransport
 from media.settings import MediaSettings
 
 KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -97,6 +97,16 @@ class Result:
     skipped: int
 
 
+async def settled(sessions: Sequence[MediaSession]) -> None:
+    """Until viewers have the pictures that they were given to begin with, or 20 s: on a machine that is too small
+    for its load they never have."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(20):
+            while any(row.queued_bytes > 1 << 18 for session in sessions for row in session.viewer_stats()):
+                await asyncio.sleep(0.2)
+    await asyncio.sleep(1.0)
+
+
 async def measure(way: str, streams: int, per_stream: int, seconds: float, threads: int) -> Result:
     settings = MediaSettings(
         host="127.0.0.1",
@@ -113,14 +123,15 @@ async def measure(way: str, streams: int, per_stream: int, seconds: float, threa
             await plane.open_session(transport=MediaTransport.UDP, ssrc=None, label=str(number))
             for number in range(streams)
         ]
-        with ingest.cameras("UDP", [session.port for session in sessions], False):
+        targets = [(session.port, ingest.FIRST_SSRC + number) for number, session in enumerate(sessions)]
+        with ingest.cameras("UDP", targets, False):
             await asyncio.gather(*(session.wait_first_keyframe(30) for session in sessions))
             urls = [session.grant("v")[way] for session in sessions for _ in range(per_stream)]
             with viewers([address_of(url) for url in urls]) as received:
                 async with asyncio.timeout(60):
                     while sum(session.viewers for session in sessions) < len(urls):  # noqa: ASYNC110  (no event tells it)
                         await asyncio.sleep(0.05)
-                await asyncio.sleep(1.0)
+                await settled(sessions)
                 bytes_before, cpu, at = received.value, ingest.cpu_s(), time.monotonic()
                 await asyncio.sleep(seconds)
                 used, passed = ingest.cpu_s() - cpu, time.monotonic() - at

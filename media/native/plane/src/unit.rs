@@ -8,6 +8,7 @@ use tongshi_wire::{flac, fmp4};
 
 use crate::facts::{AudioInfo, MediaInfo};
 use crate::outputs::flv::{self, FlvHeads};
+use crate::outputs::form::Form;
 use crate::outputs::rtmp::messages as rtmp;
 use crate::outputs::rtsp::numbered::UnitPackets;
 use crate::recordings::{Backlog, Ticket};
@@ -194,9 +195,9 @@ pub struct Unit {
     pub wall_us: i64,
     /// Tells a playback of recordings when nobody needs the unit any more.
     ticket: Option<Ticket>,
-    fragment: OnceLock<Vec<u8>>,
+    fragment: OnceLock<Form>,
     rtp_packets: OnceLock<UnitPackets>,
-    flv_tags: OnceLock<Vec<u8>>,
+    flv_tags: OnceLock<Form>,
     rtmp: OnceLock<Vec<u8>>,
 }
 
@@ -276,23 +277,28 @@ impl Unit {
                 .sum::<usize>()
     }
 
-    /// The unit as an fMP4 fragment: built by whoever needs it first, shared by all who come later.
-    pub fn fragment(&self) -> &[u8] {
-        self.fragment.get_or_init(|| {
-            let mut bytes = Vec::with_capacity(self.size_bytes() + 320);
+    /// The unit as an fMP4 fragment, in pieces: built by whoever needs it first, shared by all who come later.
+    pub fn fragment(&self) -> [&[u8]; 3] {
+        let form = self.fragment.get_or_init(|| {
             let audio: Vec<fmp4::Sample<'_>> = self
                 .audio
                 .iter()
                 .filter_map(|sample| audio_sample(sample, 0))
                 .collect();
-            fmp4::write_fragment(
-                self.sequence as u32,
-                self.video_sample(self.time - self.shown).as_slice(),
-                &audio,
-                &mut bytes,
-            );
-            bytes
-        })
+            let sound: usize = audio.iter().map(|sample| sample.data.len()).sum();
+            let video = self.video_sample(self.time - self.shown);
+            let mut bytes = Vec::with_capacity(256 + 16 * audio.len() + sound);
+            if video.is_some() || !audio.is_empty() {
+                let sequence = self.sequence as u32;
+                fmp4::write_fragment_head(sequence, video.as_slice(), &audio, &mut bytes);
+            }
+            let split = bytes.len();
+            for sample in &audio {
+                bytes.extend_from_slice(sample.data);
+            }
+            Form::new(bytes, split, true)
+        });
+        form.parts(self)
     }
 
     /// The unit as RTP packets of the RTSP desk, which numbers the units of a session in their order.
@@ -305,9 +311,9 @@ impl Unit {
         self.rtp_packets.get()
     }
 
-    /// The unit as FLV tags, shared like [`Unit::fragment`].
-    pub fn flv_tags(&self) -> &[u8] {
-        self.flv_tags.get_or_init(|| flv::tags(self))
+    /// The unit as FLV tags, in pieces, shared like [`Unit::fragment`].
+    pub fn flv_tags(&self) -> [&[u8]; 3] {
+        self.flv_tags.get_or_init(|| flv::tags(self)).parts(self)
     }
 
     /// The unit as RTMP messages, shared like [`Unit::fragment`].

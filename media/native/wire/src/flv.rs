@@ -11,6 +11,7 @@ mod mux;
 pub use demux::{FlvDemuxer, FlvFrames, FlvStats, MAX_TAG_BYTES};
 pub use mux::{
     SampleHead, audio_head, metadata, sequence_headers, video_head, write_header, write_tag,
+    write_tag_end, write_tag_head,
 };
 
 /// FourCC of H.265 with its parameter sets in the sequence header.

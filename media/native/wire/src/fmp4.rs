@@ -13,7 +13,7 @@ mod fragment;
 mod init;
 pub mod read;
 
-pub use fragment::{Sample, write_fragment};
+pub use fragment::{Sample, write_fragment, write_fragment_head};
 pub use init::{Init, init_segment, init_segment_tracks};
 
 use crate::media::{AudioCodec, AudioConfig, VideoConfig};

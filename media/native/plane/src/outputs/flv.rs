@@ -2,6 +2,7 @@
 
 use tongshi_wire::flv::{self, TagKind, milliseconds};
 
+use crate::outputs::form::Form;
 use crate::unit::{AudioSample, StreamConfig, Unit, VIDEO_CLOCK};
 
 /// The description of a stream in FLV: before the first tag, and between two of them.
@@ -34,12 +35,28 @@ pub(crate) fn description(config: &StreamConfig) -> Vec<(TagKind, Vec<u8>)> {
 }
 
 /// The unit as tags.
-pub(crate) fn tags(unit: &Unit) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(unit.size_bytes() + 32 + 24 * unit.audio.len());
-    for_each_body(unit, |kind, time, parts| {
-        flv::write_tag(kind, milliseconds(time), &parts, &mut bytes);
+pub(crate) fn tags(unit: &Unit) -> Form {
+    let sound: usize = unit
+        .audio
+        .iter()
+        .map(|sample| 24 + sample.original().len())
+        .sum();
+    let mut bytes = Vec::with_capacity(40 + sound);
+    let (mut split, mut has_picture) = (0, false);
+    for_each_body(unit, |kind, time, [head, data]| {
+        let length = head.len() + data.len();
+        if !flv::write_tag_head(kind, milliseconds(time), length, &mut bytes) {
+            return;
+        }
+        bytes.extend_from_slice(head);
+        if kind == TagKind::Video {
+            (split, has_picture) = (bytes.len(), true);
+        } else {
+            bytes.extend_from_slice(data);
+        }
+        flv::write_tag_end(length, &mut bytes);
     });
-    bytes
+    Form::new(bytes, split, has_picture)
 }
 
 /// Calls `body` with kind, time (90 kHz, from 0) and the two parts of each body: the picture, if

@@ -74,20 +74,27 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match self {
+    /// Its bytes, in pieces.
+    pub(crate) fn parts(&self) -> [&[u8]; 3] {
+        let whole = match self {
+            Body::Unit(Format::Fmp4, unit) => return unit.fragment(),
+            Body::Unit(Format::Flv, unit) => return unit.flv_tags(),
+            Body::Unit(Format::Rtmp, unit) => unit.rtmp_messages(),
             Body::Start(Format::Fmp4, config) | Body::Change(Format::Fmp4, config) => &config.init,
             Body::Start(Format::Flv, config) => config.flv_header(),
             Body::Change(Format::Flv, config) => config.flv_change(),
-            Body::Unit(Format::Fmp4, unit) => unit.fragment(),
-            Body::Unit(Format::Flv, unit) => unit.flv_tags(),
             Body::Start(Format::Rtmp, config) | Body::Change(Format::Rtmp, config) => {
                 config.rtmp_messages()
             }
-            Body::Unit(Format::Rtmp, unit) => unit.rtmp_messages(),
             Body::Made(bytes) | Body::Owned(bytes) => bytes,
             Body::Static(bytes) => bytes,
-        }
+        };
+        [whole, &[], &[]]
+    }
+
+    /// How many they are.
+    pub(crate) fn length(&self) -> usize {
+        self.parts().iter().map(|part| part.len()).sum()
     }
 
     pub(crate) fn is_unit(&self) -> bool {

@@ -109,8 +109,14 @@ impl OutputInbox {
         if batch.is_empty() {
             return;
         }
-        lock(&self.deliveries).append(batch);
-        self.wake.signal();
+        let mut deliveries = lock(&self.deliveries);
+        let was_empty = deliveries.is_empty();
+        deliveries.append(batch);
+        drop(deliveries);
+        // The desk clears the signal before it takes them: while some wait, it is still to come.
+        if was_empty {
+            self.wake.signal();
+        }
     }
 
     pub(crate) fn take(&self, into: &mut Vec<Delivery>) {

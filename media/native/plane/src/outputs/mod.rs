@@ -4,6 +4,7 @@ pub(crate) mod admission;
 pub(crate) mod connection;
 pub(crate) mod connections;
 pub(crate) mod flv;
+pub(crate) mod form;
 pub(crate) mod format;
 pub(crate) mod gauge;
 pub(crate) mod hls;

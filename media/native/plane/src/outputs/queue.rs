@@ -6,9 +6,9 @@ use std::io::{self, IoSlice, Write};
 use crate::outputs::format::{Body, Carrier, Head};
 
 /// Messages given to one write.
-const MESSAGES: usize = 16;
-/// Slices of one message: the carrier's head, the body, the carrier's end.
-const PARTS: usize = 3;
+const MESSAGES: usize = 8;
+/// Slices of one message: the carrier's head, the body in its three pieces, the carrier's end.
+const PARTS: usize = 5;
 
 /// A body in the framing of its carrier. It is sent whole or not at all.
 #[derive(Debug)]
@@ -21,7 +21,8 @@ struct Message {
 
 impl Message {
     fn parts(&self) -> [&[u8]; PARTS] {
-        [self.head.bytes(), self.body.bytes(), self.tail]
+        let [before, middle, behind] = self.body.parts();
+        [self.head.bytes(), before, middle, behind, self.tail]
     }
 }
 
@@ -51,32 +52,33 @@ impl Queue {
 
     /// Bytes as they are.
     pub(crate) fn push_bare(&mut self, body: Body) {
-        self.push(Head::default(), body, b"");
+        let length = body.length();
+        if length > 0 {
+            self.push(Head::default(), body, b"", length);
+        }
     }
 
     /// Bytes of the stream in the framing of the carrier. None are none: an empty chunk would be the last.
     pub(crate) fn push_framed(&mut self, carrier: Carrier, body: Body) {
-        let length = body.bytes().len();
+        let length = body.length();
         if length > 0 {
             let tail: &[u8] = match carrier {
                 Carrier::WebSocket | Carrier::Rtmp => b"",
                 Carrier::Http => b"\r\n",
             };
-            self.push(Head::of(carrier, length), body, tail);
+            self.push(Head::of(carrier, length), body, tail, length);
         }
     }
 
-    fn push(&mut self, head: Head, body: Body, tail: &'static [u8]) {
-        let size = head.bytes().len() + body.bytes().len() + tail.len();
-        if size > 0 {
-            self.bytes += size;
-            self.messages.push_back(Message {
-                head,
-                body,
-                tail,
-                size,
-            });
-        }
+    fn push(&mut self, head: Head, body: Body, tail: &'static [u8], length: usize) {
+        let size = head.bytes().len() + length + tail.len();
+        self.bytes += size;
+        self.messages.push_back(Message {
+            head,
+            body,
+            tail,
+            size,
+        });
     }
 
     /// Forgets the pictures that are not begun; what is half written, and all else, stays. How many were forgotten.

@@ -28,6 +28,8 @@ pub(crate) struct Viewer {
     max_bytes: usize,
     state: State,
     described: Option<Arc<StreamConfig>>,
+    /// Sequence of the newest unit that it was given.
+    newest: u64,
     /// Makes a form for this receiver alone.
     maker: Option<Maker>,
     skipped_now: u64,
@@ -46,6 +48,7 @@ impl Viewer {
             max_bytes,
             state: State::NeedKey,
             described: None,
+            newest: 0,
             maker: None,
             skipped_now: 0,
             skipped: 0,
@@ -115,8 +118,11 @@ impl Viewer {
         self.state = State::NeedKey;
     }
 
-    /// The next picture. False = it was dropped.
+    /// The next picture. False = it was dropped. One that was given at the start may be delivered once more.
     pub(crate) fn offer(&mut self, unit: &Arc<Unit>) -> bool {
+        if unit.sequence <= self.newest {
+            return false;
+        }
         let is_described = self
             .described
             .as_ref()
@@ -147,6 +153,7 @@ impl Viewer {
     }
 
     fn unit(&mut self, unit: &Arc<Unit>) {
+        self.newest = unit.sequence;
         let body = match &mut self.maker {
             Some(maker) => Body::Made(maker.unit(unit).into()),
             None => Body::Unit(self.way.format, Arc::clone(unit)),

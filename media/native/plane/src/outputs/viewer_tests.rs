@@ -147,3 +147,25 @@ fn nothing_is_sent_between_a_new_description_and_its_key_frame() {
     assert!(viewer.offer(&unit_of(&second, 5, true, 10)));
     assert_eq!(viewer.skipped, 0);
 }
+
+#[test]
+fn what_was_given_at_the_start_is_not_given_again() {
+    let config = config();
+    let units: Vec<_> = (1..=4)
+        .map(|sequence| unit_of(&config, sequence, sequence == 1, 10))
+        .collect();
+    let mut viewer = Viewer::new(WEBSOCKET, Vec::new(), 1 << 20);
+    viewer.join(Some(&config), &units[..3]);
+    // Published before it joined, delivered after that.
+    viewer.describe(&config);
+    let taken: Vec<bool> = units.iter().map(|unit| viewer.offer(unit)).collect();
+    assert_eq!(taken, [false, false, false, true]);
+    let mut socket = Narrow {
+        taken: Vec::new(),
+        room: usize::MAX,
+    };
+    viewer.write_to(&mut socket).unwrap();
+    let binary = frames(&socket.taken);
+    assert_eq!(binary.iter().filter(|(opcode, _)| *opcode == 2).count(), 5);
+    assert_eq!(viewer.skipped, 0);
+}

@@ -51,15 +51,28 @@ pub fn write_header(has_video: bool, has_audio: bool, out: &mut Vec<u8>) {
 /// Appends one tag whose body is `parts` joined. A body that is too long for its length is left out.
 pub fn write_tag(kind: TagKind, timestamp_ms: u32, parts: &[&[u8]], out: &mut Vec<u8>) {
     let length: usize = parts.iter().map(|part| part.len()).sum();
-    if length > MAX_BODY_BYTES {
+    if !write_tag_head(kind, timestamp_ms, length, out) {
         return;
     }
-    let [_, l1, l2, l3] = (length as u32).to_be_bytes();
-    let [high, t1, t2, t3] = timestamp_ms.to_be_bytes();
-    out.extend_from_slice(&[kind as u8, l1, l2, l3, t1, t2, t3, high, 0, 0, 0]);
     for part in parts {
         out.extend_from_slice(part);
     }
+    write_tag_end(length, out);
+}
+
+/// Appends what stands before a tag's body of `length` bytes. False = nothing: it is too long for a tag.
+pub fn write_tag_head(kind: TagKind, timestamp_ms: u32, length: usize, out: &mut Vec<u8>) -> bool {
+    let fits = length <= MAX_BODY_BYTES;
+    if fits {
+        let [_, l1, l2, l3] = (length as u32).to_be_bytes();
+        let [high, t1, t2, t3] = timestamp_ms.to_be_bytes();
+        out.extend_from_slice(&[kind as u8, l1, l2, l3, t1, t2, t3, high, 0, 0, 0]);
+    }
+    fits
+}
+
+/// Appends what stands behind a tag's body of `length` bytes: the size of the tag.
+pub fn write_tag_end(length: usize, out: &mut Vec<u8>) {
     let whole = (length + super::TAG_HEADER_BYTES) as u32;
     out.extend_from_slice(&whole.to_be_bytes());
 }

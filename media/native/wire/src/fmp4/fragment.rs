@@ -45,9 +45,26 @@ pub fn write_fragment(
     if video.is_empty() && audio.is_empty() {
         return;
     }
-    let bytes = |samples: &[Sample<'_>]| samples.iter().map(|s| s.data.len()).sum::<usize>();
+    out.reserve(bytes(video) + bytes(audio) + 16 * (video.len() + audio.len()) + 256);
+    write_fragment_head(sequence, video, audio, out);
+    for sample in video.iter().chain(audio) {
+        out.extend_from_slice(sample.data);
+    }
+}
+
+fn bytes(samples: &[Sample<'_>]) -> usize {
+    samples.iter().map(|sample| sample.data.len()).sum()
+}
+
+/// Appends what stands before the data of such a fragment: `moof`, and the header of `mdat`. The data of the
+/// samples follow as they are, those of the video first.
+pub fn write_fragment_head(
+    sequence: u32,
+    video: &[Sample<'_>],
+    audio: &[Sample<'_>],
+    out: &mut Vec<u8>,
+) {
     let (video_bytes, audio_bytes) = (bytes(video), bytes(audio));
-    out.reserve(video_bytes + audio_bytes + 16 * (video.len() + audio.len()) + 256);
     let start = out.len();
     let mut offset_fields = [None; 2];
     put_box(out, b"moof", |out| {
@@ -66,11 +83,8 @@ pub fn write_fragment(
             out[position..position + 4].copy_from_slice(&value);
         }
     }
-    put_box(out, b"mdat", |out| {
-        for sample in video.iter().chain(audio) {
-            out.extend_from_slice(sample.data);
-        }
-    });
+    put_u32(out, (8 + video_bytes + audio_bytes) as u32);
+    out.extend_from_slice(b"mdat");
 }
 
 /// Appends `traf`; returns where the data offset of its run lies.

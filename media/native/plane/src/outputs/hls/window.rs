@@ -81,6 +81,8 @@ pub(crate) struct Window {
     pub(crate) discontinuities: u64,
     next_sequence: u64,
     pub(crate) next_part: u64,
+    /// Sequence of the newest unit in it.
+    newest_unit: u64,
     bytes: usize,
 }
 
@@ -107,12 +109,21 @@ impl Window {
             discontinuities: 0,
             next_sequence: 0,
             next_part: 0,
+            newest_unit: 0,
             bytes: 0,
         }
     }
 
     /// The stream is described anew: the next segment needs another initialisation.
     pub(crate) fn describe(&mut self, config: &Arc<StreamConfig>) {
+        // What the window began with may be delivered once more.
+        if self
+            .config
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, config))
+        {
+            return;
+        }
         self.is_discontinuous = self.open.is_some() || !self.whole.is_empty();
         if let Some(last) = self.open.as_ref().and_then(|open| open.units.last()) {
             self.close(last.time + i64::from(last.duration));
@@ -121,12 +132,13 @@ impl Window {
         self.init += 1;
     }
 
-    /// The next picture. Nothing begins before a key frame.
+    /// The next picture. Nothing begins before a key frame, and nothing is taken twice.
     pub(crate) fn push(&mut self, unit: &Arc<Unit>) {
         let Some(config) = &self.config else { return };
-        if !Arc::ptr_eq(config, &unit.config) {
+        if !Arc::ptr_eq(config, &unit.config) || unit.sequence <= self.newest_unit {
             return;
         }
+        self.newest_unit = unit.sequence;
         if let Some(open) = &self.open {
             let so_far = unit.time - open.start();
             let due = unit.is_key() && so_far >= self.limits.segment_90k;
@@ -143,7 +155,7 @@ impl Window {
             self.begin();
         }
         if let Some(open) = &mut self.open {
-            let size = unit.fragment().len();
+            let size = unit.fragment().iter().map(|part| part.len()).sum::<usize>();
             open.bytes += size;
             self.bytes += size;
             open.units.push(Arc::clone(unit));
@@ -314,6 +326,23 @@ mod tests {
         assert!(window.whole.iter().all(|segment| {
             (segment.duration_90k + VIDEO_CLOCK / 2) / VIDEO_CLOCK <= window.target_s
         }));
+    }
+
+    #[test]
+    fn what_the_window_began_with_is_not_taken_again() {
+        let mut window = Window::new(LIMITS, VIDEO_CLOCK, 3_600);
+        let config = config();
+        window.describe(&config);
+        fed(&mut window, &config, 1..30, 25);
+        window.describe(&config);
+        fed(&mut window, &config, 20..60, 25);
+        let taken: Vec<u64> = window
+            .segments()
+            .flat_map(|segment| &segment.units)
+            .map(|unit| unit.sequence)
+            .collect();
+        assert_eq!(taken, (1..60).collect::<Vec<u64>>());
+        assert!(window.segments().all(|segment| !segment.is_discontinuous));
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl RtmpDesk {
             drop(stream);
             return self.refuse(index, "the right to this stream has been withdrawn", now_us);
         }
-        // Under the lock: every unit is either in the cache now or delivered later, none twice.
+        // Under the lock: every unit is in the cache now or delivered later; one that is both is taken once.
         let viewers = stream.join(Desk::Rtmp, &gauge);
         let (config, units) = (stream.config.clone(), stream.gop.whole().to_vec());
         drop(stream);

@@ -8,6 +8,7 @@ use crate::clock;
 use crate::facts::FactKind;
 use crate::outputs::admission;
 use crate::outputs::connection::{Phase, Waiting};
+use crate::outputs::format::Body;
 use crate::outputs::gauge::Gauge;
 use crate::outputs::hls::request::{self, Wanted};
 use crate::outputs::hls::stream::{Answer, HlsStream, Outcome, Reader};
@@ -156,7 +157,7 @@ impl Server {
     }
 
     fn send(&mut self, id: u64, waiting: &Waiting, answer: Answer, now_us: u64) {
-        let length = answer.bodies.iter().map(|body| body.bytes().len()).sum();
+        let length = answer.bodies.iter().map(Body::length).sum();
         let head = http::file_head(
             answer.media_type,
             answer.caching,

@@ -40,7 +40,7 @@ impl Server {
         if stream.refuses(&pass) {
             return Err(admission::REVOKED);
         }
-        // Under the lock: every unit is either in the cache now or delivered later, none twice.
+        // Under the lock: every unit is in the cache now or delivered later; one that is both is taken once.
         let viewers = stream.join(Desk::Http, &gauge);
         let (config, units) = (stream.config.clone(), stream.gop.whole().to_vec());
         drop(stream);
