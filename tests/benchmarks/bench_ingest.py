@@ -174,8 +174,13 @@ def is_shared(transport: str) -> bool:
     return transport.endswith("_SHARED")
 
 
-def send_streams(transport: str, targets: Sequence[Target], phase_s: float, gso: bool, ready: Any) -> None:
+def send_streams(
+    transport: str, targets: Sequence[Target], phase_s: float, gso: bool, cores: Sequence[int], ready: Any
+) -> None:
     """A process of cameras: each sends a picture every 40 ms, spread evenly over that time."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, [resource.getrlimit(resource.RLIMIT_NOFILE)[1]] * 2)
+    if cores:
+        os.sched_setaffinity(0, cores)
     stream = packets_by_picture()
     sockets = [connected(transport, port, gso) for port, _ in targets]
     if is_udp(transport):
@@ -231,15 +236,17 @@ def connected(transport: str, port: int, gso: bool) -> socket.socket:
 
 
 @contextlib.contextmanager
-def cameras(transport: str, targets: Sequence[Target], gso: bool) -> Iterator[None]:
-    """Sending processes, stopped at the end."""
+def cameras(
+    transport: str, targets: Sequence[Target], gso: bool, cores: Sequence[int] = ()
+) -> Iterator[None]:
+    """Sending processes, on these cores if any are named; stopped at the end."""
     spawn = multiprocessing.get_context("spawn")
     count = 1 if len(targets) < 100 else 2
     senders, flags = [], []
     for index in range(count):
         ready = spawn.Event()
         phase_s = index / count / FPS / len(targets)
-        arguments = (transport, list(targets[index::count]), phase_s, gso, ready)
+        arguments = (transport, list(targets[index::count]), phase_s, gso, cores, ready)
         senders.append(spawn.Process(target=send_streams, args=arguments, daemon=True))
         flags.append(ready)
     for sender in senders:
@@ -272,7 +279,7 @@ async def measure(
     """One point with the data plane."""
     receive_on = ReceiveOn.SHARED_PORT if is_shared(transport) else ReceiveOn.OWN_PORT
     settings = MediaSettings(
-        host="127.0.0.1", port=0, rtp_ports=f"{FIRST_PORT}-{FIRST_PORT + 2_000}", nap_ms=options.nap_ms,
+        host="127.0.0.1", port=0, rtp_ports=f"{FIRST_PORT}-{FIRST_PORT + 8_000}", nap_ms=options.nap_ms,
         threads=options.threads, receive_on=receive_on,
         shared_udp_port=SHARED_PORT, shared_tcp_port=SHARED_PORT,
     )  # fmt: skip
@@ -290,7 +297,7 @@ async def measure(
         if directory is not None:
             session.attach_recorder(f"{number:04x}", directory, metadata=b"", on_fact=facts.append)
     try:
-        with cameras(transport, targets, options.gso):
+        with cameras(transport, targets, options.gso, options.sender_cores):
             await asyncio.gather(*(session.wait_first_keyframe(30) for session in sessions))
             await asyncio.sleep(1.0)
             before, cpu, at = plane.snapshot(), cpu_s(), time.monotonic()
@@ -388,6 +395,7 @@ def main() -> None:
     parser.add_argument("--no-floor", action="store_true")
     parser.add_argument("--directory", type=Path, help="where recordings go; default: a temporary directory")
     options = parser.parse_args()
+    options.sender_cores = ()
     with tempfile.TemporaryDirectory(dir=options.directory) as temporary:
         directory = Path(temporary)
         print("\n".join(conditions(options, directory)))
