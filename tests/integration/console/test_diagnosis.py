@@ -84,7 +84,7 @@ FAULTS = [
     ("tcp-blocked", Transport.TCP, "tcp-refused", "did not connect"),
     ("no-rtp", Transport.UDP, "strange-source", "no RTP"),
     ("no-pack", Transport.UDP, "no-pack-header", "no pack header"),
-    ("vendor-stream", Transport.UDP, "unsupported-stream", "DAHUA"),
+    ("vendor-stream", Transport.UDP, "unsupported-stream", "DAHUA"),  # Q95
     ("no-keyframe", Transport.UDP, "no-keyframe", "no whole key frame"),
     ("encrypted", Transport.UDP, "encrypted", "nothing in them that is a picture"),
     ("thin-bandwidth", Transport.UDP, "bandwidth-short", "never came"),

@@ -51,6 +51,7 @@ def probe(path: Path) -> dict[str, dict[str, str]]:
 async def test_given_frames_with_b_pictures_are_packed_and_every_frame_decodes(
     plane: MediaPlane, tmp_path: Path, video: VideoCodec, audio: AudioCodec | None
 ) -> None:
+    """Q102: times of decoding and showing go out apart."""
     session = await plane.open_fed(label="program")
     with udp_platform() as (platform, port, _):
         relay = session.attach_sender(to(port, from_cache=False))
