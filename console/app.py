@@ -250,7 +250,9 @@ class Platform:
             Step("recorded playbacks", recorded_leases.open, recorded_leases.close, DEVICES_CLOSE_S)
         )
         exposition = Exposition(settings.health)
-        gathering = Gathering(self.catalog, streams, self.storage, exposition, self._counters, self._troubles)
+        gathering = Gathering(
+            self.catalog, streams, self.storage, exposition, self._counters, self._troubles, self.media
+        )
         context = ApiContext(
             http=settings.http,
             users=self.users,

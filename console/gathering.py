@@ -19,6 +19,7 @@ from console.api.views import is_channel_online
 from health.exposition import Exposition
 from health.inputs import Camera, Totals
 from health.rates import ONLINE_RATE_FORMULA, OnlineRate, online_rates
+from media.session import MediaPlane
 from storage.service import StorageService
 
 CATALOG_KEPT_S: Final = 10.0
@@ -45,6 +46,7 @@ class Gathering:
         exposition: Exposition,
         counters: Callable[[], Mapping[str, object]],
         troubles: Callable[[], Troubles],
+        media: MediaPlane,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalog = catalog
@@ -53,6 +55,7 @@ class Gathering:
         self._exposition = exposition
         self.counters: Final = counters
         self._troubles = troubles
+        self._media = media
         self._clock = clock
         self._channels: list[Channel] = []
         self._devices = 0
@@ -107,6 +110,9 @@ class Gathering:
             media_sessions=len(streams),
             media_viewers=sum(figures.viewers for figures in streams.values()),
             media_bitrate_bps=sum(figures.bitrate_bps or 0.0 for figures in streams.values()),
+            media_stalled=sum(figures.stall is not None for figures in streams.values()),
+            media_ports_in_use=self._media.ports_in_use,
+            media_senders=sum(len(session.senders) for session in self._media.sessions.values()),
             recorders=stored.recording,
             recordings_wanted=stored.desired,
             storage_segments=stored.segments,

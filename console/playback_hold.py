@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from console.api.ports import StreamFigures
+from console.api.reader_models import StreamReaders
+from console.readers import readers_of
 from console.rooms import figures_of
 from media.session import MediaSession
 from sipserver.devices.history.playbacks import Playback, Playbacks
@@ -28,6 +30,10 @@ class PlaybackHold:
     def lost(self) -> asyncio.Event:
         return self.playback.stream.ended
 
+    @property
+    def lost_reason(self) -> str:
+        return self.playback.stream.detail
+
     def grant(self, tag: str, ttl_s: float, *, user: str, channel: str) -> Mapping[str, str]:
         return self._session.grant(tag, ttl_s, user=user, channel=channel)
 
@@ -39,6 +45,9 @@ class PlaybackHold:
 
     def figures(self) -> StreamFigures:
         return figures_of(self._session)
+
+    def readers(self) -> StreamReaders:
+        return readers_of(self._session)
 
     async def jpeg(self, max_width: int | None) -> bytes:
         return await self._session.jpeg(max_width)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from console.api.ports import StreamFigures
+from console.api.reader_models import StreamReaders
+from console.readers import readers_of
 from console.rooms import figures_of
 from sipserver.devices.stream_request import LiveStream
 from storage.recorded_playback import RecordedPlayback
@@ -24,6 +26,10 @@ class RecordedHold:
     def lost(self) -> asyncio.Event:
         return self.playback.closed
 
+    @property
+    def lost_reason(self) -> str:
+        return self.playback.session.close_reason or ""
+
     def grant(self, tag: str, ttl_s: float, *, user: str, channel: str) -> Mapping[str, str]:
         return self.playback.session.grant(tag, ttl_s, user=user, channel=channel)
 
@@ -35,6 +41,9 @@ class RecordedHold:
 
     def figures(self) -> StreamFigures:
         return figures_of(self.playback.session)
+
+    def readers(self) -> StreamReaders:
+        return readers_of(self.playback.session)
 
     async def jpeg(self, max_width: int | None) -> bytes:
         return await self.playback.session.jpeg(max_width)

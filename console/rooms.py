@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from catalog.model import ChannelKey, Device
 from console.api.ports import CatalogSyncOutcome, Hold, Presence, StreamFigures
+from console.api.reader_models import StreamReaders
 from console.channel_streams import ChannelHold, ChannelStreams, stream_of
+from console.readers import readers_of
 from media.session import MediaPlane, MediaSession, SessionStats
 from media.transcoding import Transcoded
 from sipserver.devices.errors import InviteEnded
@@ -39,6 +41,10 @@ class RoomHold:
     def lost(self) -> asyncio.Event:
         return self._hold.lost
 
+    @property
+    def lost_reason(self) -> str:
+        return self._hold.lost_reason
+
     def grant(self, tag: str, ttl_s: float, *, user: str, channel: str) -> Mapping[str, str]:
         return self._session.grant(tag, ttl_s, user=user, channel=channel)
 
@@ -50,6 +56,9 @@ class RoomHold:
 
     def figures(self) -> StreamFigures:
         return figures_of(self._session)
+
+    def readers(self) -> StreamReaders:
+        return readers_of(self._session)
 
     async def jpeg(self, max_width: int | None) -> bytes:
         return await self._session.jpeg(max_width)
@@ -76,6 +85,10 @@ class TranscodedHold:
     def lost(self) -> asyncio.Event:
         return self._source.lost
 
+    @property
+    def lost_reason(self) -> str:
+        return self._source.lost_reason
+
     def grant(self, tag: str, ttl_s: float, *, user: str, channel: str) -> Mapping[str, str]:
         return self._session.grant(tag, ttl_s, user=user, channel=channel)
 
@@ -97,6 +110,10 @@ class TranscodedHold:
             mime=given.mime,
             viewers=given.viewers,
         )
+
+    def readers(self) -> StreamReaders:
+        """Of the H.264 form: those of the stream itself are not this session's."""
+        return readers_of(self._session)
 
     async def jpeg(self, max_width: int | None) -> bytes:
         return await self._session.jpeg(max_width)
@@ -217,6 +234,7 @@ def figures_of(session: MediaSession) -> StreamFigures:
         gop_s=stats.gop_s,
         keyframe_age_s=stats.keyframe_age_s,
         silence_s=stats.silence_s,
+        stall=stats.stall,
         video_codec=info.codec if info is not None else stats.codec,
         width=(info.width if info is not None else stats.width) or 0,
         height=(info.height if info is not None else stats.height) or 0,

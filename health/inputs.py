@@ -93,7 +93,9 @@ class Totals:
     media_sessions: int | None = None
     media_viewers: int | None = None
     media_bitrate_bps: float | None = None
+    media_stalled: int | None = None
     media_ports_in_use: int | None = None
+    media_senders: int | None = None
     recorders: int | None = None
     recordings_wanted: int | None = None
     storage_segments: int | None = None

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from media.capture import Capture, CaptureEnd
+from media.endings import Ended, Endings
 from media.errors import CaptureRefused, EngineError, MediaError, UnknownCapture
 from media.settings import MediaSettings
 
@@ -69,9 +70,12 @@ class CaptureDesk:
     At most ``captures_kept`` are kept; the oldest that has ended makes place for a new one.
     """
 
-    def __init__(self, settings: MediaSettings, sessions: Callable[[], list[MediaSession]]) -> None:
+    def __init__(
+        self, settings: MediaSettings, sessions: Callable[[], list[MediaSession]], endings: Endings
+    ) -> None:
         self._settings: Final = settings
         self._sessions = sessions
+        self._endings = endings
         self._orders: Final[dict[str, CaptureOrder]] = {}
 
     @property
@@ -192,6 +196,10 @@ class CaptureDesk:
         _cancel(order)
         if order.state is not CaptureState.ENDED:
             order.state, order.reason = CaptureState.ENDED, reason
+            figures = (
+                {} if order.end is None else {"packets": order.end.packets, "dropped": order.end.dropped}
+            )
+            self._endings.add(Ended.CAPTURE, "", order.label, reason, who=order.order_id, **figures)
             logger.info("capture %s of %s ended: %s", order.order_id, order.label, reason)
 
     def _make_place(self) -> None:

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from media.endings import Ended
 from media.errors import (
     ConnectRefused,
     EngineError,
@@ -139,6 +140,16 @@ class MediaSession(Supervision):
     def senders(self) -> Sequence[RtpSender]:
         """Senders to other platforms that have not ended."""
         return tuple(self._senders.values())
+
+    @property
+    def recorders(self) -> int:
+        """Recordings of it that run."""
+        return len(self._recorders)
+
+    @property
+    def pushes(self) -> Sequence[RtmpPush]:
+        """Pushes to other servers that are not over."""
+        return self._pushes.open_ones
 
     def expect_ssrc(self, ssrc: int) -> None:
         """The answer named its SSRC: from now on it is the agreed one.
@@ -338,10 +349,11 @@ class MediaSession(Supervision):
             self._plane.engine.revoke(self.session_id, tag)
 
     def viewer_stats(self) -> list[ViewerStats]:
-        """One row for each viewer now, in the order in which they came."""
+        """One row for each viewer now, in the order in which they came; those over WebRTC last."""
         if self.is_closed:
             return []
-        return [ViewerStats(**viewer) for viewer in self._plane.engine.viewers(self.session_id)]
+        native = [ViewerStats(**viewer) for viewer in self._plane.engine.viewers(self.session_id)]
+        return native + self._plane.whep.viewer_stats(self)
 
     def viewers_of(self, tag: str) -> int:
         """Connections that watch by this grant now."""
@@ -445,6 +457,8 @@ class MediaSession(Supervision):
             totals.recorder_failures += 1
             logger.error("recorder %s failed: %s", fact.recorder_id, fact.message, extra=self.fields())
         if isinstance(fact, RecorderFailed | RecorderDetached):
+            reason = fact.message if isinstance(fact, RecorderFailed) else self.close_reason or "detached"
+            self._note_end(Ended.RECORDER, reason, who=fact.recorder_id)
             del self._recorders[fact.recorder_id]
         on_fact(fact)
 
@@ -453,7 +467,15 @@ class MediaSession(Supervision):
         if sender is not None:
             self._plane.release_port(sender.local_port)
             sender.ended(values)
-            self._plane.totals.add_sender(sender.stats(), str(sender.end))
+            stats = sender.stats()
+            self._plane.totals.add_sender(stats, str(sender.end))
+            self._note_end(
+                Ended.SENDER,
+                sender.close_reason or "",
+                who=stats.peer or sender.request.label,
+                packets=stats.packets,
+                dropped=stats.dropped_frames,
+            )
 
     def _sender_said(self, values: Mapping[str, Any]) -> None:
         sender = self._senders.get(values["sender_id"])
@@ -489,8 +511,26 @@ class MediaSession(Supervision):
         totals.viewers_closed += 1
         totals.viewer_bytes += values["sent_bytes"]
         totals.viewer_fragments_skipped += values["skipped"]
-        by_reason = totals.viewers_closed_by_reason
-        by_reason[values["reason"]] = by_reason.get(values["reason"], 0) + 1
+        by_reason, reason = totals.viewers_closed_by_reason, values["reason"]
+        by_reason[reason] = by_reason.get(reason, 0) + 1
+        figures = {"sent_bytes": values["sent_bytes"], "skipped": values["skipped"]}
+        logger.info(
+            "viewer left: %s; %s, %d bytes, %d pictures skipped",
+            reason,
+            values["way"],
+            *figures.values(),
+            extra={**self.fields(), "tag": tag, "user": values["user"]},
+        )
+        self._note_end(Ended.VIEWER, reason, who=f"{values['user']} {values['way']}".strip(), **figures)
+
+    def _note_end(self, what: Ended, reason: str, *, who: str, **totals: int) -> None:
+        self._plane.endings.add(what, self.session_id, self.label, reason, who=who, **totals)
+
+    def _push_changed(self, values: Mapping[str, Any]) -> None:
+        push = self._pushes.take_fact(values)
+        if push is not None and push.close_reason is not None:
+            sent_bytes = push.stats().sent_bytes
+            self._note_end(Ended.PUSH, push.close_reason, who=push.address, sent_bytes=sent_bytes)
 
     def _publish_started(self, values: Mapping[str, Any]) -> None:
         self.publisher = f"{values['desk']} {values['source']}"
@@ -501,6 +541,7 @@ class MediaSession(Supervision):
     def _publish_ended(self, values: Mapping[str, Any]) -> None:
         left = f"{values['desk']} {values['source']}"
         logger.info("publisher %s has left: %s", left, values["reason"], extra=self.fields())
+        self._note_end(Ended.PUBLISHER, values["reason"], who=left)
         # One that was replaced leaves after the other has come.
         if self.publisher == left:
             self.publisher = None
@@ -563,7 +604,7 @@ _FACTS: Final[Mapping[str, Callable[[MediaSession, Mapping[str, Any]], None]]] =
     "connection_closed": MediaSession._connection_closed,
     "publish_started": MediaSession._publish_started,
     "publish_ended": MediaSession._publish_ended,
-    "push_changed": lambda session, values: session._pushes.take_fact(values),
+    "push_changed": MediaSession._push_changed,
     "session_failed": MediaSession._failed,
     "recording_skipped": lambda session, values: session._recording("recording_skipped", values),
     "recording_ended": lambda session, values: session._recording("recording_ended", values),

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from media.buffers import check_buffers
 from media.capture_desk import CaptureDesk
+from media.endings import Ended, Endings
 from media.engine import Engine, NativeTransport
 from media.errors import (
     EngineError,
@@ -99,7 +100,9 @@ class MediaPlane:
         self._ports: Final = PortPool(*parse_port_range(settings.rtp_ports), settings.port_cool_down_s)
         self._sessions: Final[dict[str, MediaSession]] = {}
         self._ending: Final[dict[str, MediaSession]] = {}
-        self.captures: Final = CaptureDesk(settings, lambda: list(self._sessions.values()))
+        self.endings: Final = Endings()
+        """What ended lately, and why."""
+        self.captures: Final = CaptureDesk(settings, lambda: list(self._sessions.values()), self.endings)
         self.whep: Final = WhepDesk(settings, self.url_key)
         self.transcoding: Final = TranscodeDesk(settings, lambda label: self.open_fed(label=label))
         self._publish_door: Final = PublishDoor(self)
@@ -283,7 +286,14 @@ class MediaPlane:
         for session in self._sessions.values() if self.engine.is_open else ():
             for sender in session.senders:
                 counted.add_open_sender(sender.stats())
+        if self.engine.is_open:
+            counted.add_shared_ports(self.shared_ports())
         return counted
+
+    @property
+    def ports_in_use(self) -> int:
+        """Of the range of receive ports, those of senders included."""
+        return self._ports.taken
 
     def shared_ports(self) -> SharedPorts:
         """What is known of the shared ports now."""
@@ -348,6 +358,9 @@ class MediaPlane:
         if session.receive_on is ReceiveOn.OWN_PORT and session.port:
             self.release_port(session.port)
         session.ended(reason)
+        self.endings.add(
+            Ended.SESSION, session.session_id, session.label, reason, packets=stats.packets, lost=stats.lost
+        )
         logger.info(
             "media session closed: %s; %d packets, %d lost, %.0f s",
             reason,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from media.outputs.rtp import SenderStats
+    from media.shared_ports import SharedPorts
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,19 @@ class PlaneTotals:
     wrong_ssrc: int = 0
     viewers_closed_by_reason: dict[str, int] = field(default_factory=dict)
     """Viewers closed, by reason."""
+    shared_malformed: int = 0
+    """Datagrams on shared ports that are no RTP; as the rest, from :meth:`MediaPlane.counters` alone."""
+    shared_stray_rtcp: int = 0
+    shared_unknown: int = 0
+    """Datagrams and connections on shared ports with an SSRC that no session has."""
+    shared_handed: int = 0
+    """Datagrams that one thread handed to another."""
+    shared_handed_dropped: int = 0
+    shared_connections: int = 0
+    shared_connections_refused: int = 0
+    """Connections closed because too many were open."""
+    shared_connections_unclaimed: int = 0
+    """Connections closed because no session had their SSRC in time."""
 
     def add_open_sender(self, stats: SenderStats) -> None:
         """Count what one sender has sent."""
@@ -178,6 +192,17 @@ class PlaneTotals:
         self.add_open_sender(stats)
         self.senders_closed += 1
         self.senders_closed_by_reason[reason] = self.senders_closed_by_reason.get(reason, 0) + 1
+
+    def add_shared_ports(self, ports: SharedPorts) -> None:
+        """What the shared ports have counted since the start."""
+        self.shared_malformed = ports.malformed
+        self.shared_stray_rtcp = ports.stray_rtcp
+        self.shared_unknown = ports.unknown
+        self.shared_handed = ports.handed
+        self.shared_handed_dropped = ports.handed_dropped
+        self.shared_connections = ports.connections
+        self.shared_connections_refused = ports.connections_refused
+        self.shared_connections_unclaimed = ports.connections_unclaimed
 
     def add(self, stats: SessionStats) -> None:
         """Count what one session received."""

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Final
 from media.errors import BadPass, NoSlotFree, NotPlayable, SessionClosed
 from media.outputs.signed import PLAY, Grant
 from media.outputs.whep import SCOPE, WhepViewer, with_hosts_named
+from media.stats import ViewerStats
 
 if TYPE_CHECKING:
     from media.reception import MediaSession
     from media.settings import MediaSettings
+
+WAY: Final = "whep"
+"""Its name beside ``media.outputs.OUTPUTS``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,9 @@ class _Seat:
     session: MediaSession
     grant: Grant
     viewer: WhepViewer
+    source: str
+    opened_at: float
+    """Monotonic."""
 
 
 class WhepDesk:
@@ -76,7 +83,7 @@ class WhepDesk:
             self._opening -= 1
         if viewer.is_ending:
             raise NotPlayable("the stream ended, or changed, while the answer was made")
-        self._seats[viewer.viewer_id] = _Seat(session, grant, viewer)
+        self._seats[viewer.viewer_id] = _Seat(session, grant, viewer, seen_from, time.monotonic())
         session.viewer_opened({"tag": grant.tag})
         return viewer.viewer_id, answer
 
@@ -110,8 +117,26 @@ class WhepDesk:
         if grant.tag in self._revoked.get(session.session_id, ()) or PLAY not in grant.rights:
             raise BadPass("the right to this stream has been withdrawn")
 
+    def viewer_stats(self, session: MediaSession) -> list[ViewerStats]:
+        """One row for each viewer of a session; what waits for the browser is not known here."""
+        return [
+            ViewerStats(
+                way=WAY,
+                tag=seat.grant.tag,
+                user=seat.grant.user,
+                source=seat.source,
+                age_s=time.monotonic() - seat.opened_at,
+                queued_bytes=0,
+                sent_bytes=seat.viewer.sent_bytes,
+                skipped=seat.viewer.skipped,
+            )
+            for seat in self._seats.values()
+            if seat.session is session
+        ]
+
     def _ended(self, viewer: WhepViewer, reason: str) -> None:
         seat = self._seats.pop(viewer.viewer_id, None)
         if seat is not None:
+            who = {"tag": seat.grant.tag, "user": seat.grant.user, "way": WAY}
             figures = {"sent_bytes": viewer.sent_bytes, "skipped": viewer.skipped}
-            seat.session.viewer_closed({"tag": seat.grant.tag, "reason": reason, **figures})
+            seat.session.viewer_closed({**who, "reason": reason, **figures})

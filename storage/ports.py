@@ -52,6 +52,11 @@ class StreamHold(Protocol):
         """Set when the stream ended by itself."""
         ...
 
+    @property
+    def lost_reason(self) -> str:
+        """Why, then."""
+        ...
+
     async def release(self) -> None: ...
 
 

@@ -236,7 +236,7 @@ class Recording:
                 if self._stopping:
                     return GapCause.STARTING, ""
                 if losing.done():
-                    return GapCause.STREAM_LOST, "the stream ended"
+                    return GapCause.STREAM_LOST, f"the stream ended: {hold.lost_reason or 'unknown'}"
         finally:
             losing.cancel()
 

@@ -28,6 +28,7 @@ from console.api import (
     firmware,
     live,
     login,
+    media_figures,
     metrics,
     outages,
     overview,
@@ -97,6 +98,7 @@ ROUTERS: Final = (
     playbacks,
     downloads,
     captures,
+    media_figures,
     whep,
 )
 

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,13 @@ from sipserver.devices.stream_request import LiveStream
 
 SWEEP_EVERY_S: Final = 1.0
 RELEASE_TIMEOUT_S: Final = 5.0
+ENDED_KEPT: Final = 1000
+_ENDS: Final = {
+    "deleted": "it was closed",
+    "lingered": "nobody watched any more",
+    "lost": "its stream was lost",
+    "shutdown": "the platform stopped",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +43,9 @@ class LeaseRefused(Exception):
 class UnknownLease(Exception):
     """No live session has this id, or it has ended."""
 
-    def __init__(self, session_id: str) -> None:
-        super().__init__(f"no live session {session_id!r} is open")
+    def __init__(self, session_id: str, ended: str = "") -> None:
+        """``ended``: why it did, while that is remembered."""
+        super().__init__(f"no live session {session_id!r} is open" + (f": {ended}" if ended else ""))
 
 
 @dataclass(slots=True)
@@ -97,6 +106,8 @@ class Leases:
         self._clock = clock
         self._new_id = new_id
         self._leases: dict[str, Lease] = {}
+        self._ended: OrderedDict[str, str] = OrderedDict()
+        """Why each ended, for the newest of them."""
         self._opening = 0
         self._sweeper: asyncio.Task[None] | None = None
         self.stats = LeaseStats()
@@ -158,7 +169,7 @@ class Leases:
         try:
             return self._leases[session_id]
         except KeyError:
-            raise UnknownLease(session_id[:64]) from None
+            raise UnknownLease(session_id[:64], self._ended.get(session_id, "")) from None
 
     def list(self) -> list[Lease]:
         """Oldest first."""
@@ -198,7 +209,16 @@ class Leases:
         # Removed first: a second ending of the same lease finds nothing to do.
         if self._leases.pop(lease.session_id, None) is None:
             return
-        _log.debug("live session ended", extra={"session_id": lease.session_id, "reason": reason})
+        said = _ENDS[reason] + (f": {lease.hold.lost_reason}" if reason == "lost" else "")
+        self._ended[lease.session_id] = said
+        while len(self._ended) > ENDED_KEPT:
+            self._ended.popitem(last=False)
+        _log.info(
+            "live session of %s ended: %s",
+            lease.key,
+            said,
+            extra={"session_id": lease.session_id, "user": lease.username},
+        )
         lease.hold.revoke(lease.session_id)
         try:
             async with asyncio.timeout(RELEASE_TIMEOUT_S):

@@ -14,7 +14,8 @@ from console.api.models import LiveRequest, LiveSession, Page, SessionStatistics
 from console.api.paging import DEFAULT_LIMIT, Limit
 from console.api.ports import Hold
 from console.api.problems import NOT_A_CAMERA, ApiProblem, documented
-from console.api.views import live_view, session_view
+from console.api.reader_models import SessionDetail
+from console.api.views import live_view, session_detail, session_view
 from console.auth import Caller, may
 from sipserver.devices.stream_request import LiveStream
 
@@ -77,9 +78,10 @@ async def list_sessions(
 )
 async def get_session(
     session_id: SessionId, caller: Annotated[Caller, Depends(may(Action.VIEW_LIVE))]
-) -> SessionStatistics:
-    """Reception figures of the shared stream, and the viewers of this session."""
-    return session_view(_visible(caller, session_id))
+) -> SessionDetail:
+    """Reception figures of the shared stream, and everybody who takes it, with figures of their own."""
+    lease = _visible(caller, session_id)
+    return session_detail(lease, sees_all=allowed(caller.identity.role, Action.END_LIVE))
 
 
 @router.delete(

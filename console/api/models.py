@@ -313,6 +313,9 @@ class SessionStatistics(ApiModel):
     gop_s: float | None = None
     keyframe_age_s: float | None = None
     silence_s: float | None = None
+    stall: str | None = Field(
+        default=None, description="Why the picture stands still now.", examples=["no_keyframe"]
+    )
     video: VideoInfo | None = None
     audio: AudioInfo | None = None
     transcoded_from: TranscodedFrom = None

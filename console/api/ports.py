@@ -11,6 +11,7 @@ from typing import Protocol
 
 from catalog.keyset import Page
 from catalog.model import ChannelKey, Device
+from console.api.reader_models import StreamReaders
 from sipserver.devices.stream_request import LiveStream
 from storage.model import Segment
 
@@ -38,6 +39,7 @@ class StreamFigures:
     gop_s: float | None = None
     keyframe_age_s: float | None = None
     silence_s: float | None = None
+    stall: str | None = None
     video_codec: str | None = None
     width: int = 0
     height: int = 0
@@ -72,7 +74,12 @@ class Hold(Protocol):
     def grant(self, tag: str, ttl_s: float, *, user: str, channel: str) -> Mapping[str, str]: ...
     def revoke(self, tag: str) -> None: ...
     def viewers_of(self, tag: str) -> int: ...
+    @property
+    def lost_reason(self) -> str:
+        """Why, once it is lost."""
+
     def figures(self) -> StreamFigures: ...
+    def readers(self) -> StreamReaders: ...
     async def jpeg(self, max_width: int | None) -> bytes: ...
     async def release(self, *, at_once: bool = False) -> None:
         """Give the claim back; ``at_once`` asks for the BYE without waiting for the next viewer."""

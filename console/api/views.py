@@ -22,6 +22,7 @@ from console.api.models import (
     VideoInfo,
 )
 from console.api.ports import Presence, StreamFigures
+from console.api.reader_models import SessionDetail, StreamReaders
 from storage.model import Segment, SegmentState
 
 
@@ -102,10 +103,20 @@ def session_view(lease: Lease) -> SessionStatistics:
         gop_s=figures.gop_s,
         keyframe_age_s=figures.keyframe_age_s,
         silence_s=figures.silence_s,
+        stall=figures.stall,
         video=_video(figures),
         audio=_audio(figures),
         transcoded_from=figures.transcoded_from,
     )
+
+
+def session_detail(lease: Lease, *, sees_all: bool) -> SessionDetail:
+    """``sees_all``: also the viewers of others."""
+    taken_by = lease.hold.readers()
+    if not sees_all:
+        own = [row for row in taken_by.viewers if row.session_id == lease.session_id]
+        taken_by = StreamReaders(viewers=own, recorders=taken_by.recorders)
+    return SessionDetail(**dict(session_view(lease)), taken_by=taken_by)
 
 
 def recording_view(segment: Segment, now: StreamFigures | None = None) -> RecordingItem:

@@ -144,13 +144,18 @@ class RtmpPushes:
         logger.info("push to rtmp://%s begun", push.address, extra=self._fields())
         return push
 
-    def take_fact(self, values: Mapping[str, Any]) -> None:
-        """A change that the data plane reports, on the event loop."""
+    @property
+    def open_ones(self) -> tuple[RtmpPush, ...]:
+        return tuple(self._pushes.values())
+
+    def take_fact(self, values: Mapping[str, Any]) -> RtmpPush | None:
+        """A change that the data plane reports, on the event loop; the push that it is about."""
         push = self._pushes.get(values["push_id"])
         if push is None:
-            return
+            return None
         state, reason = values["state"], values["reason"]
         logger.info("push to rtmp://%s %s %s", push.address, state, reason, extra=self._fields())
         push.take_fact(values)
         if push.close_reason is not None:
             del self._pushes[push.push_id]
+        return push

@@ -45,6 +45,7 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str) -> Any:
 class Hold:
     session: Any
     lost: asyncio.Event = field(default_factory=asyncio.Event)
+    lost_reason: str = ""
 
     @property
     def info(self) -> StreamInfo:

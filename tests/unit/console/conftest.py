@@ -31,6 +31,7 @@ from console.api.leases import Leases
 from console.api.limiter import LoginLimiter
 from console.api.models import Overview, RateLine, Rates, ServerInfo
 from console.api.ports import CatalogSyncOutcome, Presence, StreamFigures
+from console.api.reader_models import StreamReaders, ViewerRow
 from gateway.gateway import Gateway
 from health.outages.store import OutageStore
 from media.session import MediaPlane
@@ -70,6 +71,7 @@ class FakeHold:
     streams: "FakeStreams"
     stream: LiveStream = LiveStream.MAIN
     lost: asyncio.Event = field(default_factory=asyncio.Event)
+    lost_reason: str = ""
     viewers: int = 0
     revoked: list[str] = field(default_factory=list)
     released: list[bool] = field(default_factory=list)
@@ -85,6 +87,14 @@ class FakeHold:
 
     def viewers_of(self, tag: str) -> int:
         return self.viewers
+
+    def readers(self) -> StreamReaders:
+        shown = {"way": "fmp4_ws", "source": "192.0.2.9:4000", "age_s": 1.0, "queued_bytes": 0}
+        rows = [
+            ViewerRow(session_id=tag, username=user, sent_bytes=7, skipped=0, **shown)  # type: ignore[arg-type]
+            for tag, user in ((self.tag, "me"), ("ffff", "somebody else"))
+        ]
+        return StreamReaders(viewers=rows, recorders=1)
 
     def figures(self) -> StreamFigures:
         return StreamFigures(

@@ -147,3 +147,26 @@ async def test_a_still_picture_gives_the_stream_back(admin: httpx.AsyncClient, w
     assert answer.content == b"\xff\xd8jpeg320"
     assert world.streams.holds == []
     assert ("snapshot.take", "admin", "done") in await world.audit_actions()
+
+
+async def test_who_takes_a_stream_is_shown_and_others_only_to_who_may_end_them(
+    admin: httpx.AsyncClient, watcher: httpx.AsyncClient
+) -> None:
+    for client, expected in ((admin, ["me", "somebody else"]), (watcher, ["me"])):
+        live = await _open(client)
+        taken_by = (await client.get(f"/api/v1/sessions/{live['session_id']}")).json()["taken_by"]
+        assert [row["username"] for row in taken_by["viewers"]] == expected
+        assert taken_by["recorders"] == 1
+
+
+async def test_a_session_whose_stream_is_lost_says_why_for_a_while(
+    admin: httpx.AsyncClient, world: Any
+) -> None:
+    live = await _open(admin)
+    hold = world.streams.made[0]
+    hold.lost_reason = "nothing arrives any more (no_packets, for 20 s)"
+    hold.lost.set()
+    await world.leases.sweep()
+    gone = await admin.get(f"/api/v1/sessions/{live['session_id']}")
+    assert (gone.status_code, gone.json()["code"]) == (404, "unknown-session")
+    assert "its stream was lost: nothing arrives any more (no_packets, for 20 s)" in gone.json()["detail"]

@@ -8,6 +8,7 @@ import pytest
 from catalog.model import ChannelKey, Device
 from console.api.leases import LeaseRefused, Leases, UnknownLease
 from console.api.ports import CatalogSyncOutcome, Presence, StreamFigures
+from console.api.reader_models import StreamReaders
 from sipserver.devices.stream_request import LiveStream
 
 KEY = ChannelKey("34020000001110000001", "34020000001320000001")
@@ -16,6 +17,7 @@ KEY = ChannelKey("34020000001110000001", "34020000001320000001")
 class Hold:
     def __init__(self, streams: "Streams") -> None:
         self.lost = asyncio.Event()
+        self.lost_reason = "the device hung up"
         self.stream = LiveStream.MAIN
         self.releases = 0
         self._streams = streams
@@ -29,6 +31,9 @@ class Hold:
 
     def viewers_of(self, tag: str) -> int:
         return 0
+
+    def readers(self) -> StreamReaders:
+        return StreamReaders()
 
     def figures(self) -> StreamFigures:
         return StreamFigures(session_id="1")

@@ -209,6 +209,7 @@ class FakeHold:
     def __init__(self, session: FakeSession) -> None:
         self.made_session = session
         self.lost = asyncio.Event()
+        self.lost_reason = "remote bye"
         self.released = False
 
     @property
