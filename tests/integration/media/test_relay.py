@@ -166,6 +166,24 @@ async def test_reports_go_both_ways(plane: MediaPlane, sender: socket.socket) ->
         assert stats.round_trip_ms < 5_000
 
 
+async def test_a_receiver_that_reported_and_stops_to_is_given_up(
+    make_plane: MakePlane, sender: socket.socket
+) -> None:
+    """Who never reports is left alone: many platforms do not."""
+    plane = await make_plane(relay_report_timeout_s=0.3)
+    camera = PretendCamera()
+    session = await running(plane, sender, camera)
+    with udp_platform() as (platform, port, rtcp), udp_platform() as (other, silent, _):
+        reporting, never = session.attach_sender(to(port)), session.attach_sender(to(silent))
+        reporting.start()
+        never.start()
+        await until(lambda: platform.packets and other.packets, "the start of the stream")
+        rtcp.sendto(receiver_report(SSRC), ("127.0.0.1", reporting.local_port + 1))
+        await until(lambda: reporting.is_closed, "it is given up")
+        assert (reporting.end, never.is_closed) == (SenderEnd.REPORTS_STOPPED, False)
+        assert "1 reports had come" in str(reporting.close_reason)
+
+
 async def test_a_sender_that_nobody_starts_ends(make_plane: MakePlane, sender: socket.socket) -> None:
     plane = await make_plane(relay_start_timeout_s=0.2)
     session = await running(plane, sender, PretendCamera())
@@ -214,6 +232,8 @@ async def test_a_receiver_that_is_gone_is_found(make_plane: MakePlane, sender: s
         if relay.is_closed:
             break
     assert relay.end is SenderEnd.REFUSED
+    await until(lambda: over_tcp.is_closed, "the connection is found lost")
+    assert over_tcp.end is SenderEnd.CONNECTION_LOST
 
 
 async def test_a_sender_is_closed_by_its_owner_and_its_port_rests(

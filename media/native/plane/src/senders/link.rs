@@ -10,8 +10,8 @@ use crate::error::PlaneError;
 use crate::senders::{SenderRequest, SenderTransport};
 use crate::sys::dial::Dialing;
 use crate::sys::epoll::Interest;
-use crate::sys::send::{self, MAX_DATAGRAMS};
 use crate::sys::socket;
+use crate::sys::transmit::{self, BATCH};
 
 /// Attempts to find a free pair of ports when the system chooses.
 const PAIR_ATTEMPTS: usize = 20;
@@ -41,7 +41,7 @@ pub(crate) struct UdpLink {
     pub(crate) rtp: UdpSocket,
     pub(crate) rtcp: UdpSocket,
     /// The kernel cuts runs into datagrams.
-    segments: bool,
+    runs: bool,
 }
 
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl UdpLink {
         Ok(UdpLink {
             rtp,
             rtcp,
-            segments: true,
+            runs: true,
         })
     }
 
@@ -138,41 +138,15 @@ impl UdpLink {
         payload: &[u8],
         payload_bytes: usize,
     ) -> io::Result<usize> {
-        let pairs = headers.iter().zip(payload.chunks(payload_bytes));
-        if let [header] = headers {
-            send::send_one(&self.rtp, &[IoSlice::new(header), IoSlice::new(payload)])?;
-            return Ok(1);
-        }
-        if self.segments {
-            let mut parts = [IoSlice::new(&[]); 2 * MAX_DATAGRAMS];
-            let mut count = 0;
-            for (pair, (header, payload)) in parts.chunks_exact_mut(2).zip(pairs.clone()) {
-                pair.copy_from_slice(&[IoSlice::new(header), IoSlice::new(payload)]);
-                count += 1;
-            }
-            let segment = (payload_bytes + HEADER_BYTES) as u16;
-            match send::send_segments(&self.rtp, &parts[..2 * count], segment) {
-                Ok(()) => return Ok(count),
-                Err(error) if is_no_segmentation(&error) => self.segments = false,
-                Err(error) => return Err(error),
-            }
-        }
-        let mut each = [[IoSlice::new(&[]); 2]; MAX_DATAGRAMS];
+        let mut datagrams = [[IoSlice::new(&[]); 2]; BATCH];
         let mut count = 0;
-        for (pair, (header, payload)) in each.iter_mut().zip(pairs) {
-            *pair = [IoSlice::new(header), IoSlice::new(payload)];
+        let pairs = headers.iter().zip(payload.chunks(payload_bytes));
+        for (datagram, (header, payload)) in datagrams.iter_mut().zip(pairs) {
+            *datagram = [IoSlice::new(header), IoSlice::new(payload)];
             count += 1;
         }
-        send::send_each(&self.rtp, &each[..count])
+        transmit::send(&self.rtp, None, &datagrams[..count], &mut self.runs)
     }
-}
-
-/// The kernel, or the device on the way, cannot cut runs; or a datagram is larger than the path's MTU.
-fn is_no_segmentation(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::EIO | libc::EINVAL | libc::ENOPROTOOPT | libc::EMSGSIZE | libc::EOPNOTSUPP)
-    )
 }
 
 impl TcpLink {
@@ -214,7 +188,7 @@ impl TcpLink {
         payload_bytes: usize,
     ) -> io::Result<usize> {
         const HEAD: usize = LENGTH_BYTES + HEADER_BYTES;
-        let mut heads = [[0u8; HEAD]; MAX_DATAGRAMS];
+        let mut heads = [[0u8; HEAD]; BATCH];
         let pairs = headers.iter().zip(payload.chunks(payload_bytes));
         let mut count = 0;
         for (head, (header, payload)) in heads.iter_mut().zip(pairs) {
@@ -223,7 +197,7 @@ impl TcpLink {
             head[LENGTH_BYTES..].copy_from_slice(header);
             count += 1;
         }
-        let mut parts = [IoSlice::new(&[]); 2 * MAX_DATAGRAMS];
+        let mut parts = [IoSlice::new(&[]); 2 * BATCH];
         let pairs = heads[..count].iter().zip(payload.chunks(payload_bytes));
         for (pair, (head, payload)) in parts.chunks_exact_mut(2).zip(pairs) {
             pair.copy_from_slice(&[IoSlice::new(head), IoSlice::new(payload)]);

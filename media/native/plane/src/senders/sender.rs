@@ -16,7 +16,7 @@ use crate::senders::piece::{Item, Piece, Sound};
 use crate::senders::supervision::Supervision;
 use crate::senders::{RelayConfig, SenderEnd, SenderRequest, SenderShared, SenderStats};
 use crate::sys::epoll::Interest;
-use crate::sys::send::{MAX_DATAGRAMS, MAX_RUN_BYTES};
+use crate::sys::transmit::{BATCH, MAX_RUN_BYTES};
 
 /// Least rate of a pacer, bytes for each second.
 const LEAST_RATE: u64 = 250_000;
@@ -245,7 +245,7 @@ impl RtpSender {
     /// Numbers and sends a run of packets of the first piece; the bytes of it that went.
     fn send_run(&mut self, piece: &Piece, allowed: usize, now_us: u64) -> usize {
         let size = self.config.payload_bytes;
-        let most = MAX_DATAGRAMS
+        let most = BATCH
             .min(MAX_RUN_BYTES / (size + HEADER_BYTES))
             .min(allowed / size)
             .max(1);
@@ -253,7 +253,7 @@ impl RtpSender {
         let run = &rest[..rest.len().min(most * size)];
         let is_last = run.len() == rest.len();
         let count = run.len().div_ceil(size);
-        let mut headers = [[0u8; HEADER_BYTES]; MAX_DATAGRAMS];
+        let mut headers = [[0u8; HEADER_BYTES]; BATCH];
         for (index, (header, payload)) in headers.iter_mut().zip(run.chunks(size)).enumerate() {
             let marker = is_last && index + 1 == count;
             *header = self

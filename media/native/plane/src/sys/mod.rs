@@ -6,6 +6,5 @@ pub mod dial;
 pub mod epoll;
 pub mod eventfd;
 pub mod receive;
-pub mod send;
 pub mod socket;
 pub mod transmit;

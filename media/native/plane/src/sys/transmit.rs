@@ -11,18 +11,19 @@ use super::socket::SOL_UDP;
 pub const BATCH: usize = 64;
 /// `UDP_SEGMENT` of linux/udp.h.
 const UDP_SEGMENT: i32 = 103;
-/// Largest run in bytes: an IP packet with its headers.
-const MAX_RUN_BYTES: usize = 65_000;
+/// Largest run in bytes: an IP packet less its headers.
+pub const MAX_RUN_BYTES: usize = 65_000;
 /// Room for the control message with the segment size.
 const CONTROL_WORDS: usize = 4;
 
-/// Sends datagrams, each of two pieces, to one address; the number that the system took.
+/// Sends datagrams, each of two pieces, to one address (none: the socket is connected); the number that the system
+/// took. An error means none.
 ///
 /// `runs`: equal datagrams (the last may be shorter) go as one run, which the network card or the kernel cuts.
 /// It is cleared when the path refuses that.
 pub fn send(
     socket: &impl AsRawFd,
-    to: SocketAddr,
+    to: Option<SocketAddr>,
     datagrams: &[[IoSlice<'_>; 2]],
     runs: &mut bool,
 ) -> io::Result<usize> {
@@ -35,7 +36,13 @@ pub fn send(
             Err(error)
                 if matches!(
                     error.raw_os_error(),
-                    Some(libc::EINVAL | libc::EIO | libc::EMSGSIZE | libc::ENOPROTOOPT)
+                    Some(
+                        libc::EINVAL
+                            | libc::EIO
+                            | libc::EMSGSIZE
+                            | libc::ENOPROTOOPT
+                            | libc::EOPNOTSUPP
+                    )
                 ) =>
             {
                 *runs = false;
@@ -71,11 +78,11 @@ fn run_length(datagrams: &[[IoSlice<'_>; 2]]) -> usize {
 
 fn send_messages(
     socket: &impl AsRawFd,
-    to: SocketAddr,
+    to: Option<SocketAddr>,
     datagrams: &[[IoSlice<'_>; 2]],
     length_of: impl Fn(&[[IoSlice<'_>; 2]]) -> usize,
 ) -> io::Result<usize> {
-    let (mut name, name_length) = socket_name(to);
+    let mut name = to.map(socket_name);
     let mut controls = [[0u64; CONTROL_WORDS]; BATCH];
     // SAFETY: all-zero bytes are a valid mmsghdr (integers and null pointers).
     let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
@@ -84,8 +91,10 @@ fn send_messages(
     while !rest.is_empty() {
         let length = length_of(rest).clamp(1, rest.len());
         let message = &mut headers[count].msg_hdr;
-        message.msg_name = (&raw mut name).cast();
-        message.msg_namelen = name_length;
+        if let Some((name, length)) = &mut name {
+            message.msg_name = (&raw mut *name).cast();
+            message.msg_namelen = *length;
+        }
         // IoSlice has the layout of iovec, and the pieces of a run lie one after another.
         message.msg_iov = rest.as_ptr().cast_mut().cast();
         message.msg_iovlen = (2 * length) as _;
@@ -103,7 +112,7 @@ fn send_messages(
             socket.as_raw_fd(),
             headers.as_mut_ptr(),
             count as u32,
-            libc::MSG_DONTWAIT,
+            (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
         )
     };
     if sent < 0 {
@@ -171,10 +180,15 @@ mod tests {
                 .iter()
                 .map(|body| [IoSlice::new(b"head"), IoSlice::new(body)])
                 .collect();
-            for mut runs in [true, false] {
-                let to = receiver.local_addr().unwrap();
+            let address = receiver.local_addr().unwrap();
+            let connected = UdpSocket::bind(host).unwrap();
+            connected.connect(address).unwrap();
+            let ways = [(&sender, Some(address)), (&connected, None)];
+            for ((sender, to), mut runs) in
+                ways.into_iter().flat_map(|way| [(way, true), (way, false)])
+            {
                 assert_eq!(
-                    send(&sender, to, &datagrams, &mut runs).unwrap(),
+                    send(sender, to, &datagrams, &mut runs).unwrap(),
                     bodies.len()
                 );
                 let mut buffer = [0u8; 2_000];

@@ -202,7 +202,7 @@ impl Backlog {
         }
         let outcome = transmit::send(
             &ports.rtp,
-            address::seen_from(ports.local, to),
+            Some(address::seen_from(ports.local, to)),
             &datagrams[..count],
             &mut self.runs,
         );
