@@ -352,7 +352,10 @@ class MediaSession(Supervision):
         """One row for each viewer now, in the order in which they came; those over WebRTC last."""
         if self.is_closed:
             return []
-        native = [ViewerStats(**viewer) for viewer in self._plane.engine.viewers(self.session_id)]
+        try:
+            native = [ViewerStats(**viewer) for viewer in self._plane.engine.viewers(self.session_id)]
+        except (SessionClosed, PlaneClosed):
+            return []  # it is ending
         return native + self._plane.whep.viewer_stats(self)
 
     def viewers_of(self, tag: str) -> int:

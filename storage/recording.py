@@ -34,6 +34,7 @@ from storage.disk import DiskWatch
 from storage.errors import SegmentUnreadable
 from storage.events import EventSink, RecordingInterrupted, RecordingStarted
 from storage.files import recorder_directory, segment_file
+from storage.holes import Hole, Holes
 from storage.metadata import SegmentMetadata
 from storage.model import GapCause, Phase, RecordingState, Segment
 from storage.ports import Gaps, StreamHold, StreamSource
@@ -87,6 +88,7 @@ class Recording:
         self._last_end = parts.clock.wall()
         self._gap_open = True
         self._resumed_time: datetime | None = None
+        self._holes = Holes()
         self._pending_gaps: deque[tuple[datetime, datetime, str]] = deque(maxlen=MAX_PENDING_GAPS)
 
     @property
@@ -187,7 +189,7 @@ class Recording:
         metadata = SegmentMetadata(
             self.key.device_id, self.key.channel_id, recorder_id, self.retention_class
         ).serialize()
-        self._failure = None
+        self._failure, self._holes = None, Holes()
         self._closed.clear()
         self._recorder_id = recorder_id
         self._fed_at = self._parts.clock.monotonic()
@@ -295,6 +297,7 @@ class Recording:
             case SegmentGrown():
                 self._fed_at = self._parts.clock.monotonic()
                 self._parts.writer.grown(fact)
+                self._hole(self._holes.grown(fact))
             case SegmentClosed():
                 self._segment_closed(recorder_id, fact)
             case RecorderFailed():
@@ -309,6 +312,7 @@ class Recording:
 
     def _segment_opened(self, fact: SegmentOpened, info: StreamInfo) -> None:
         self._fed_at = self._parts.clock.monotonic()
+        self._hole(self._holes.opened(fact.segment_id, fact.start_time))
         self._segment_id = fact.segment_id
         self._parts.writer.opened(self.key, self.retention_class, fact, info)
         self._closed.clear()
@@ -326,6 +330,12 @@ class Recording:
             self._closed.set()
 
     # ------------------------------------------------------------------ gaps
+
+    def _hole(self, hole: Hole | None) -> None:
+        """The stream paused, and goes on in this run."""
+        if hole is not None:
+            self._pending_gaps.append((*hole, "no pictures came"))
+            self._wake.set()
 
     async def _note_facts(self) -> None:
         """Write what facts said about gaps: a resumption, and gaps inside the run."""

@@ -207,6 +207,12 @@ class SimulatedDevice:
         """How many INVITEs are open."""
         return len(self._invites.open) if self._tasks else 0
 
+    def cut_media(self) -> None:
+        """The network drops the media of all streams: connections close, and the device does not notice."""
+        for served in self._invites.open:
+            if served.sender is not None:
+                served.sender.close()
+
     def raise_alarm(self, **alarm: Any) -> bool:
         """Report an alarm; see ``AlarmInputs.raise_alarm``."""
         return self.alarms.raise_alarm(**alarm)
