@@ -25,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
                 codec: [VideoCodec::H264, VideoCodec::H265][usize::from(kind & 2 != 0)],
                 annexb: body.to_vec(),
                 pts_90k: clock,
-                dts_90k: clock - i64::from(kind >> 6) * 3_600,
+                dts_90k: clock.wrapping_sub(i64::from(kind >> 6) * 3_600),
             }
         } else {
             let (asc, data) = body.split_at(usize::from(kind >> 5).min(body.len()));

@@ -4,6 +4,7 @@ use tongshi_wire::flac::MAX_BLOCK_SAMPLES;
 use tongshi_wire::g711::Law;
 use tongshi_wire::{AudioCodec, AudioConfig, AudioFrame, aac};
 
+use crate::timing::{bounded, rescale};
 use crate::unit::{AudioSample, VIDEO_CLOCK};
 
 /// A frame may lie so far from where the last one ended before the time line moves: 1/5 s. Cameras stamp
@@ -50,7 +51,8 @@ impl AudioTrack {
             AudioCodec::Aac => i64::from(aac::SAMPLES_PER_FRAME),
             AudioCodec::G711A | AudioCodec::G711U => frame.data.len() as i64,
         };
-        let stamped = (frame.pts_90k - origin_90k) * rate / VIDEO_CLOCK;
+        let apart = bounded(frame.pts_90k).saturating_sub(bounded(origin_90k));
+        let stamped = rescale(apart, rate, VIDEO_CLOCK);
         let Some(start) = self.place(stamped, samples, rate) else {
             return;
         };
@@ -89,7 +91,8 @@ impl AudioTrack {
     /// Samples that this frame should be longer (or shorter) by, so that sound stays with the pictures.
     fn steer(&self, samples: i64, rate: i64) -> i64 {
         let ahead = self.ahead_32 >> MEAN_SHIFT;
-        if ahead.abs() < rate / STEER_DIVISOR {
+        // At rates that no microphone has, the divided one is 0.
+        if ahead.abs() < (rate / STEER_DIVISOR).max(1) {
             return 0;
         }
         ahead.signum() * (samples / STEER_SAMPLES).clamp(1, ahead.abs())
@@ -161,6 +164,17 @@ mod tests {
     fn a_frame_far_behind_is_left_out_until_patience_ends() {
         let stamps: Vec<i64> = std::iter::once(90_000).chain((0..102).map(|_| 0)).collect();
         assert_eq!(times(&mut track(), &stamps), [8_000, 8_160, 8_320]);
+    }
+
+    #[test]
+    fn no_rate_and_no_leap_breaks_the_time_line() {
+        for sample_rate in [0, 1, 49, u32::MAX] {
+            let mut track = track();
+            track.config.sample_rate = sample_rate;
+            let stamps = [0, 0, i64::MAX, i64::MIN, 3_600];
+            let times = times(&mut track, &stamps);
+            assert!(times.is_sorted(), "{times:?}");
+        }
     }
 
     #[test]

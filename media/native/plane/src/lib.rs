@@ -19,6 +19,8 @@ mod error;
 mod facts;
 mod feed;
 mod former;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gop;
 mod intake;
 mod outputs;
@@ -41,6 +43,9 @@ mod sys;
 mod tap;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod times_tests;
+mod timing;
 mod unit;
 mod watchdog;
 mod worker;

@@ -7,6 +7,7 @@ use tongshi_wire::{AccessUnit, AudioConfig, AudioFrame, MediaEvent, VideoConfig}
 
 use crate::audio_track::AudioTrack;
 use crate::pace::Pace;
+use crate::timing::{bounded, rescale};
 use crate::unit::{AudioSample, StreamConfig, Unit, VIDEO_CLOCK};
 
 /// A track that fell silent for so long is left out of the next description: a player waits for the
@@ -100,9 +101,16 @@ impl Publisher {
     ) {
         match event {
             MediaEvent::VideoConfig(config) => self.video = Some(config),
-            MediaEvent::Video(picture) => self.receive_picture(picture, now_us, wall_us, out),
+            MediaEvent::Video(mut picture) => {
+                picture.pts_90k = bounded(picture.pts_90k);
+                picture.dts_90k = bounded(picture.dts_90k);
+                self.receive_picture(picture, now_us, wall_us, out);
+            }
             MediaEvent::AudioConfig(config) => self.receive_audio_config(config, now_us, out),
-            MediaEvent::Audio(frame) => self.receive_audio(&frame, now_us, wall_us, out),
+            MediaEvent::Audio(mut frame) => {
+                frame.pts_90k = bounded(frame.pts_90k);
+                self.receive_audio(&frame, now_us, wall_us, out);
+            }
             MediaEvent::Damaged { .. } | MediaEvent::Unsupported { .. } => {}
         }
     }
@@ -258,8 +266,8 @@ impl Publisher {
             .map(|sample| i64::from(sample.duration))
             .sum();
         let timing = (
-            first.time * VIDEO_CLOCK / rate,
-            (length * VIDEO_CLOCK / rate).clamp(1, MAX_SOUND) as u32,
+            rescale(first.time, VIDEO_CLOCK, rate),
+            rescale(length, VIDEO_CLOCK, rate).clamp(1, MAX_SOUND) as u32,
         );
         self.sequence += 1;
         self.time = timing.0;

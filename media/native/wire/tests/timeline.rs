@@ -324,3 +324,27 @@ fn sound_joins_the_pictures_after_a_jump() {
         assert!((picture - sound).abs() <= FRAME, "{picture} {sound}");
     }
 }
+
+/// A minute of an attacker's packets: every stamp as far from the one before as a counter can say.
+#[test]
+fn leaps_without_end_overflow_nothing() {
+    for (step, rate) in [
+        ((1u64 << 32) - 1, 1),
+        (1 << 32, 8_000),
+        ((1 << 31) - 1, u32::MAX),
+    ] {
+        let mut timeline = Timeline::default();
+        let (mut video, mut audio) = (i64::MIN, i64::MIN);
+        for index in 0..100_000 {
+            let mut stamp = pts(index * step);
+            let times = timeline.video(&stamp);
+            assert!(times.dts_90k > video);
+            video = times.dts_90k;
+            // Every third piece of sound has a PTS: sources that change are leaps too.
+            stamp.pts = stamp.pts.filter(|_| index % 3 == 0);
+            let time = timeline.audio(&stamp, 1_800, rate);
+            assert!(time > audio);
+            audio = time;
+        }
+    }
+}

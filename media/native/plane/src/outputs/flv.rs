@@ -3,6 +3,7 @@
 use tongshi_wire::flv::{self, TagKind, milliseconds};
 
 use crate::outputs::form::Form;
+use crate::timing::rescale;
 use crate::unit::{AudioSample, StreamConfig, Unit, VIDEO_CLOCK};
 
 /// The description of a stream in FLV: before the first tag, and between two of them.
@@ -81,6 +82,6 @@ pub(crate) fn for_each_body(unit: &Unit, mut body: impl FnMut(TagKind, i64, [&[u
 }
 
 fn ticks(sample: &AudioSample, sample_rate: u32) -> Option<i64> {
-    let time = sample.time.checked_mul(VIDEO_CLOCK)? / i64::from(sample_rate.max(1));
+    let time = rescale(sample.time, VIDEO_CLOCK, i64::from(sample_rate));
     (time >= 0).then_some(time)
 }

@@ -4,7 +4,7 @@
 
 use crate::outputs::format::Format;
 
-/// Longest request head.
+/// Longest request head, with the empty line at its end.
 pub const MAX_HEAD_BYTES: usize = 8_192;
 /// Most header lines.
 const MAX_HEADERS: usize = 64;
@@ -64,7 +64,8 @@ const NO_BODY: Problem = problem(
 /// A request with a body is refused, whatever its method: two readers that disagree about where it ends would
 /// see different requests after it (RFC 9112 section 11.2).
 pub fn parse_request(bytes: &[u8]) -> Result<Option<(Request, usize)>, Problem> {
-    let searched = &bytes[..bytes.len().min(MAX_HEAD_BYTES + END.len())];
+    // However the bytes come in, the same heads are too long.
+    let searched = &bytes[..bytes.len().min(MAX_HEAD_BYTES)];
     let Some(end) = searched.windows(END.len()).position(|window| window == END) else {
         return if bytes.len() >= MAX_HEAD_BYTES {
             Err(TOO_LARGE)
@@ -279,6 +280,12 @@ mod tests {
         assert_eq!(parse_request(&fits), Ok(None));
         let over = vec![b'a'; MAX_HEAD_BYTES];
         assert_eq!(parse_request(&over).unwrap_err().status, 431);
+        for (length, fits) in [(MAX_HEAD_BYTES, true), (MAX_HEAD_BYTES + 1, false)] {
+            let mut head = b"GET / HTTP/1.1\r\nA: ".to_vec();
+            head.resize(length - END.len(), b'a');
+            head.extend_from_slice(END);
+            assert_eq!(parse_request(&head).is_ok(), fits, "whole, {length} bytes");
+        }
         let lines = |count: usize| format!("GET / HTTP/1.1{}\r\n\r\n", "\r\nA: b".repeat(count));
         assert!(parse_request(lines(MAX_HEADERS).as_bytes()).is_ok());
         assert_eq!(

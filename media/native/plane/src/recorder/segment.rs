@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tongshi_wire::fmp4;
 
 use crate::facts::SegmentState;
+use crate::timing::rescale;
 use crate::unit::{AudioSample, StreamConfig, Unit, VIDEO_CLOCK, audio_sample};
 
 /// Where the name of a box stands in it (ISO/IEC 14496-12 section 4.2).
@@ -125,7 +126,7 @@ impl Segment {
         let sounds: Vec<&AudioSample> = self.held.iter().flat_map(|unit| &unit.audio).collect();
         let mut audio: Vec<fmp4::Sample<'_>> = sounds
             .iter()
-            .filter_map(|sound| audio_sample(sound, self.origin * rate / VIDEO_CLOCK))
+            .filter_map(|sound| audio_sample(sound, rescale(self.origin, rate, VIDEO_CLOCK)))
             .collect();
         last_until_the_next(&mut audio, None);
         self.sequence += 1;
@@ -133,7 +134,7 @@ impl Segment {
         fmp4::write_fragment(self.sequence, &video, &audio, &mut self.buffer);
         let ticks = until - first.time;
         let last_pts_90k = self.held.iter().map(|unit| unit.pts_90k).max();
-        let end_wall_us = last.wall_us + (until - last.time) * 1_000_000 / VIDEO_CLOCK;
+        let end_wall_us = last.wall_us + rescale(until - last.time, 1_000_000, VIDEO_CLOCK);
         self.held.clear();
         self.write_fragment_buffer()?;
         self.duration += ticks;

@@ -1,5 +1,6 @@
 //! The output's time line: continuous and rising, whatever is played.
 
+use crate::timing::rescale;
 use crate::unit::VIDEO_CLOCK;
 
 /// What a picture before an exact position lasts: shown, but not seen.
@@ -61,7 +62,7 @@ impl OutClock {
     /// The place of a piece of sound in samples: `offset_90k` behind a picture at `picture`, `samples` long.
     pub(super) fn sound(&mut self, picture: i64, offset_90k: i64, samples: u32, rate: u32) -> i64 {
         let rate = i64::from(rate.max(1));
-        let stamped = (picture + offset_90k) * rate / VIDEO_CLOCK;
+        let stamped = rescale(picture + offset_90k, rate, VIDEO_CLOCK);
         let place = match self.sound_next {
             Some(next) if stamped - next <= rate / SOUND_TOLERANCE => next,
             _ => stamped,

@@ -11,6 +11,7 @@ use tongshi_wire::fmp4::read::{Found, Fragment, FragmentAt, Movie, SampleAt, Sca
 use tongshi_wire::g711::{self, Law};
 use tongshi_wire::{AudioCodec, AudioConfig, VideoConfig, WireError};
 
+use crate::timing::{bounded, rescale};
 use crate::unit::VIDEO_CLOCK;
 
 /// Most fragments of one file: an hour of fragments of 80 ms. Bounds the memory of a reader.
@@ -259,7 +260,12 @@ impl RecordedFile {
             time: to_90k(sample.dts, scale),
             duration: to_90k(u64::from(sample.duration), scale).clamp(1, i64::from(u32::MAX))
                 as u32,
-            cts: (i64::from(sample.cts) * VIDEO_CLOCK / i64::from(scale)) as i32,
+            cts: i32::try_from(rescale(
+                i64::from(sample.cts),
+                VIDEO_CLOCK,
+                i64::from(scale),
+            ))
+            .unwrap_or(0),
             key: sample.key,
         });
     }
@@ -338,8 +344,6 @@ fn is_whole(nals: &[u8]) -> bool {
 }
 
 fn to_90k(ticks: u64, timescale: u32) -> i64 {
-    if i64::from(timescale) == VIDEO_CLOCK {
-        return ticks as i64;
-    }
-    (u128::from(ticks) * VIDEO_CLOCK as u128 / u128::from(timescale.max(1))) as i64
+    let ticks = i64::try_from(ticks).unwrap_or(i64::MAX);
+    bounded(rescale(ticks, VIDEO_CLOCK, i64::from(timescale)))
 }

@@ -204,3 +204,32 @@ impl Drop for Ticket {
         self.backlog.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
+
+/// Reads everything in these files, in every order: for the fuzz target alone.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_all(segments: &Arc<[SegmentRef]>, reading: &Arc<AtomicUsize>) {
+    use chunk::Mode;
+    let range = match (segments.first(), segments.last()) {
+        (Some(first), Some(last)) => (first.start_us, last.end_us),
+        _ => return,
+    };
+    let modes = [
+        Mode::Forward { sound: true },
+        Mode::Fast { max_bps: 1 },
+        Mode::KeysBack,
+        Mode::GroupsBack,
+    ];
+    for mode in modes {
+        let (segments, reading) = (Arc::clone(segments), Arc::clone(reading));
+        let mut reader = reader::Reader::new(segments, range, mode, reading);
+        let start = if mode.is_backward() { range.1 } else { range.0 };
+        reader.seek(start, mode);
+        let mut buffer = Vec::new();
+        // A damaged file may say that it has very many fragments.
+        for _ in 0..1_000 {
+            if reader.next_chunk(&mut buffer).end.is_some() {
+                break;
+            }
+        }
+    }
+}

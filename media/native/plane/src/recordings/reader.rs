@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::recordings::SegmentRef;
 use crate::recordings::chunk::{Chunk, Form, Mode, Place, Shot, Skip};
 use crate::recordings::file::{Loaded, Pick, ReadError, RecordedFile};
+use crate::timing::{bounded, rescale};
 use crate::unit::VIDEO_CLOCK;
 
 /// Files passed over, and fragments without anything to play, in one reading; more wait for the next one.
@@ -215,7 +216,8 @@ impl Reader {
         };
         let start_us = self.segments.get(segment)?.start_us;
         let begin = self.open.as_ref().map_or(0, |open| open.file.begin());
-        Some(begin + (wall_us - start_us).max(0) * VIDEO_CLOCK / 1_000_000)
+        let since_us = wall_us.saturating_sub(start_us).max(0);
+        Some(begin + bounded(rescale(since_us, VIDEO_CLOCK, 1_000_000)))
     }
 
     /// What the file says: samples may have told meanwhile which law its sound is.
@@ -233,9 +235,9 @@ impl Reader {
             return false;
         };
         let hole = if self.mode.is_backward() {
-            left_us - here.end_us
+            left_us.saturating_sub(here.end_us)
         } else {
-            here.start_us - left_us
+            here.start_us.saturating_sub(left_us)
         };
         hole > GAP_US
     }
@@ -253,7 +255,8 @@ impl Reader {
                 continue;
             }
             self.need_key = false;
-            let wall_us = start_us + (picture.time - begin) * 1_000_000 / VIDEO_CLOCK;
+            let since_us = rescale(picture.time - begin, 1_000_000, VIDEO_CLOCK);
+            let wall_us = start_us.saturating_add(since_us);
             if !self.mode.is_backward() && wall_us >= self.end_us {
                 return false;
             }

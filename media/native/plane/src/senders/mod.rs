@@ -25,6 +25,10 @@ mod view;
 
 pub use config::{RelayConfig, SenderRequest, SenderTransport};
 pub(crate) use link::Link;
+#[cfg(test)]
+pub(crate) use muxer::SessionMuxer;
+#[cfg(test)]
+pub(crate) use piece::{Sound, Unpacked};
 pub(crate) use relay::{Order, Relay, RelayScene};
 pub(crate) use sender::RtpSender;
 pub(crate) use tokens::Token;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tongshi_wire::ps::{PsMuxer, PsPicture};
 
 use crate::senders::piece::{Piece, Sound, Unpacked};
+use crate::timing::rescale;
 use crate::unit::{StreamConfig, Unit, VIDEO_CLOCK};
 
 /// Packed units that are kept for the other receivers.
@@ -124,7 +125,7 @@ fn pack(muxer: &PsMuxer, unit: &Unit, shift_90k: i64, sound: Sound) -> Vec<u8> {
         .map_or(VIDEO_CLOCK, |audio| i64::from(audio.sample_rate.max(1)));
     if sound == Sound::Whole {
         for sample in &unit.audio {
-            let pts_90k = origin + sample.time * VIDEO_CLOCK / rate + shift_90k;
+            let pts_90k = origin + rescale(sample.time, VIDEO_CLOCK, rate) + shift_90k;
             muxer.write_audio(sample.original(), pts_90k, &mut bytes);
         }
     }

@@ -1,5 +1,9 @@
 //! One source of timestamps: unwrapped, and watched for standing still or counting milliseconds.
 
+/// How far from 0 a counter is extended (at 90 kHz: 6 years). Only a source that leaps all the time gets there; it
+/// begins anew, which is a leap more, so that times and their products with a clock rate always fit.
+const MAX_EXTENDED: i64 = 1 << 44;
+
 /// Extends a counter of 32 or 33 bits to one that never wraps.
 #[derive(Debug, Clone)]
 pub struct Unwrapper {
@@ -32,8 +36,13 @@ impl Unwrapper {
                 }
             }
         };
-        self.last = Some(unwrapped);
-        unwrapped
+        let kept = if unwrapped.abs() > MAX_EXTENDED {
+            value
+        } else {
+            unwrapped
+        };
+        self.last = Some(kept);
+        kept
     }
 }
 
@@ -147,5 +156,15 @@ mod tests {
         let mut pes = Unwrapper::new(33);
         pes.unwrap((1 << 33) - 1);
         assert_eq!(pes.unwrap(3599), (1 << 33) + 3599);
+    }
+
+    #[test]
+    fn a_counter_that_leaps_all_the_time_begins_anew() {
+        for (bits, step) in [(32, (1u64 << 31) - 1), (33, 1 << 32)] {
+            let mut counter = Unwrapper::new(bits);
+            for leap in 0..100_000u64 {
+                assert!(counter.unwrap(leap * step).abs() <= MAX_EXTENDED);
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 
 use tongshi_wire::rtp_pack::{Numbering, Packets, Picture, VIDEO_PAYLOAD_TYPE, audio_payload_type};
 
+use crate::timing::rescale;
 use crate::unit::{StreamConfig, Unit, VIDEO_CLOCK};
 
 /// Track of the pictures, also in URLs.
@@ -135,7 +136,7 @@ impl StreamNumbers {
             (AUDIO, Some(audio)) => i64::from(audio.sample_rate),
             _ => VIDEO_CLOCK,
         };
-        self.timestamp(track, time * rate / VIDEO_CLOCK)
+        self.timestamp(track, rescale(time, rate, VIDEO_CLOCK))
     }
 
     /// Whether there has been a unit.

@@ -1,0 +1,4 @@
+//! See [`tongshi_plane::fuzzing::recording`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| tongshi_plane::fuzzing::recording(input));
