@@ -49,8 +49,10 @@ fuzz: setup
 	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/fuzz tests/integration/console/test_lying_device.py \
 	    tests/integration/console/test_hostile_requests.py $(PYTEST_ARGS)
 	@command -v cargo-fuzz >/dev/null || { echo "tongshi: cargo-fuzz is missing: cargo install cargo-fuzz --locked"; exit 1; }
-	@cd $(NATIVE) && for target in $$(RUSTC_BOOTSTRAP=1 cargo fuzz list); do \
-	    echo "== $$target"; RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536; done
+	@cd $(NATIVE)/fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz build && for target in $$(cargo fuzz list); do \
+	    echo "== $$target"; mkdir -p corpus/$$target; \
+	    RUSTC_BOOTSTRAP=1 cargo fuzz run $$target corpus/$$target seeds/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=2048 -timeout=20 -print_final_stats=0; done
 
 format: setup
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && cargo fmt --manifest-path $(NATIVE)/Cargo.toml --all

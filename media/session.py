@@ -16,7 +16,6 @@ from media.capture_desk import CaptureDesk
 from media.endings import Ended, Endings
 from media.engine import Engine, NativeTransport
 from media.errors import (
-    EngineError,
     LocalViolation,
     MediaError,
     PlaneClosed,
@@ -382,8 +381,12 @@ class MediaPlane:
         if session is None:
             if kind == "certificate_read":
                 _certificate_read(values["message"])
-            elif not session_id and kind == "session_failed":
-                raise EngineError(f"a thread of the data plane has died: {values['message']}")
+            if kind == "thread_panicked":
+                logger.error(
+                    "a panic in thread %s of the data plane: %s (what it served ends, the thread goes on)",
+                    values["thread"],
+                    values["message"],
+                )
             if kind == "unknown_ssrc":
                 self._unknown_ssrc(values)
             if kind == "publish_requested":

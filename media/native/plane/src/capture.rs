@@ -45,6 +45,9 @@ enum Item {
     /// A packet that belongs to the session, and what it was found to carry.
     Packet(&'static str, Vec<u8>),
     End(&'static str),
+    /// Tests only: what happens when the code panics.
+    #[cfg(test)]
+    Panic,
 }
 
 /// What both ends see.
@@ -142,5 +145,41 @@ impl CapturePort {
                 .fetch_sub(bytes, Ordering::Relaxed);
         }
         self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::facts::FactKind;
+
+    #[test]
+    fn a_panic_ends_the_capture_and_is_its_reason() {
+        let name = format!("tongshi-capture-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&directory).unwrap();
+        let request = CaptureRequest {
+            capture_id: "c".into(),
+            directory: directory.clone(),
+            max_bytes: 1 << 20,
+            max_us: 1_000_000,
+        };
+        let facts = Arc::new(FactQueue::new().unwrap());
+        let local = (Ipv4Addr::LOCALHOST, 1).into();
+        let opened = CapturePort::open(request, "a", local, true, Arc::clone(&facts));
+        let (port, thread) = opened.unwrap();
+        port.datagram(local, &[1, 2, 3], 0);
+        port.to.send(Item::Panic).unwrap();
+        thread.join().unwrap();
+        assert_eq!(port.ends_by(0), Some("over"));
+        let told = facts.drain().0.pop().unwrap();
+        assert!(
+            matches!(&told.kind, FactKind::CaptureEnded { reason, packets: 1, .. }
+                if reason == "internal error: asked for by a test"),
+            "{told:?}"
+        );
+        std::fs::remove_dir_all(directory).unwrap();
     }
 }

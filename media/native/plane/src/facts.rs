@@ -189,6 +189,11 @@ pub enum FactKind {
     SessionFailed {
         message: String,
     },
+    /// Of the plane: our own code panicked; the thread goes on.
+    ThreadPanicked {
+        thread: String,
+        message: String,
+    },
     /// Of the plane: the certificate was read again; a message says why the old one stays.
     CertificateRead {
         message: String,

@@ -209,7 +209,9 @@ mod tests {
 
     use super::*;
 
-    const TARGETS: [(&str, fn(&[u8])); 6] = [
+    type Target = (&'static str, fn(&[u8]));
+
+    const TARGETS: [Target; 6] = [
         ("http", http),
         ("signed_pass", signed_pass),
         ("websocket", websocket),

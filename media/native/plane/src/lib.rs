@@ -22,6 +22,7 @@ mod former;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod gop;
+mod guard;
 mod intake;
 mod outputs;
 mod pace;

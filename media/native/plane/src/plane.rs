@@ -13,7 +13,7 @@ mod viewing;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver as Inbox};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::config::PlaneConfig;
 use crate::error::PlaneError;
-use crate::facts::{Fact, FactKind, FactQueue};
+use crate::facts::{Fact, FactQueue};
 use crate::former::Formers;
 use crate::intake::Intake;
 use crate::outputs::inbox::{Desk, Desks};
@@ -89,7 +89,6 @@ pub struct Plane {
     publishing: Arc<Publishing>,
     pushes: Arc<PushBox>,
     threads: Mutex<Option<Threads>>,
-    failures: Mutex<Inbox<String>>,
     captures: Mutex<Vec<JoinHandle<()>>>,
     next_key: AtomicU64,
     next_worker: AtomicUsize,
@@ -114,7 +113,6 @@ impl Plane {
         .map_err(|error| PlaneError::system(format!("TCP {address}"), error))?;
         let rtsp = desks::bind_rtsp(&config)?;
         let rtmp_listener = rtmp::listen(&config)?;
-        let (failed, failures) = mpsc::channel();
         let (shared, shares) = SharedPorts::open(&config, config.threads.max(1))?;
         let disk_queue = Arc::new(DiskQueue::default());
         let disk =
@@ -127,7 +125,6 @@ impl Plane {
                     Arc::clone(&outputs),
                     Arc::clone(&facts),
                     config.nap_us,
-                    failed.clone(),
                 )
             })
             .collect::<Result<Vec<_>, _>>()
@@ -137,9 +134,8 @@ impl Plane {
             .map(|(mailbox, _)| Arc::clone(mailbox))
             .collect();
         shared.set_mailboxes(mailboxes.clone());
-        let doorman = sharing::open_door(&config, &shared, &facts, &failed)?;
-        let (pacer_box, pacer) =
-            recordings::spawn(&config, &facts, failed.clone()).map_err(thread_error)?;
+        let doorman = sharing::open_door(&config, &shared, &facts)?;
+        let (pacer_box, pacer) = recordings::spawn(&config, &facts).map_err(thread_error)?;
         let (mut rtmp, publishing, pushes) = rtmp::desk(
             &config,
             rtmp_listener,
@@ -148,17 +144,13 @@ impl Plane {
         )
         .map_err(thread_error)?;
         let rtsp_address = rtsp.as_ref().map(|sockets| sockets.address);
-        let mut desks = vec![desks::spawn("media-out", failed.clone(), move || {
-            server.run()
-        })?];
+        let mut desks = vec![desks::spawn("media-out", &facts, move || server.run())?];
         if let Some(sockets) = rtsp {
             let told = (&*outputs, &facts);
             let mut desk = desks::rtsp(sockets, &config, &sessions, told, &publishing)?;
-            desks.push(desks::spawn("media-rtsp", failed.clone(), move || {
-                desk.run()
-            })?);
+            desks.push(desks::spawn("media-rtsp", &facts, move || desk.run())?);
         }
-        desks.push(desks::spawn("media-rtmp", failed, move || rtmp.run())?);
+        desks.push(desks::spawn("media-rtmp", &facts, move || rtmp.run())?);
         Ok(Plane {
             relay: Arc::new(config.relay.clone()),
             config,
@@ -181,7 +173,6 @@ impl Plane {
                 doorman,
                 pacer: Some(pacer),
             })),
-            failures: Mutex::new(failures),
             captures: Mutex::default(),
             next_key: AtomicU64::new(1),
             next_worker: AtomicUsize::new(0),
@@ -200,14 +191,7 @@ impl Plane {
 
     /// All facts since the last call, and how many were lost because nobody called.
     pub fn drain_facts(&self) -> (Vec<Fact>, u64) {
-        let (mut facts, lost) = self.facts.drain();
-        for message in lock(&self.failures).try_iter() {
-            facts.push(Fact {
-                session_id: String::new(),
-                kind: FactKind::SessionFailed { message },
-            });
-        }
-        (facts, lost)
+        self.facts.drain()
     }
 
     /// Binds the port and begins to receive; the port's number.
@@ -479,3 +463,7 @@ fn check_id(id: &str) -> Result<(), PlaneError> {
 #[cfg(test)]
 #[path = "plane_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "panic_tests.rs"]
+mod panic_tests;

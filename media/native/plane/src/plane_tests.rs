@@ -5,10 +5,11 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::facts::FactKind;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn open(change: impl FnOnce(&mut PlaneConfig)) -> Plane {
+pub(super) fn open(change: impl FnOnce(&mut PlaneConfig)) -> Plane {
     let mut config = PlaneConfig {
         url_key: b"key".to_vec(),
         audio_wait_us: 0,
@@ -18,7 +19,7 @@ fn open(change: impl FnOnce(&mut PlaneConfig)) -> Plane {
     Plane::open(config).unwrap()
 }
 
-fn request(session_id: &str, transport: Transport) -> SessionRequest {
+pub(super) fn request(session_id: &str, transport: Transport) -> SessionRequest {
     SessionRequest {
         session_id: session_id.into(),
         transport,
@@ -30,7 +31,7 @@ fn request(session_id: &str, transport: Transport) -> SessionRequest {
     }
 }
 
-fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
+pub(super) fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(value) = found() {
@@ -41,7 +42,7 @@ fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn rtp(sequence: u16) -> Vec<u8> {
+pub(super) fn rtp(sequence: u16) -> Vec<u8> {
     let mut packet = vec![0x80, 96];
     packet.extend_from_slice(&sequence.to_be_bytes());
     packet.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 7]);
@@ -137,7 +138,7 @@ fn closing_is_complete_and_may_be_repeated() {
     ));
 }
 
-fn framed(sequence: u16) -> Vec<u8> {
+pub(super) fn framed(sequence: u16) -> Vec<u8> {
     let packet = rtp(sequence);
     let mut framed = (packet.len() as u16).to_be_bytes().to_vec();
     framed.extend_from_slice(&packet);

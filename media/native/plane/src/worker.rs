@@ -5,9 +5,8 @@ mod sharing;
 
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, SyncSender};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::facts::{FactKind, FactQueue};
 use crate::feed::Feed;
+use crate::guard::{self, caught};
 use crate::intake::{Door, Intake, READ_BYTES};
 use crate::outputs::inbox::{Deliveries, Desks};
 use crate::receiver::{Ask, Receiver, Scene};
@@ -23,7 +23,7 @@ use crate::recordings::Played;
 use crate::senders::{Order, Relay, Token};
 use crate::shared::doorman::Arrival;
 use crate::shared::intake::Share;
-use crate::sync::{lock, panic_text};
+use crate::sync::lock;
 use crate::sys::epoll::{Interest, Poller, Readiness};
 use crate::sys::eventfd::EventFd;
 use crate::sys::receive::ReceiveBatch;
@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Relay(u64, Order),
     Detach(u64, String),
     Close(u64, String, SyncSender<()>),
-    /// Tests only: what happens when the code for one session panics.
+    /// Tests only: what happens when the code for one session panics, or that around it (key 0).
     #[cfg(test)]
     Panic(u64),
     Stop,
@@ -117,7 +117,6 @@ pub(crate) fn spawn(
     outputs: Arc<Desks>,
     facts: Arc<FactQueue>,
     nap_us: u64,
-    failed: Sender<String>,
 ) -> io::Result<(Arc<WorkerBox>, JoinHandle<()>)> {
     let mailbox = Arc::new(WorkerBox {
         commands: Mutex::new(VecDeque::new()),
@@ -128,29 +127,26 @@ pub(crate) fn spawn(
     poller.add(mailbox.wake.raw(), WAKE, Interest::Read)?;
     share.watch(&poller, SHARED_RTP, SHARED_RTCP)?;
     let shared = Arc::clone(&mailbox);
-    let handle = std::thread::Builder::new()
-        .name(format!("media-in-{}", share.worker))
-        .spawn(move || {
-            let mut worker = Worker {
-                mailbox: shared,
-                poller,
-                slots: Vec::new(),
-                batch: ReceiveBatch::new(),
-                shared_batch: share.sockets.as_ref().map(|_| ReceiveBatch::new()),
-                buffer: vec![0; READ_BYTES],
-                deliveries: Deliveries::default(),
-                outputs,
-                facts,
-                share,
-                nap: Duration::from_micros(nap_us),
-                lingering: Vec::new(),
-                relay_at_us: u64::MAX,
-                stopping: false,
-            };
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| worker.run())) {
-                let _ = failed.send(panic_text(&*panic));
-            }
-        })?;
+    let name = format!("media-in-{}", share.worker);
+    let handle = std::thread::Builder::new().name(name).spawn(move || {
+        let mut worker = Worker {
+            mailbox: shared,
+            poller,
+            slots: Vec::new(),
+            batch: ReceiveBatch::new(),
+            shared_batch: share.sockets.as_ref().map(|_| ReceiveBatch::new()),
+            buffer: vec![0; READ_BYTES],
+            deliveries: Deliveries::default(),
+            outputs,
+            facts: Arc::clone(&facts),
+            share,
+            nap: Duration::from_micros(nap_us),
+            lingering: Vec::new(),
+            relay_at_us: u64::MAX,
+            stopping: false,
+        };
+        guard::keep(&worker.name(), &facts, || worker.run());
+    })?;
     Ok((mailbox, handle))
 }
 
@@ -171,13 +167,16 @@ impl Worker {
                 match readiness.token {
                     WAKE => {
                         self.run_commands(now_us, wall_us);
-                        self.take_handed(now_us, wall_us);
+                        self.guarded(|worker| worker.take_handed(now_us, wall_us));
                     }
                     SHARED_RTP | SHARED_RTCP => {
-                        self.read_shared(readiness.token == SHARED_RTCP, now_us, wall_us);
+                        let is_rtcp = readiness.token == SHARED_RTCP;
+                        self.guarded(|worker| worker.read_shared(is_rtcp, now_us, wall_us));
                     }
                     token => match Token::decode(token) {
-                        Some(token) => self.sender_ready(token, now_us, wall_us),
+                        Some(token) => {
+                            self.guarded(|worker| worker.sender_ready(token, now_us, wall_us));
+                        }
                         None => self.read(token, now_us, wall_us),
                     },
                 }
@@ -233,19 +232,29 @@ impl Worker {
             &mut self.buffer[..],
             &mut self.deliveries,
         );
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            work(slot, poller, batch, buffer, deliveries)
-        }));
-        let Err(panic) = outcome else { return };
+        let Err(message) = caught(|| work(slot, poller, batch, buffer, deliveries)) else {
+            return;
+        };
         if let Some(mut slot) = self.slots[index].take() {
             slot.intake.unwatch(&self.poller);
-            slot.receiver.report(FactKind::SessionFailed {
-                message: panic_text(&*panic),
-            });
-            slot.receiver.abandon_relay("internal error");
-            slot.receiver
-                .abandon("internal error", &mut self.deliveries);
+            slot.receiver.report(FactKind::SessionFailed { message });
+            slot.receiver.abandon_relay(guard::REASON);
+            slot.receiver.abandon(guard::REASON, &mut self.deliveries);
         }
+    }
+
+    /// Runs `work` that is for no session alone. A panic is told, and nothing else stops for it.
+    fn guarded(&mut self, work: impl FnOnce(&mut Worker)) {
+        if let Err(message) = caught(|| work(self)) {
+            guard::tell(&self.name(), message, &self.facts);
+            if self.share.sockets.is_some() {
+                self.shared_batch.get_or_insert_with(ReceiveBatch::new);
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("media-in-{}", self.share.worker)
     }
 
     fn read(&mut self, token: u64, now_us: u64, wall_us: i64) {
@@ -293,37 +302,46 @@ impl Worker {
         self.mailbox.wake.clear();
         let commands = std::mem::take(&mut *lock(&self.mailbox.commands));
         for command in commands {
-            match command {
-                Command::Open(receiver, intake) => self.open(receiver, *intake),
-                Command::ExpectSsrc(key, ssrc) => {
-                    self.with_session(key, |slot| slot.receiver.source_lock.expect(ssrc))
-                }
-                Command::Adopt(key, arrival) => self.adopt(key, *arrival, now_us, wall_us),
-                Command::Retime(key, by_arrival) => {
-                    self.with_session(key, |slot| slot.receiver.retime(by_arrival, now_us));
-                }
-                Command::Ask(key, ask) => {
-                    self.with_session(key, |slot| slot.receiver.answer(ask));
-                }
-                Command::Feed(key, feed) => self.feed(key, &feed, now_us, wall_us),
-                Command::Play(key, played) => self.play(key, *played, now_us, wall_us),
-                Command::Tap(key, port) => {
-                    self.with_session(key, |slot| slot.receiver.tap(port));
-                }
-                Command::Attach(key, port) => {
-                    self.with_session(key, |slot| slot.receiver.attach(*port))
-                }
-                Command::Detach(key, recorder_id) => {
-                    self.with_session(key, |slot| slot.receiver.detach(&recorder_id, "detached"));
-                }
-                Command::Relay(key, order) => self.order_relay(key, order, now_us, wall_us),
-                Command::Close(key, reason, done) => {
-                    self.close(key, &reason, now_us, wall_us);
-                    let _ = done.try_send(());
-                }
-                #[cfg(test)]
-                Command::Panic(key) => self.with_session(key, |_| panic!("asked for by a test")),
-                Command::Stop => self.stop(now_us, wall_us),
+            self.guarded(|worker| worker.obey(command, now_us, wall_us));
+        }
+    }
+
+    fn obey(&mut self, command: Command, now_us: u64, wall_us: i64) {
+        match command {
+            Command::Open(receiver, intake) => self.open(receiver, *intake),
+            Command::ExpectSsrc(key, ssrc) => {
+                self.with_session(key, |slot| slot.receiver.source_lock.expect(ssrc))
+            }
+            Command::Adopt(key, arrival) => self.adopt(key, *arrival, now_us, wall_us),
+            Command::Retime(key, by_arrival) => {
+                self.with_session(key, |slot| slot.receiver.retime(by_arrival, now_us));
+            }
+            Command::Ask(key, ask) => {
+                self.with_session(key, |slot| slot.receiver.answer(ask));
+            }
+            Command::Feed(key, feed) => self.feed(key, &feed, now_us, wall_us),
+            Command::Play(key, played) => self.play(key, *played, now_us, wall_us),
+            Command::Tap(key, port) => {
+                self.with_session(key, |slot| slot.receiver.tap(port));
+            }
+            Command::Attach(key, port) => {
+                self.with_session(key, |slot| slot.receiver.attach(*port))
+            }
+            Command::Detach(key, recorder_id) => {
+                self.with_session(key, |slot| slot.receiver.detach(&recorder_id, "detached"));
+            }
+            Command::Relay(key, order) => self.order_relay(key, order, now_us, wall_us),
+            Command::Close(key, reason, done) => {
+                self.close(key, &reason, now_us, wall_us);
+                let _ = done.try_send(());
+            }
+            #[cfg(test)]
+            Command::Panic(0) => panic!("asked for by a test"),
+            #[cfg(test)]
+            Command::Panic(key) => self.with_session(key, |_| panic!("asked for by a test")),
+            Command::Stop => {
+                self.stopping = true;
+                self.stop(now_us, wall_us);
             }
         }
     }
@@ -446,6 +464,5 @@ impl Worker {
             self.close(key, "server stopping", now_us, wall_us);
         }
         self.abandon_lingering(wall_us);
-        self.stopping = true;
     }
 }

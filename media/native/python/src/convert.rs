@@ -119,6 +119,10 @@ pub fn fact<'py>(py: Python<'py>, fact: Fact) -> PyResult<Bound<'py, PyTuple>> {
         | FactKind::PublishStarted { .. }
         | FactKind::PublishEnded { .. }) => publish_fact(py, publish)?,
         FactKind::SessionFailed { message } => ("session_failed", dict!(py, message: message)),
+        FactKind::ThreadPanicked { thread, message } => (
+            "thread_panicked",
+            dict!(py, thread: thread, message: message),
+        ),
         FactKind::RecordingSkipped {
             file,
             start_wall_us,

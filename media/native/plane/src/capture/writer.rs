@@ -12,6 +12,7 @@ use super::payload::{self, Payload};
 use super::pcap::{self, SEGMENT_BYTES};
 use super::{CaptureRequest, Item, Shared};
 use crate::facts::{FactKind, FactQueue};
+use crate::guard::{self, caught};
 
 /// Packets kept until it is clear what they carry.
 const MAX_UNKNOWN: usize = 256;
@@ -69,21 +70,30 @@ impl Writer {
 
     /// Writes until it is told to end, the other end is gone, a bound is reached, or the disk refuses.
     pub(super) fn run(mut self, from: &Receiver<Item>) {
-        let reason = loop {
+        let reason = caught(|| self.write(from)).unwrap_or_else(internal_error);
+        self.shared.is_over.store(true, Ordering::Relaxed);
+        let reason = match caught(|| self.write_rest()) {
+            Ok(()) => reason,
+            Err(message) => internal_error(message),
+        };
+        self.tell(reason);
+    }
+
+    /// Why it has ended.
+    fn write(&mut self, from: &Receiver<Item>) -> String {
+        loop {
             let Ok(item) = from.recv() else {
-                break "session closed".to_owned();
+                return "session closed".to_owned();
             };
             if let Item::End(reason) = item {
-                break reason.to_owned();
+                return reason.to_owned();
             }
             match self.take(item) {
                 Ok(true) => {}
-                Ok(false) => break "size limit".to_owned(),
-                Err(error) => break error.to_string(),
+                Ok(false) => return "size limit".to_owned(),
+                Err(error) => return error.to_string(),
             }
-        };
-        self.shared.is_over.store(true, Ordering::Relaxed);
-        self.finish(reason);
+        }
     }
 
     /// False when there is no more room.
@@ -111,6 +121,8 @@ impl Writer {
                 self.release(packet.len());
                 self.take_packet(format, packet)
             }
+            #[cfg(test)]
+            Item::Panic => panic!("asked for by a test"),
             Item::End(_) => Ok(true),
         }
     }
@@ -167,7 +179,7 @@ impl Writer {
         Ok(true)
     }
 
-    fn finish(mut self, reason: String) {
+    fn write_rest(&mut self) {
         if let Some((payload, file)) = &mut self.payload {
             self.buffer.clear();
             payload.flush(&mut self.buffer);
@@ -177,6 +189,9 @@ impl Writer {
                 self.size_bytes += self.buffer.len() as u64;
             }
         }
+    }
+
+    fn tell(self, reason: String) {
         let files = self
             .files
             .iter()
@@ -194,6 +209,10 @@ impl Writer {
             },
         );
     }
+}
+
+fn internal_error(message: String) -> String {
+    format!("{}: {message}", guard::REASON)
 }
 
 fn create_new(path: &std::path::Path) -> io::Result<File> {

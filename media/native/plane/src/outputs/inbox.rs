@@ -46,6 +46,19 @@ pub(crate) enum Delivery {
     Stop,
 }
 
+impl Delivery {
+    /// The session that it is about.
+    pub(crate) fn session(&self) -> Option<u64> {
+        match self {
+            Delivery::Config(key, _)
+            | Delivery::Unit(key, _)
+            | Delivery::Ended(key, _)
+            | Delivery::Revoke(key, _) => Some(*key),
+            Delivery::PublishAnswer(..) | Delivery::Stop => None,
+        }
+    }
+}
+
 /// Viewers of a session, by desk. A desk with none is given nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ViewerCounts([u32; Desk::ALL.len()]);

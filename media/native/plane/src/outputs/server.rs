@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock};
 use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::{FactKind, FactQueue};
+use crate::guard::{self, caught};
 use crate::outputs::admission::{self, Target};
 use crate::outputs::connection::{Connection, FAREWELL_US, IDLE_US, Phase, Written, hear_frames};
 use crate::outputs::connections::Connections;
@@ -32,6 +33,9 @@ pub(crate) type SessionMap = RwLock<HashMap<String, Arc<SessionShared>>>;
 const EVENTS: usize = 512;
 const LISTENER: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
+/// The number of no connection.
+const NOBODY: u64 = u64::MAX;
+const THREAD: &str = "media-out";
 /// Time between two looks at deadlines.
 const TICK_MS: i32 = 250;
 /// Bytes that the kernel may hold unsent for a viewer.
@@ -121,17 +125,25 @@ impl Server {
                     WAKE => {
                         self.inbox.take(&mut deliveries);
                         for delivery in deliveries.drain(..) {
-                            self.deliver(&delivery, now_us);
+                            self.deliver_guarded(&delivery, now_us);
                         }
                     }
-                    id => self.serve(id, *readiness, now_us),
+                    id => self.guarded(id, |server| server.serve(id, *readiness, now_us)),
                 }
             }
             if now_us >= tick_at_us {
                 tick_at_us = now_us + TICK_MS as u64 * 1_000;
-                self.tick(now_us);
+                self.guarded(NOBODY, |server| server.tick(now_us));
             }
             self.write_dirty(now_us);
+        }
+    }
+
+    /// Runs `work` for one connection. A panic costs that connection.
+    fn guarded(&mut self, id: u64, work: impl FnOnce(&mut Server)) {
+        if let Err(message) = caught(|| work(self)) {
+            guard::tell(THREAD, message, &self.facts);
+            self.close(id, guard::REASON);
         }
     }
 
@@ -308,6 +320,8 @@ impl Server {
             );
             return Ok(());
         }
+        #[cfg(test)]
+        assert!(request.path != "/panic", "asked for by a test");
         let now_s = clock::wall_us() / 1_000_000;
         let readers = &self.audiences;
         let ticket = admission::check(&self.config.url_key, request, now_s, |_| {
@@ -378,7 +392,7 @@ impl Server {
             next += 1;
             if let Some(connection) = self.connections.get_mut(id) {
                 connection.is_dirty = false;
-                self.write(id, now_us);
+                self.guarded(id, |server| server.write(id, now_us));
             }
         }
         self.dirty.clear();
@@ -443,7 +457,7 @@ impl Server {
             .map(|(id, _)| id)
             .collect();
         for id in overdue {
-            self.expire(id, now_us);
+            self.guarded(id, |server| server.expire(id, now_us));
         }
         self.end_passes();
         self.forget_readers(now_us);
@@ -469,6 +483,7 @@ impl Server {
 
     /// One try to say goodbye; nobody is waited for.
     fn stop(&mut self, now_us: u64) {
+        self.stopping = true;
         let ids: Vec<u64> = self.connections.iter().map(|(id, _)| id).collect();
         for id in ids {
             if let Some(Phase::Viewing(viewing)) =
@@ -480,6 +495,5 @@ impl Server {
             self.close(id, "server stopping");
         }
         self.forget_all_readers("server stopping");
-        self.stopping = true;
     }
 }

@@ -1,20 +1,18 @@
 //! The threads that serve viewers, one for each protocol.
 
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use super::{Plane, resolve};
 use crate::config::PlaneConfig;
 use crate::error::PlaneError;
 use crate::facts::FactQueue;
+use crate::guard;
 use crate::outputs::inbox::{Desk, Desks};
 use crate::outputs::publishing::Publishing;
 use crate::outputs::rtsp::desk::{Desk as RtspDesk, DeskParts, Sockets};
 use crate::outputs::server::SessionMap;
-use crate::sync::panic_text;
 
 impl Plane {
     /// Where RTSP players connect, if they may.
@@ -55,15 +53,9 @@ pub(super) fn rtsp(
 /// Starts a thread that runs until its inbox says [`Stop`](crate::outputs::inbox::Delivery::Stop).
 pub(super) fn spawn(
     name: &str,
-    failed: Sender<String>,
-    run: impl FnOnce() + Send + 'static,
+    facts: &Arc<FactQueue>,
+    run: impl FnMut() + Send + 'static,
 ) -> Result<JoinHandle<()>, PlaneError> {
-    std::thread::Builder::new()
-        .name(name.into())
-        .spawn(move || {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-                let _ = failed.send(panic_text(&*panic));
-            }
-        })
+    guard::spawn(name.into(), Arc::clone(facts), run)
         .map_err(|error| PlaneError::system("thread", error))
 }

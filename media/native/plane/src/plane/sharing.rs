@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 use super::{Plane, SessionRequest};
 use crate::clock;
@@ -97,7 +96,6 @@ pub(super) fn open_door(
     config: &PlaneConfig,
     ports: &Arc<SharedPorts>,
     facts: &Arc<FactQueue>,
-    failed: &Sender<String>,
 ) -> Result<Option<Running>, PlaneError> {
     if config.shared_tcp_port == 0 {
         return Ok(None);
@@ -107,5 +105,5 @@ pub(super) fn open_door(
     })?;
     let listen = SocketAddr::new(host, config.shared_tcp_port);
     let (ports, facts) = (Arc::clone(ports), Arc::clone(facts));
-    doorman::spawn(listen, ports, facts, failed.clone()).map(Some)
+    doorman::spawn(listen, ports, facts).map(Some)
 }

@@ -2,19 +2,20 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::facts::{FactKind, FactQueue};
+use crate::guard::{self, caught};
 use crate::recorder::RecorderConfig;
 use crate::recorder::port::RecorderState;
 use crate::recorder::segment::Segment;
-use crate::sync::{lock, panic_text};
+use crate::sync::lock;
 use crate::unit::{Unit, VIDEO_CLOCK};
 
+const THREAD: &str = "media-disk";
 /// Rest between two rounds, so that units come in batches.
 const NAP: Duration = Duration::from_millis(20);
 /// A key frame that comes so little before the end of a segment ends it (GOPs are rarely exact).
@@ -26,6 +27,9 @@ pub(crate) enum Job {
     /// Pictures are missing before the next unit.
     Gap(u64),
     Detach(u64, &'static str),
+    /// Tests only: what happens when the code for one recorder panics, or that around it (key 0).
+    #[cfg(test)]
+    Panic(u64),
     Stop,
 }
 
@@ -59,27 +63,27 @@ impl DiskQueue {
 }
 
 pub(crate) fn spawn(queue: Arc<DiskQueue>, facts: Arc<FactQueue>) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("media-disk".into())
-        .spawn(move || {
-            let mut disk = Disk {
-                facts,
-                recorders: HashMap::new(),
-            };
-            let mut jobs = VecDeque::new();
-            loop {
-                queue.take(&mut jobs);
-                let mut stop = false;
-                for job in jobs.drain(..) {
-                    stop |= matches!(job, Job::Stop);
-                    disk.run(job);
+    let mut disk = Disk {
+        facts: Arc::clone(&facts),
+        recorders: HashMap::new(),
+    };
+    let mut jobs = VecDeque::new();
+    guard::spawn(THREAD.into(), facts, move || {
+        loop {
+            queue.take(&mut jobs);
+            let mut stop = false;
+            for job in jobs.drain(..) {
+                stop |= matches!(job, Job::Stop);
+                if let Err(message) = caught(|| disk.run(job)) {
+                    guard::tell(THREAD, message, &disk.facts);
                 }
-                if stop {
-                    return;
-                }
-                std::thread::sleep(NAP);
             }
-        })
+            if stop {
+                return;
+            }
+            std::thread::sleep(NAP);
+        }
+    })
 }
 
 struct Disk {
@@ -111,13 +115,19 @@ impl Disk {
                 };
                 self.recorders.insert(key, recorder);
             }
-            Job::Unit(key, unit) => self.write(key, unit),
+            Job::Unit(key, unit) => {
+                self.with_recorder(key, |recorder, facts| recorder.write(unit, facts));
+            }
             Job::Gap(key) => {
                 if let Some(recorder) = self.recorders.get_mut(&key) {
                     recorder.gap = true;
                 }
             }
             Job::Detach(key, reason) => self.detach(key, reason),
+            #[cfg(test)]
+            Job::Panic(0) => panic!("asked for by a test"),
+            #[cfg(test)]
+            Job::Panic(key) => self.with_recorder(key, |_, _| panic!("asked for by a test")),
             Job::Stop => {
                 let keys: Vec<u64> = self.recorders.keys().copied().collect();
                 keys.into_iter()
@@ -126,18 +136,16 @@ impl Disk {
         }
     }
 
-    fn write(&mut self, key: u64, unit: Arc<Unit>) {
+    /// Runs `work` on one recorder. A panic ends it like a refusal of the disk.
+    fn with_recorder(
+        &mut self,
+        key: u64,
+        work: impl FnOnce(&mut Recorder, &FactQueue) -> io::Result<()>,
+    ) {
         let Some(recorder) = self.recorders.get_mut(&key) else {
             return;
         };
-        recorder
-            .state
-            .queued_bytes
-            .fetch_sub(unit.size_bytes(), Ordering::Relaxed);
-        let facts = &self.facts;
-        let outcome = catch_unwind(AssertUnwindSafe(|| recorder.receive(unit, facts)))
-            .unwrap_or_else(|panic| Err(io::Error::other(panic_text(&*panic))));
-        if let Err(error) = outcome {
+        if let Err(error) = as_io(caught(|| work(recorder, &self.facts))) {
             self.fail(key, &error);
         }
     }
@@ -146,7 +154,8 @@ impl Disk {
         let Some(mut recorder) = self.recorders.remove(&key) else {
             return;
         };
-        if let Err(error) = recorder.end_segment(&self.facts, reason, None) {
+        let ended = caught(|| recorder.end_segment(&self.facts, reason, None));
+        if let Err(error) = as_io(ended) {
             recorder.report_failure(&self.facts, &error);
         }
         let recorder_id = recorder.config.recorder_id.clone();
@@ -162,12 +171,23 @@ impl Disk {
         };
         recorder.state.failed.store(true, Ordering::Relaxed);
         // The failure below is the one that counts; a second one while closing says nothing new.
-        let _ = recorder.end_segment(&self.facts, "failed", None);
+        let _ = caught(|| recorder.end_segment(&self.facts, "failed", None));
         recorder.report_failure(&self.facts, error);
     }
 }
 
+/// A panic as an error of the disk.
+fn as_io<T>(outcome: Result<io::Result<T>, String>) -> io::Result<T> {
+    outcome.unwrap_or_else(|message| Err(io::Error::other(message)))
+}
+
 impl Recorder {
+    fn write(&mut self, unit: Arc<Unit>, facts: &FactQueue) -> io::Result<()> {
+        let size = unit.size_bytes();
+        self.state.queued_bytes.fetch_sub(size, Ordering::Relaxed);
+        self.receive(unit, facts)
+    }
+
     fn receive(&mut self, unit: Arc<Unit>, facts: &FactQueue) -> io::Result<()> {
         if unit.is_key() {
             if let Some(reason) = self.cut_before(&unit) {

@@ -201,7 +201,7 @@ mod tests {
                 Job::Unit(_, unit) => unit.sequence.to_string(),
                 Job::Gap(_) => "gap".into(),
                 Job::Detach(..) => "detach".into(),
-                Job::Stop => "stop".into(),
+                Job::Panic(_) | Job::Stop => "stop".into(),
             })
             .collect();
         let expected = "attach 1 2 3 4 5 6 7 8 9 10 gap 21 22 detach";

@@ -40,6 +40,10 @@ pub const MAX_SEGMENTS: usize = 50_000;
 /// Fastest and slowest scale.
 pub const SCALES: std::ops::RangeInclusive<f64> = 0.1..=64.0;
 
+/// Tests only: what happens when the code for one playback panics.
+#[cfg(test)]
+pub(crate) const PANICS: f64 = 63.75;
+
 /// One recorded file.
 #[derive(Clone, Debug)]
 pub struct SegmentRef {

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,13 +9,14 @@ use std::time::Duration;
 use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::{FactKind, FactQueue};
+use crate::guard::{self, caught};
 use crate::recordings::chunk::{Chunk, Skip};
 use crate::recordings::player::{Player, Turn};
 use crate::recordings::pool::{Errand, Pool};
 use crate::recordings::reader::Reader;
 use crate::recordings::{Control, Played, RecordingsRequest};
 use crate::session::SessionShared;
-use crate::sync::{lock, panic_text};
+use crate::sync::lock;
 use crate::worker::{Command, WorkerBox};
 
 /// Pictures that are due within one beat go out together.
@@ -117,7 +116,6 @@ struct Pacer {
 pub(crate) fn spawn(
     config: &PlaneConfig,
     facts: &Arc<FactQueue>,
-    failed: Sender<String>,
 ) -> io::Result<(Arc<PacerBox>, JoinHandle<()>)> {
     let inbox = Arc::new(PacerBox::default());
     let pool = Pool::open(config.playback_threads, &inbox)?;
@@ -129,14 +127,10 @@ pub(crate) fn spawn(
         playing: BTreeMap::new(),
         sweep_at_us: 0,
     };
-    let handle = std::thread::Builder::new()
-        .name("media-vod".into())
-        .spawn(move || {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| pacer.run())) {
-                let _ = failed.send(panic_text(&*panic));
-            }
-            pacer.pool.close();
-        })?;
+    let handle = guard::spawn("media-vod".into(), Arc::clone(facts), move || {
+        pacer.run();
+        pacer.pool.close();
+    })?;
     Ok((inbox, handle))
 }
 
@@ -172,14 +166,29 @@ impl Pacer {
     fn obey(&mut self, order: Order, now_us: u64) {
         match order {
             Order::Open(request, to) => {
-                let playing = Playing {
-                    player: Player::new(*request, Arc::clone(&to.session.backlog), now_us),
-                    next_us: Some(now_us),
-                    to,
-                };
-                self.playing.insert(playing.to.session.key, playing);
+                let backlog = Arc::clone(&to.session.backlog);
+                match caught(|| Player::new(*request, backlog, now_us)) {
+                    Ok(player) => {
+                        let next_us = Some(now_us);
+                        let key = to.session.key;
+                        self.playing.insert(
+                            key,
+                            Playing {
+                                player,
+                                to,
+                                next_us,
+                            },
+                        );
+                    }
+                    Err(message) => fail(&to.session, message, &self.facts),
+                }
             }
             Order::Control(key, control) => self.with(key, |playing, _| {
+                #[cfg(test)]
+                assert!(
+                    control != Control::Scale(super::PANICS),
+                    "asked for by a test"
+                );
                 playing.player.control(control, now_us);
                 playing.next_us = Some(now_us);
             }),
@@ -205,11 +214,8 @@ impl Pacer {
             return;
         };
         let facts = &*self.facts;
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(playing, facts)));
-        if let Err(panic) = outcome {
-            let message = panic_text(&*panic);
-            let session_id = &playing.to.session.session_id;
-            facts.push(session_id, FactKind::SessionFailed { message });
+        if let Err(message) = caught(|| work(playing, facts)) {
+            fail(&playing.to.session, message, facts);
             self.playing.remove(&key);
         }
     }
@@ -281,6 +287,10 @@ impl Playing {
         let key = self.to.session.key;
         self.to.mailbox.send(Command::Play(key, Box::new(played)));
     }
+}
+
+fn fail(session: &SessionShared, message: String, facts: &FactQueue) {
+    facts.push(&session.session_id, FactKind::SessionFailed { message });
 }
 
 fn tell(facts: &FactQueue, session: &SessionShared, skipped: impl IntoIterator<Item = Skip>) {

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::clock;
+use crate::guard::{self, caught};
 use crate::recordings::chunk::Chunk;
 use crate::recordings::pacer::{Order, PacerBox};
 use crate::recordings::reader::Reader;
@@ -97,11 +97,11 @@ impl Pool {
         Ok(())
     }
 
-    pub(super) fn close(self) {
+    pub(super) fn close(&mut self) {
         lock(&self.shared.0).stopping = true;
         self.shared.1.notify_all();
         let until = std::time::Instant::now() + JOIN_WAIT;
-        for thread in self.threads {
+        for thread in self.threads.drain(..) {
             while !thread.is_finished() && std::time::Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -120,9 +120,8 @@ fn work(number: usize, shared: &(Mutex<Shared>, Condvar), pacer: &PacerBox) {
         mut reader,
     }) = next_errand(number, shared)
     {
-        let outcome = catch_unwind(AssertUnwindSafe(|| reader.next_chunk(&mut buffer)));
-        let chunk = outcome.unwrap_or_else(|_| Chunk {
-            end: Some("internal error"),
+        let chunk = caught(|| reader.next_chunk(&mut buffer)).unwrap_or_else(|_| Chunk {
+            end: Some(guard::REASON),
             ..Chunk::default()
         });
         let mut held = lock(&shared.0);

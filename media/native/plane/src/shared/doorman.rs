@@ -3,10 +3,8 @@
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use tongshi_wire::framing::TcpFramer;
@@ -17,8 +15,8 @@ use super::sources::{Place, Sources};
 use crate::clock;
 use crate::error::PlaneError;
 use crate::facts::{FactKind, FactQueue};
+use crate::guard::{self, caught};
 use crate::rtcp;
-use crate::sync::panic_text;
 use crate::sys::epoll::{Interest, Poller, Readiness};
 use crate::sys::eventfd::EventFd;
 use crate::sys::{address, bind};
@@ -36,6 +34,10 @@ const EVENTS: usize = 64;
 /// Time between two looks at those that wait.
 const TICK_MS: i32 = 50;
 const LISTENER: u64 = u64::MAX;
+const THREAD: &str = "media-in-tcp";
+/// Tests only: what happens when the code for one connection panics.
+#[cfg(test)]
+pub(crate) const PANICS: u32 = 0xDEAD_BEEF;
 const BELL: u64 = u64::MAX - 1;
 
 /// A connection with what was read of it.
@@ -105,7 +107,6 @@ pub(crate) fn spawn(
     listen: SocketAddr,
     ports: Arc<SharedPorts>,
     facts: Arc<FactQueue>,
-    failed: Sender<String>,
 ) -> Result<Running, PlaneError> {
     let fail = |error| PlaneError::system(format!("shared TCP {listen}"), error);
     let listener = bind::tcp(listen).map_err(fail)?;
@@ -127,14 +128,8 @@ pub(crate) fn spawn(
         waiting: Vec::new(),
         buffer: vec![0; READ_BYTES],
     };
-    let handle = std::thread::Builder::new()
-        .name("media-in-tcp".into())
-        .spawn(move || {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| doorman.run())) {
-                let _ = failed.send(panic_text(&*panic));
-            }
-        })
-        .map_err(fail)?;
+    let facts = Arc::clone(&doorman.facts);
+    let handle = guard::spawn(THREAD.into(), facts, move || doorman.run()).map_err(fail)?;
     Ok((bell, handle))
 }
 
@@ -152,13 +147,25 @@ impl Doorman {
                 match readiness.token {
                     LISTENER => self.accept(now_us),
                     BELL => self.bell.wake.clear(),
-                    index => self.read(index as usize, now_us),
+                    index => self.guarded(index as usize, |doorman, index| {
+                        doorman.read(index, now_us);
+                    }),
                 }
             }
-            self.look_again(now_us);
+            for index in 0..self.waiting.len() {
+                self.guarded(index, |doorman, index| doorman.look_again(index, now_us));
+            }
             let waiting = self.waiting.iter().flatten().count();
             let counter = &self.ports.counters.waiting;
             counter.store(waiting, Ordering::Relaxed);
+        }
+    }
+
+    /// Runs `work` for one connection. A panic costs that connection.
+    fn guarded(&mut self, index: usize, work: impl FnOnce(&mut Doorman, usize)) {
+        if let Err(message) = caught(|| work(self, index)) {
+            guard::tell(THREAD, message, &self.facts);
+            self.turn_away(index);
         }
     }
 
@@ -236,6 +243,8 @@ impl Doorman {
             return;
         };
         let Some(ssrc) = waiting.ssrc else { return };
+        #[cfg(test)]
+        assert!(ssrc != PANICS, "asked for by a test");
         let source = waiting.arrival.peer;
         let count = u64::from(!std::mem::replace(&mut waiting.is_counted, true));
         let directory = &self.ports.directory;
@@ -266,18 +275,16 @@ impl Doorman {
     }
 
     /// Sessions may have been opened or told another SSRC meanwhile.
-    fn look_again(&mut self, now_us: u64) {
-        for index in 0..self.waiting.len() {
-            let Some(Some(waiting)) = self.waiting.get(index) else {
-                continue;
-            };
-            let is_overdue = now_us.saturating_sub(waiting.opened_at_us) >= PATIENCE_US;
-            if waiting.ssrc.is_some() {
-                self.find(index, now_us);
-            }
-            if is_overdue {
-                self.turn_away(index);
-            }
+    fn look_again(&mut self, index: usize, now_us: u64) {
+        let Some(Some(waiting)) = self.waiting.get(index) else {
+            return;
+        };
+        let is_overdue = now_us.saturating_sub(waiting.opened_at_us) >= PATIENCE_US;
+        if waiting.ssrc.is_some() {
+            self.find(index, now_us);
+        }
+        if is_overdue {
+            self.turn_away(index);
         }
     }
 

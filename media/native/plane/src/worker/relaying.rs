@@ -1,6 +1,7 @@
 //! Senders to other platforms, in the rounds of the worker of their session.
 
 use super::Worker;
+use crate::guard::{self, caught};
 use crate::receiver::Receiver;
 use crate::senders::{Order, Relay, RelayScene, SenderEnd, Token};
 
@@ -73,17 +74,21 @@ impl Worker {
                 next_us = next_us.min(relay.map_or(u64::MAX, |relay| relay.next_timer()));
             }
         }
-        for relay in &mut self.lingering {
-            let scene = RelayScene {
-                now_us,
-                wall_us,
-                poller: &self.poller,
-                bitrate_bps: 0,
-            };
-            relay.run(None, &scene);
+        let scene = RelayScene {
+            now_us,
+            wall_us,
+            poller: &self.poller,
+            bitrate_bps: 0,
+        };
+        self.lingering.retain_mut(|relay| {
+            if let Err(message) = caught(|| relay.run(None, &scene)) {
+                guard::tell("media-in", message, &self.facts);
+                relay.abandon(SenderEnd::InternalError, guard::REASON, None);
+                return false;
+            }
             next_us = next_us.min(relay.next_timer());
-        }
-        self.lingering.retain(|relay| !relay.is_empty());
+            !relay.is_empty()
+        });
         self.relay_at_us = next_us;
     }
 

@@ -14,6 +14,7 @@ use super::pushing::Push;
 use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::FactQueue;
+use crate::guard::{self, caught};
 use crate::outputs::inbox::{Delivery, OutputInbox};
 use crate::outputs::publishing::Publishing;
 use crate::outputs::server::SessionMap;
@@ -25,6 +26,8 @@ const EVENTS: usize = 256;
 const LISTENER: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
 const PUSHES: u64 = u64::MAX - 2;
+/// The number of no connection.
+const NOBODY: usize = usize::MAX;
 const TICK_MS: i32 = 250;
 const READ_BYTES: usize = 64 << 10;
 /// Reads before another connection has its turn.
@@ -121,21 +124,52 @@ impl RtmpDesk {
                     WAKE => {
                         self.inbox.take(&mut deliveries);
                         for delivery in deliveries.drain(..) {
-                            self.deliver(&delivery, now_us);
+                            self.deliver_guarded(&delivery, now_us);
                         }
                     }
-                    PUSHES => self.run_push_commands(now_us),
-                    index => self.serve(index as usize, *readiness, now_us),
+                    PUSHES => self.guarded(NOBODY, |desk| desk.run_push_commands(now_us)),
+                    index => {
+                        let index = index as usize;
+                        self.guarded(index, |desk| desk.serve(index, *readiness, now_us));
+                    }
                 }
             }
             if now_us >= tick_at_us {
                 tick_at_us = now_us + TICK_MS as u64 * 1_000;
-                self.tick(now_us);
+                for index in 0..self.connections.len() {
+                    self.guarded(index, |desk| desk.look_after(index, now_us));
+                }
+                self.guarded(NOBODY, |desk| desk.tick_pushes(now_us));
             }
             for index in std::mem::take(&mut self.dirty) {
-                self.write(index, now_us);
+                self.guarded(index, |desk| desk.write(index, now_us));
             }
         }
+    }
+
+    /// Runs `work` for one connection. A panic costs that connection.
+    fn guarded(&mut self, index: usize, work: impl FnOnce(&mut RtmpDesk)) {
+        if let Err(message) = caught(|| work(self)) {
+            self.survive(message);
+            self.close(index, guard::REASON);
+        }
+    }
+
+    /// A panic costs all players of the session: which of them it was for is not known.
+    fn deliver_guarded(&mut self, delivery: &Delivery, now_us: u64) {
+        if let Err(message) = caught(|| self.deliver(delivery, now_us)) {
+            self.survive(message);
+            let players = delivery.session().and_then(|key| self.by_session.get(&key));
+            for index in players.cloned().unwrap_or_default() {
+                self.close(index, guard::REASON);
+            }
+        }
+    }
+
+    fn survive(&mut self, message: String) {
+        guard::tell("media-rtmp", message, &self.facts);
+        // It may have been lent out.
+        self.buffer.resize(READ_BYTES, 0);
     }
 
     fn accept(&mut self, now_us: u64) {
@@ -336,22 +370,19 @@ impl RtmpDesk {
         }
     }
 
-    fn tick(&mut self, now_us: u64) {
+    fn look_after(&mut self, index: usize, now_us: u64) {
         let now_unix_s = clock::wall_us() / 1_000_000;
-        for index in 0..self.connections.len() {
-            let Some(connection) = self.connection(index) else {
-                continue;
-            };
-            let is_over =
-                matches!(&connection.role, Role::Playing { pass, .. } if pass.is_over(now_unix_s));
-            if is_over {
-                connection.leave("pass ended", now_us);
-                self.dirty.insert(index);
-            } else if let Some(reason) = connection.overdue(now_us) {
-                self.close(index, reason);
-            }
+        let Some(connection) = self.connection(index) else {
+            return;
+        };
+        let is_over =
+            matches!(&connection.role, Role::Playing { pass, .. } if pass.is_over(now_unix_s));
+        if is_over {
+            connection.leave("pass ended", now_us);
+            self.dirty.insert(index);
+        } else if let Some(reason) = connection.overdue(now_us) {
+            self.close(index, reason);
         }
-        self.tick_pushes(now_us);
     }
 
     /// Ends a connection. What it was for is told of the reason it gave before, if it did.
@@ -380,12 +411,12 @@ impl RtmpDesk {
 
     /// One try to say goodbye; nobody is waited for.
     fn stop(&mut self, now_us: u64) {
+        self.stopping = true;
         self.end_pushes("server stopping", now_us);
         for index in 0..self.connections.len() {
             self.leave(index, "server stopping", now_us);
             self.write(index, now_us);
             self.close(index, "server stopping");
         }
-        self.stopping = true;
     }
 }

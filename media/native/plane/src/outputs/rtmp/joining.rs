@@ -53,6 +53,8 @@ impl RtmpDesk {
     }
 
     fn ask(&mut self, index: usize, asked: &Asked, now_us: u64) {
+        #[cfg(test)]
+        assert!(asked.path != "/panic/panic", "asked for by a test");
         let deadline_us = now_us + self.config.rtmp_start_us;
         let Some(source) = self.connection(index).map(|connection| connection.peer) else {
             return;

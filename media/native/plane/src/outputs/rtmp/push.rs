@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tongshi_wire::rtmp::PushTarget;
 
+use crate::guard::caught;
 use crate::session::SessionShared;
 use crate::sync::lock;
 use crate::sys::eventfd::EventFd;
@@ -146,7 +147,11 @@ pub(crate) fn connect(mailbox: &Arc<PushBox>, push: &PushShared, attempt: u64) {
     let to = Arc::clone(mailbox);
     let spawned = std::thread::Builder::new()
         .name("media-push".into())
-        .spawn(move || to.send(PushCommand::Connected(key, attempt, open(&target))));
+        .spawn(move || {
+            let made = caught(|| open(&target));
+            let made = made.unwrap_or_else(|message| Err(io::Error::other(message)));
+            to.send(PushCommand::Connected(key, attempt, made));
+        });
     if let Err(error) = spawned {
         mailbox.send(PushCommand::Connected(key, attempt, Err(error)));
     }

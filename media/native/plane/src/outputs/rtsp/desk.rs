@@ -15,6 +15,7 @@ use super::udp::UdpPorts;
 use crate::clock;
 use crate::config::PlaneConfig;
 use crate::facts::FactQueue;
+use crate::guard::{self, caught};
 use crate::outputs::inbox::{Delivery, OutputInbox};
 use crate::outputs::publishing::Publishing;
 use crate::outputs::server::SessionMap;
@@ -31,6 +32,8 @@ const WAKE: u64 = u64::MAX - 1;
 const UDP_RTP: u64 = u64::MAX - 2;
 const UDP_RTCP: u64 = u64::MAX - 3;
 /// Time between two looks at deadlines.
+/// The number of no connection.
+const NOBODY: usize = usize::MAX;
 const TICK_MS: i32 = 100;
 /// Bytes that the kernel may hold unsent for a reader.
 const UNSENT_BYTES: usize = 128 << 10;
@@ -156,23 +159,57 @@ impl Desk {
                     WAKE => {
                         self.inbox.take(&mut deliveries);
                         for delivery in deliveries.drain(..) {
-                            self.deliver(&delivery, now_us);
+                            self.deliver_guarded(&delivery, now_us);
                         }
                     }
-                    UDP_RTP => self.receive_datagrams(&mut batch, false, now_us),
-                    UDP_RTCP => self.receive_datagrams(&mut batch, true, now_us),
-                    index => self.serve(index as usize, *readiness, now_us),
+                    UDP_RTP | UDP_RTCP => {
+                        let is_rtcp = readiness.token == UDP_RTCP;
+                        self.guarded(NOBODY, |desk| {
+                            desk.receive_datagrams(&mut batch, is_rtcp, now_us);
+                        });
+                    }
+                    index => {
+                        let index = index as usize;
+                        self.guarded(index, |desk| desk.serve(index, *readiness, now_us));
+                    }
                 }
             }
             if now_us >= tick_at_us {
                 tick_at_us = now_us + TICK_MS as u64 * 1_000;
-                self.tick(now_us);
+                for index in 0..self.connections.len() {
+                    self.guarded(index, |desk| desk.look_after(index, now_us));
+                }
             }
-            pump_at_us = self.pump(now_us);
+            pump_at_us = None;
+            self.guarded(NOBODY, |desk| pump_at_us = desk.pump(now_us));
             for index in std::mem::take(&mut self.dirty) {
-                self.write(index, now_us);
+                self.guarded(index, |desk| desk.write(index, now_us));
             }
         }
+    }
+
+    /// Runs `work` for one connection. A panic costs that connection.
+    fn guarded(&mut self, index: usize, work: impl FnOnce(&mut Desk)) {
+        if let Err(message) = caught(|| work(self)) {
+            self.survive(message);
+            self.close(index, guard::REASON);
+        }
+    }
+
+    /// A panic costs all readers of the session: which of them it was for is not known.
+    fn deliver_guarded(&mut self, delivery: &Delivery, now_us: u64) {
+        if let Err(message) = caught(|| self.deliver(delivery, now_us)) {
+            self.survive(message);
+            if let Some(key) = delivery.session() {
+                self.end_all(key, guard::REASON, now_us);
+            }
+        }
+    }
+
+    fn survive(&mut self, message: String) {
+        guard::tell("media-rtsp", message, &self.facts);
+        // It may have been lent out.
+        self.buffer.resize(READ_BYTES, 0);
     }
 
     fn timeout_ms(&self, pump_at_us: Option<u64>) -> i32 {
@@ -262,30 +299,28 @@ impl Desk {
         let _ = self.poller.modify(fd, index as u64, interest);
     }
 
-    fn tick(&mut self, now_us: u64) {
+    fn look_after(&mut self, index: usize, now_us: u64) {
         let limits = Limits {
             stuck_us: self.config.viewer_stuck_us,
             request_us: self.config.request_deadline_us,
             timeout_us: self.config.rtsp.timeout_us,
         };
         let now_unix_s = clock::wall_us() / 1_000_000;
-        for index in 0..self.connections.len() {
-            self.look_after_waiting(index, now_us);
-            self.send_reports(index, now_us);
-            self.look_after_publisher(index, now_us);
-            self.show(index);
-            let Some(connection) = self.connection(index) else {
-                continue;
-            };
-            let over = match &connection.role {
-                Role::Reader(reader) => reader.pass.is_over(now_unix_s),
-                Role::Fresh | Role::Publisher(_) => false,
-            };
-            if let Some(reason) = connection.overdue(&limits, now_us) {
-                self.close(index, reason);
-            } else if over {
-                self.end(index, "pass ended", now_us);
-            }
+        self.look_after_waiting(index, now_us);
+        self.send_reports(index, now_us);
+        self.look_after_publisher(index, now_us);
+        self.show(index);
+        let Some(connection) = self.connection(index) else {
+            return;
+        };
+        let over = match &connection.role {
+            Role::Reader(reader) => reader.pass.is_over(now_unix_s),
+            Role::Fresh | Role::Publisher(_) => false,
+        };
+        if let Some(reason) = connection.overdue(&limits, now_us) {
+            self.close(index, reason);
+        } else if over {
+            self.end(index, "pass ended", now_us);
         }
     }
 
@@ -322,13 +357,13 @@ impl Desk {
 
     /// One try to say goodbye; nobody is waited for.
     pub(super) fn stop(&mut self) {
+        self.stopping = true;
         let now_us = clock::monotonic_us();
         for index in 0..self.connections.len() {
             self.end(index, "server stopping", now_us);
             self.write(index, now_us);
             self.close(index, "server stopping");
         }
-        self.stopping = true;
     }
 
     pub(super) fn deliver(&mut self, delivery: &Delivery, now_us: u64) {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Server;
+use super::{Server, THREAD};
 use crate::clock;
 use crate::facts::FactKind;
+use crate::guard::{self, caught};
 use crate::outputs::admission;
 use crate::outputs::connection::{Phase, Viewing};
 use crate::outputs::format::Way;
@@ -67,7 +68,21 @@ impl Server {
         Ok(())
     }
 
-    pub(super) fn deliver(&mut self, delivery: &Delivery, now_us: u64) {
+    /// A panic costs all viewers of the session: which of them it was for is not known.
+    pub(super) fn deliver_guarded(&mut self, delivery: &Delivery, now_us: u64) {
+        let Err(message) = caught(|| self.deliver(delivery, now_us)) else {
+            return;
+        };
+        guard::tell(THREAD, message, &self.facts);
+        let Some(audience) = delivery.session().and_then(|key| self.audiences.get(&key)) else {
+            return;
+        };
+        for id in audience.viewers.clone() {
+            self.close(id, guard::REASON);
+        }
+    }
+
+    fn deliver(&mut self, delivery: &Delivery, now_us: u64) {
         let key = match delivery {
             Delivery::Config(key, _)
             | Delivery::Unit(key, _)
