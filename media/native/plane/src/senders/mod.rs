@@ -18,6 +18,7 @@ mod link;
 mod muxer;
 mod piece;
 mod relay;
+mod reports;
 mod sender;
 mod supervision;
 mod tokens;

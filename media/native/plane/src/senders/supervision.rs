@@ -1,26 +1,23 @@
-//! Opening the link, reports in both directions, and how a receiver that is gone is found.
+//! Opening the link, and how a receiver that is gone is found.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
-
-use tongshi_wire::rtp_send::{Feedback, parse_feedback};
+use std::net::SocketAddr;
 
 use crate::facts::FactKind;
 use crate::senders::link::{Link, TcpLink};
+use crate::senders::reports::plain_ip;
 use crate::senders::sender::{RtpSender, Stage};
 use crate::senders::{SenderEnd, SenderTransport, Token};
 use crate::sys::dial::Dialing;
 use crate::sys::epoll::Poller;
 
 /// Time between sender reports (protocol notes 7.2); the first comes earlier.
-const REPORT_US: u64 = 5_000_000;
+pub(super) const REPORT_US: u64 = 5_000_000;
 const FIRST_REPORT_US: u64 = 500_000;
 /// Refusals further apart than this are not one continuous refusal.
 const REFUSALS_APART_US: u64 = 2_000_000;
 /// Connections or datagrams taken before others have their turn.
-const TURNS: usize = 32;
-/// Ticks of the RTP clock in a millisecond.
-const TICKS_PER_MS: i64 = 90;
+pub(super) const TURNS: usize = 32;
 
 /// What is remembered about the receiver.
 #[derive(Debug)]
@@ -30,15 +27,15 @@ pub(crate) struct Supervision {
     since_us: u64,
     attempt_at_us: u64,
     refusal: Option<String>,
-    refused_since_us: Option<u64>,
+    pub(super) refused_since_us: Option<u64>,
     refused_at_us: u64,
     pub(crate) failing_since_us: Option<u64>,
     failure: String,
     /// When bytes went last; none while nothing waits.
     pub(crate) progress_at_us: Option<u64>,
     /// When the receiver reported last.
-    heard_at_us: Option<u64>,
-    report_at_us: Option<u64>,
+    pub(super) heard_at_us: Option<u64>,
+    pub(super) report_at_us: Option<u64>,
 }
 
 impl Supervision {
@@ -237,51 +234,6 @@ impl RtpSender {
         }
     }
 
-    fn read_feedback(&mut self, is_rtcp: bool, now_us: u64, wall_us: i64) {
-        let Link::Udp(udp) = &self.link else { return };
-        let socket = if is_rtcp { &udp.rtcp } else { &udp.rtp };
-        let expected = self.request.peer_ip().map(plain_ip);
-        let mut buffer = [0; 2_048];
-        let mut heard = Vec::new();
-        let mut refused = 0;
-        loop {
-            match socket.recv_from(&mut buffer) {
-                Ok((count, source)) if Some(plain_ip(source.ip())) == expected => {
-                    let packet = buffer.get(..count).unwrap_or_default();
-                    heard.push(parse_feedback(packet, self.request.ssrc, wall_us));
-                }
-                Ok(_) => self.stats.strangers += 1,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Of RTCP: many receivers have no such port.
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                    refused += u64::from(!is_rtcp);
-                }
-                Err(_) => break,
-            }
-        }
-        if refused > 0 {
-            self.stats.refusals += refused;
-            self.supervision.refused(now_us);
-        }
-        for feedback in heard {
-            self.hear(feedback, now_us);
-        }
-    }
-
-    fn hear(&mut self, feedback: Feedback, now_us: u64) {
-        let Some(report) = feedback.report else {
-            return;
-        };
-        self.supervision.heard_at_us = Some(now_us);
-        self.supervision.refused_since_us = None;
-        let stats = &mut self.stats;
-        stats.reports += 1;
-        stats.fraction_lost = f64::from(report.fraction_lost) / 256.0;
-        stats.lost = i64::from(report.lost);
-        stats.jitter_us = u64::from(report.jitter_ticks) * 1_000 / TICKS_PER_MS as u64;
-        stats.round_trip_us = report.round_trip_us.or(stats.round_trip_us);
-    }
-
     /// Deadlines and reports; called several times a second.
     pub(crate) fn tick(&mut self, token: Token, poller: &Poller, now_us: u64, wall_us: i64) {
         match self.stage.clone() {
@@ -375,58 +327,5 @@ impl RtpSender {
     fn is_stuck(&mut self, now_us: u64) -> bool {
         let since = *self.supervision.progress_at_us.get_or_insert(now_us);
         now_us.saturating_sub(since) >= self.config.stuck_us
-    }
-
-    /// RFC 3550 section 6.4; over TCP, RTCP is normally absent (protocol notes 7.2).
-    fn report(&mut self, now_us: u64, wall_us: i64) {
-        if self.supervision.report_at_us.is_none_or(|at| now_us < at) {
-            return;
-        }
-        let Some(timestamp) = self.timestamp_at(wall_us) else {
-            return;
-        };
-        self.supervision.report_at_us = Some(now_us + REPORT_US);
-        let mut packet = Vec::with_capacity(64);
-        self.numbering
-            .write_sender_report(wall_us, timestamp, &mut packet);
-        self.send_rtcp(&packet);
-    }
-
-    /// Tells the receiver that no more comes.
-    pub(crate) fn say_goodbye(&self, wall_us: i64) {
-        let (Stage::Ended(end, _), Some(timestamp)) = (&self.stage, self.timestamp_at(wall_us))
-        else {
-            return;
-        };
-        let mut packet = Vec::with_capacity(96);
-        let reason = end.name();
-        self.numbering
-            .write_goodbye(wall_us, timestamp, reason, &mut packet);
-        self.send_rtcp(&packet);
-    }
-
-    fn send_rtcp(&self, packet: &[u8]) {
-        if let (Link::Udp(udp), Some(peer)) = (&self.link, self.request.peer) {
-            let after = self.request.rtcp_port.or(peer.port().checked_add(1));
-            if let Some(port) = after {
-                // A report that is lost is followed by another one.
-                let _ = udp.rtcp.send_to(packet, SocketAddr::new(peer.ip(), port));
-            }
-        }
-    }
-
-    /// The RTP time of an instant, by the newest frame sent.
-    fn timestamp_at(&self, wall_us: i64) -> Option<u32> {
-        let (timestamp, came_us) = self.clock?;
-        let since_ms = wall_us.saturating_sub(came_us) / 1_000;
-        Some(timestamp.wrapping_add((since_ms * TICKS_PER_MS) as u32))
-    }
-}
-
-/// IPv4 as IPv4, also where a socket of both families reports it.
-fn plain_ip(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
-        IpAddr::V4(_) => ip,
     }
 }
