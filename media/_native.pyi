@@ -323,6 +323,7 @@ class Plane:
         config: bytes,
         bits: tuple[int, int, int],
         clock_rate: int,
+        sets: Sequence[bytes],
     ) -> None: ...
     def start_capture(
         self,

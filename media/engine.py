@@ -354,6 +354,7 @@ class Engine:
                 config=named.config,
                 bits=named.bits,
                 clock_rate=named.clock_rate,
+                sets=named.sets,
             )
 
     def start_capture(

@@ -6,6 +6,8 @@ as the configuration of AAC.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +38,13 @@ LABELS: Final[Mapping[str, str]] = {
 
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2}){1,64}", re.IGNORECASE)
 _BITS_MAX: Final = 32
+_SETS: Final[Mapping[str, tuple[str, ...]]] = {
+    "h264": ("sprop-parameter-sets",),
+    "h265": ("sprop-vps", "sprop-sps", "sprop-pps"),
+}
+"""Parameters of ``a=fmtp`` that hold parameter sets. RFC 6184 section 8.1, RFC 7798 section 7.1."""
+SETS_MAX: Final = 16
+SET_BYTES_MAX: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,8 @@ class PayloadLabel:
     bits: tuple[int, int, int] = (13, 3, 3)
     """``sizeLength``, ``indexLength``, ``indexDeltaLength`` of RFC 3640."""
     clock_rate: int = 0
+    sets: tuple[bytes, ...] = ()
+    """Parameter sets of H.264 or H.265, for a stream that brings none."""
 
 
 def label_of(encoding: str, clock_rate: int = 0, fmtp: str = "") -> PayloadLabel:
@@ -55,9 +66,9 @@ def label_of(encoding: str, clock_rate: int = 0, fmtp: str = "") -> PayloadLabel
     A name that is not known, or parameters that make no sense, say nothing: the bytes will tell.
     """
     label = LABELS.get(encoding.upper(), "unknown")
-    if label != "aac":
-        return PayloadLabel(label, clock_rate=clock_rate)
     values = _parameters(fmtp)
+    if label != "aac":
+        return PayloadLabel(label, clock_rate=clock_rate, sets=_sets(_SETS.get(label, ()), values))
     # Without lengths it is the mode AAC-hbr, which is the example of the standard.
     bits = (
         _bits(values.get("sizelength"), 13),
@@ -72,6 +83,17 @@ def label_of(encoding: str, clock_rate: int = 0, fmtp: str = "") -> PayloadLabel
 def _parameters(fmtp: str) -> dict[str, str]:
     parts = (part.partition("=") for part in fmtp.split(";"))
     return {name.strip().lower(): value.strip() for name, _, value in parts}
+
+
+def _sets(names: tuple[str, ...], values: Mapping[str, str]) -> tuple[bytes, ...]:
+    """What cannot be read is left out; whether a set is one, the data plane finds."""
+    found = []
+    for text in [part for name in names for part in values.get(name, "").split(",")][:SETS_MAX]:
+        try:
+            found.append(base64.b64decode(text.strip(), validate=True))
+        except (binascii.Error, ValueError):
+            continue
+    return tuple(each for each in found if 0 < len(each) <= SET_BYTES_MAX)
 
 
 def _bits(text: str | None, default: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import socket
 from fractions import Fraction
@@ -13,7 +14,7 @@ import pytest
 
 from media.errors import EngineError, NoKeyframe
 from media.facts import RecorderDetached, RecorderFact, SegmentClosed
-from media.nal import VideoCodec
+from media.nal import VideoCodec, nal_type, parameter_sets, split_nal_units
 from media.ps_format import AudioCodec
 from media.rtp import RtpPacket
 from media.session import MediaPlane, MediaSession, MediaTransport
@@ -252,3 +253,84 @@ async def test_the_description_of_a_payload_type_is_taken_and_nonsense_is_refuse
     session.describe_payload(97, "mpeg4-generic", 16_000, "config=1408;sizeLength=13;indexLength=3")
     with pytest.raises(EngineError, match="payload type"):
         session.describe_payload(200, "PS")
+
+
+def nal_packets(codec: VideoCodec, *, with_sets: bool, count: int) -> list[bytes]:
+    """RFC 6184 and RFC 7798, units cut into fragments by the test itself."""
+    packets: list[bytes] = []
+    for index, picture in enumerate(encoded(codec)[:count]):
+        units = split_nal_units(picture.annexb)
+        if not with_sets:
+            units = [unit for unit in units if unit not in parameter_sets(picture.annexb, codec)]
+        for unit in units:
+            for payload in fragments(unit, codec):
+                packets.append(packet(payload, 98, len(packets), 90_000 + index * FRAME_TICKS))
+    return packets
+
+
+def fragments(unit: bytes, codec: VideoCodec) -> list[bytes]:
+    if len(unit) <= 1_400:
+        return [unit]
+    head = 1 if codec is VideoCodec.H264 else 2
+    body, kind = unit[head:], nal_type(unit, codec)
+    pieces = [body[at : at + 1_300] for at in range(0, len(body), 1_300)]
+    out = []
+    for number, piece in enumerate(pieces):
+        flags = (0x80 if number == 0 else 0) | (0x40 if number == len(pieces) - 1 else 0) | kind
+        if codec is VideoCodec.H264:
+            out.append(bytes([unit[0] & 0xE0 | 28, flags]) + piece)
+        else:
+            out.append(bytes([unit[0] & 0x81 | 49 << 1, unit[1], flags]) + piece)
+    return out
+
+
+def sprop(codec: VideoCodec) -> str:
+    sets = parameter_sets(encoded(codec)[0].annexb, codec)
+    texts = [base64.b64encode(each).decode() for each in sets]
+    if codec is VideoCodec.H264:
+        return f"packetization-mode=1;sprop-parameter-sets={','.join(texts)}"
+    names = {32: "sprop-vps", 33: "sprop-sps", 34: "sprop-pps"}
+    return ";".join(f"{names[nal_type(each, codec)]}={text}" for each, text in zip(sets, texts, strict=True))
+
+
+@pytest.mark.parametrize("codec", list(VideoCodec))
+async def test_parameter_sets_of_the_description_do_where_the_stream_has_none(
+    plane: MediaPlane, sender: socket.socket, codec: VideoCodec, tmp_path: Path
+) -> None:
+    """RFC 6184 section 8.1, RFC 7798 section 7.1: out of band alone."""
+    session, facts = await open_camera(plane), list[RecorderFact]()
+    session.describe_payload(98, codec.value, 90_000, sprop(codec))
+    session.attach_recorder("sets", tmp_path, metadata=b"{}", on_fact=facts.append)
+    send(sender, session, nal_packets(codec, with_sets=False, count=30))
+    info = await session.wait_first_keyframe(20)
+    assert (info.codec, info.width, info.height) == (codec.value.upper(), 320, 240)
+    await until(lambda: session.stats().access_units >= 28)
+    await session.close("enough")
+    await until(lambda: of(facts, RecorderDetached))
+    shown = probe(tmp_path / f"{of(facts, SegmentClosed)[0].segment_id}.mp4")
+    assert int(shown["streams"][0]["nb_read_frames"]) >= 28
+
+
+async def test_without_them_such_a_stream_has_no_picture_and_wrong_ones_are_replaced(
+    plane: MediaPlane, sender: socket.socket
+) -> None:
+    bare = await open_camera(plane)
+    send(sender, bare, nal_packets(VideoCodec.H264, with_sets=False, count=10))
+    with pytest.raises(NoKeyframe):
+        await bare.wait_first_keyframe(1)
+    stale = await open_camera(plane)
+    stale.describe_payload(98, "H264", 90_000, "sprop-parameter-sets=Z0LAHtkDxWhAAAADAEAAAAwDxYuS,aMuMsg==")
+    send(sender, stale, nal_packets(VideoCodec.H264, with_sets=True, count=30))
+    info = await stale.wait_first_keyframe(20)
+    await until(lambda: stale.stats().access_units >= 28)
+    assert (stale.stats().width, stale.stats().height, info.codec) == (320, 240, "H264")
+
+
+@pytest.mark.parametrize("name", ["MPEG4", "SVAC", "H264", "H265", "PCMA", "DAHUA"])
+async def test_q94_whatever_the_answer_says_a_program_stream_is_shown(
+    plane: MediaPlane, sender: socket.socket, name: str
+) -> None:
+    session = await open_camera(plane)
+    session.describe_payload(96, name, 90_000)
+    PretendCamera().send_udp(sender, session.port, 30)
+    assert (await session.wait_first_keyframe(20)).codec == "H264"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from media.payloads import LABELS, PayloadLabel, label_of
+from media.payloads import LABELS, SETS_MAX, PayloadLabel, label_of
 
 GB_2022 = (
     "streamtype=5;profile-level-id=16;mode=AAC-hbr;config=1588;sizeLength=13;indexLength=3;"
@@ -31,3 +31,25 @@ def test_parameters_that_make_no_sense_say_nothing(fmtp: str) -> None:
 def test_each_name_has_its_label_in_any_case(name: str, label: str) -> None:
     assert label_of(name.lower()).label == label
     assert label_of("X-NOBODY-KNOWS").label == "unknown"
+
+
+def test_parameter_sets_of_video_are_taken() -> None:
+    """RFC 6184 section 8.1, RFC 7798 section 7.1."""
+    found = label_of("H264", 90_000, "packetization-mode=1; sprop-parameter-sets=Z0LAHtkD, aMuMsg==")
+    assert found == PayloadLabel(
+        "h264", clock_rate=90_000, sets=(b"\x67\x42\xc0\x1e\xd9\x03", b"\x68\xcb\x8c\xb2")
+    )
+    found = label_of("H265", 90_000, "sprop-pps=RAHA;sprop-vps=QAEM;sprop-sps=QgEB")
+    assert found.sets == (b"\x40\x01\x0c", b"\x42\x01\x01", b"\x44\x01\xc0")
+
+
+@pytest.mark.parametrize("value", ["", ",,,", "!!!", "Z0L", "Z0LA HtkD", "A" * 8_192, "é"])
+def test_parameter_sets_that_cannot_be_read_are_left_out(value: str) -> None:
+    assert label_of("H264", 90_000, f"sprop-parameter-sets={value}").sets == ()
+    assert len(label_of("H264", 90_000, f"sprop-parameter-sets={value},Z0LAHtkD").sets) == 1
+
+
+def test_only_so_many_sets_are_taken() -> None:
+    many = ",".join(["Z0LAHtkD"] * 1_000)
+    assert len(label_of("H264", 90_000, f"sprop-parameter-sets={many}").sets) == SETS_MAX
+    assert label_of("PS", 90_000, "sprop-parameter-sets=Z0LAHtkD").sets == ()

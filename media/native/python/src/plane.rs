@@ -385,7 +385,7 @@ impl Plane {
         run(py, || self.inner.pass_damaged(session_id, passes))
     }
 
-    #[pyo3(signature = (session_id, payload_type, label, *, config, bits, clock_rate))]
+    #[pyo3(signature = (session_id, payload_type, label, *, config, bits, clock_rate, sets))]
     #[allow(
         clippy::too_many_arguments,
         reason = "one coarse call with keyword arguments"
@@ -399,10 +399,12 @@ impl Plane {
         config: &[u8],
         bits: (u8, u8, u8),
         clock_rate: u32,
+        sets: Vec<Vec<u8>>,
     ) -> PyResult<()> {
         let label = asking::label(label, (config, bits.into(), clock_rate))?;
         run(py, || {
-            self.inner.name_payload(session_id, payload_type, label)
+            self.inner
+                .name_payload(session_id, payload_type, label, sets)
         })
     }
 

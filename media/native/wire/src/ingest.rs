@@ -11,7 +11,7 @@ mod sound;
 mod tracks;
 mod transport;
 
-use crate::media::MediaEvent;
+use crate::media::{MediaEvent, VideoCodec};
 use crate::reorder::Reorder;
 use crate::rtp::{self, RtpPacket};
 use crate::stats::IngestStats;
@@ -156,6 +156,11 @@ impl Ingest {
     /// The session description says what a payload type is. The bytes may still prove otherwise.
     pub fn name(&mut self, payload_type: u8, label: Label) {
         self.pipeline.name(payload_type, label);
+    }
+
+    /// Parameter sets that the session description gives; those of the stream take their place.
+    pub fn offer_sets(&mut self, codec: VideoCodec, sets: &[Vec<u8>]) {
+        self.pipeline.offer_sets(codec, sets);
     }
 
     /// Takes one packet of sound from a source of its own (another SSRC on the same port), in the order in

@@ -83,6 +83,18 @@ impl VideoTrack {
         }
     }
 
+    /// Parameter sets from outside the stream, until it brings its own. Those of another codec, and what is
+    /// no parameter set, are passed over.
+    pub(crate) fn offer_sets(&mut self, codec: VideoCodec, sets: &[Vec<u8>]) {
+        if self.configured || self.codec.is_some_and(|proved| proved != codec) {
+            return;
+        }
+        for set in sets {
+            let set = nal::trim_zeros(set);
+            self.sets.put(codec, nal::classify(codec, set), set);
+        }
+    }
+
     /// Whether the data has proved what it is.
     pub(crate) const fn has_codec(&self) -> bool {
         self.codec.is_some()

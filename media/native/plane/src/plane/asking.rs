@@ -22,19 +22,21 @@ impl Plane {
         self.ask(session_id, Ask::PassDamaged(pass))
     }
 
-    /// The session description says what a payload type is. The bytes may prove otherwise.
+    /// The session description says what a payload type is, and gives parameter sets of video. The bytes may
+    /// prove otherwise.
     pub fn name_payload(
         &self,
         session_id: &str,
         payload_type: u8,
         label: Label,
+        sets: Vec<Vec<u8>>,
     ) -> Result<(), PlaneError> {
         if payload_type > 127 {
             return Err(PlaneError::BadArgument(format!(
                 "{payload_type} is no payload type"
             )));
         }
-        self.ask(session_id, Ask::Name(payload_type, label))
+        self.ask(session_id, Ask::Name(payload_type, label, sets))
     }
 
     /// Begins to write down what arrives; a capture that runs for the session ends. Its end is a fact.

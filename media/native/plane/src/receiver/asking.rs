@@ -16,8 +16,8 @@ use crate::watchdog::{Change, Seen};
 pub(crate) enum Ask {
     /// Pass damaged pictures on, marked, or drop them up to a key frame.
     PassDamaged(bool),
-    /// The session description says what a payload type is.
-    Name(u8, Label),
+    /// The session description says what a payload type is, and gives parameter sets.
+    Name(u8, Label, Vec<Vec<u8>>),
     /// Write down what arrives.
     Capture(Box<CapturePort>),
     /// No more.
@@ -33,9 +33,12 @@ impl Receiver {
                     ingest.pass_corrupt(pass);
                 }
             }
-            Ask::Name(payload_type, label) => {
+            Ask::Name(payload_type, label, sets) => {
                 self.companion.name(payload_type, &label);
                 if let Reading::Packets(ingest) = &mut self.reading {
+                    if let Label::Video(codec) = label {
+                        ingest.offer_sets(codec, &sets);
+                    }
                     ingest.name(payload_type, label);
                 }
             }

@@ -96,6 +96,11 @@ impl Pipeline {
         self.sounds.clear();
     }
 
+    /// See [`super::Ingest::offer_sets`].
+    pub(super) fn offer_sets(&mut self, codec: VideoCodec, sets: &[Vec<u8>]) {
+        self.video.offer_sets(codec, sets);
+    }
+
     /// What to do with damaged pictures from now on.
     pub(super) const fn pass_corrupt(&mut self, pass: bool) {
         self.pass_corrupt = pass;
