@@ -65,8 +65,28 @@ TEXTS: Final[Mapping[str, Text]] = {
     "details.jitter": Text("抖动", "Jitter"),
     "details.received": Text("已接收", "Received"),
     "details.strangers": Text("来自他处的包（已拒收）", "Packets of strangers (refused)"),
-    "details.watchers": Text("正在观看", "Who watches"),
-    "details.since": Text("{time} 起", "since {time}"),
+    "transport.TCP_PASSIVE": Text("TCP（设备连接平台）", "TCP (the device connects)"),
+    "transport.TCP_ACTIVE": Text("TCP（平台连接设备）", "TCP (the platform connects)"),
+    "stall.no_packets": Text("画面停住：没有数据到达", "It stands still: nothing arrives"),
+    "stall.connection_lost": Text(
+        "画面停住：媒体连接断开", "It stands still: the connection for media is lost"
+    ),
+    "stall.source_changed": Text(
+        "画面停住：数据来自另一个地址或 SSRC，已拒收",
+        "It stands still: what arrives is from another address or SSRC, and is refused",
+    ),
+    "stall.not_carried": Text("画面停住：不支持的码流", "It stands still: a stream that is not carried"),
+    "stall.no_keyframe": Text("画面停住：等待关键帧", "It stands still: it waits for a key frame"),
+    "stall.only_sound": Text("画面停住：只有声音", "It stands still: only sound arrives"),
+    "stall.timestamps_frozen": Text("画面停住：时间戳不变", "It stands still: its time stamps stand still"),
+    "stall.no_pictures": Text("画面停住：数据中没有画面", "It stands still: no pictures in what arrives"),
+    "readers.title": Text("谁在使用", "Who takes it"),
+    "readers.none": Text("现在没有人使用", "Nobody now"),
+    "readers.recorders": Text("录像（{n} 路）", "Recording ({n})"),
+    "readers.skipped": Text("跳过 {n} 帧", "{n} pictures skipped"),
+    "readers.push": Text("RTMP 推流", "Push"),
+    "way.fmp4_ws": Text("网页", "page"),
+    "way.whep": Text("网页 WebRTC", "WebRTC"),
     # captures
     "captures.title": Text("抓包", "Captures"),
     "captures.what": Text(

@@ -22,12 +22,12 @@ logger = logging.getLogger(__name__)
 
 
 class LiveSource:
-    """The pictures of a live channel for one stream; a full queue loses its oldest."""
+    """The pictures of a live channel for one stream; a full queue is emptied, up to the next key frame."""
 
     def __init__(self, channel: "LiveChannel", packer: WirePacker) -> None:
         self._channel = channel
         self._packer = packer
-        self._queue: deque[WirePicture] = deque(maxlen=_QUEUE_PICTURES)
+        self._queue: deque[WirePicture] = deque()
         self._begun = False
 
     @property
@@ -45,6 +45,11 @@ class LiveSource:
 
     def take(self, annexb: bytes, keyframe: bool, sound: bytes) -> None:
         """Called by the encoder's thread. Begins with a key frame."""
+        if len(self._queue) >= _QUEUE_PICTURES:
+            # One picture less would leave a smear on all that are predicted from it.
+            self._queue.clear()
+            self._begun = False
+            self._channel.request_keyframe()
         self._begun = self._begun or keyframe
         if self._begun:
             self._queue.append(self._packer.pack(annexb, keyframe, sound))

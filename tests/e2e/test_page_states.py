@@ -123,6 +123,13 @@ def test_ten_thousand_channels_are_searched_and_few_rows_are_drawn(visit: Visit,
     )
 
 
+def test_the_wall_fills_itself_where_many_devices_leave_the_tree_closed(visit: Visit, large: str) -> None:
+    visit.log_in(large, "admin", "admin")
+    expect(visit.page.locator(".ts-tile[data-channel*='~']")).to_have_count(4, timeout=15_000)
+    expect(visit.page.locator(".ts-row[data-channel]")).to_have_count(0)
+    assert not visit.errors
+
+
 def test_playback_goes_on_with_the_next_segment_and_survives_a_reload(visit: Visit, small: str) -> None:
     visit.log_in(small, "admin", "admin")
     page = visit.page

@@ -30,7 +30,10 @@ H265 = PictureSettings(codec=VideoCodec.H265, loop_s=2, gop_s=1.0)
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[SmallSite]:
-    media = MediaSettings(host=HOST, port=0, rtp_ports=rtp_ports(), transcode_slots=1)
+    captures = str(tmp_path / "captures")
+    media = MediaSettings(
+        host=HOST, port=0, rtp_ports=rtp_ports(), transcode_slots=1, capture_directory=captures
+    )
     async with small_site(tmp_path, media=media) as opened:
         yield opened
 
@@ -163,3 +166,63 @@ async def test_h265_is_seen_moving_through_a_slot_and_who_finds_none_is_told(
     await other.locator("[data-action=retry]").click()
     await expect(other).to_have_attribute("data-transcoded", "true", timeout=PICTURE_MS)
     await wait_until_it_moves(other.locator("video.is-shown"))
+
+
+async def test_details_show_what_arrives_and_who_takes_it_and_keep_a_capture(
+    site: SmallSite, browser: Browser
+) -> None:
+    camera = await site.add_camera()
+    page = await logged_in_page(site, browser)
+    tile = tile_of(page, camera)
+    await expect_stream(tile, "sub")
+    await tile.locator("[data-action=details]").click()
+    panel = page.locator(".ts-stream-panel")
+    facts = panel.locator("[data-stream=sub] .ts-facts")
+    await expect(facts).to_contain_text("H.264 · 320×180")
+    await expect(facts).to_contain_text("UDP · 127.0.0.1:")
+    viewer = panel.locator("[data-reader=viewers]")
+    await expect(viewer).to_contain_text("admin")
+    await expect(viewer).to_contain_text("bit/s", timeout=PICTURE_MS)
+
+    captures = panel.locator(".ts-captures")
+    await expect(captures).to_contain_text("还没有抓包")
+    await captures.locator("select[name=stream]").select_option("sub")
+    await captures.locator("[data-action=capture]").click()
+    one = captures.locator(".ts-capture")
+    await expect(one).to_have_attribute("data-state", "running")
+    await one.locator("[data-action=stop-capture]").click()
+    await expect(one).to_have_attribute("data-state", "ended", timeout=PICTURE_MS)
+    await expect(one).to_contain_text("手动停止")
+    async with page.expect_download() as download:
+        await one.get_by_text("数据包 pcap").click()
+    saved = await (await download.value).path()
+    assert saved.read_bytes()[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1")
+
+    # The other stream is not open: its capture waits for it.
+    await captures.locator("select[name=stream]").select_option("main")
+    await captures.locator("[data-action=capture]").click()
+    waiting = captures.locator(".ts-capture[data-state=waiting]")
+    await expect(waiting).to_contain_text("等待取流")
+    await page.click("[data-action=language]")
+    await expect(waiting).to_contain_text("Waiting for the stream")
+    await waiting.locator("[data-action=delete-capture]").click()
+    await expect(one).to_have_count(1)
+    await one.locator("[data-action=delete-capture]").click()
+    await expect(captures).to_contain_text("No captures yet")
+    await page.reload()
+    await expect(panel).to_be_visible()
+
+
+async def test_the_wall_fills_itself_and_takes_nothing_but_sub_streams(
+    site: SmallSite, browser: Browser
+) -> None:
+    nvr = await site.add_nvr(channels=10)
+    page = await logged_in_page(site, browser)
+    await page.click("[data-size='9']")
+    await expect(page.locator(".ts-tile[data-state=playing]")).to_have_count(9, timeout=2 * PICTURE_MS)
+    assert await streams_in_use(site) == ["sub"] * 9
+    shown = await page.locator(".ts-tile").evaluate_all("(tiles) => tiles.map((t) => t.dataset.channel)")
+    assert (
+        sorted(shown)
+        == [f"{nvr.settings.device_id}~{each}" for each in sorted(nvr.settings.all_channel_ids)][:9]
+    )

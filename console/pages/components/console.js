@@ -18,6 +18,7 @@ import Tree from "tongshi/tree.js";
 import Wall from "tongshi/wall.js";
 
 const SIZES = [1, 4, 9, 16];
+const LOOKED_AT = 200; // cameras among which the first ones for the wall are looked for
 const COUNTS_MS = 5_000;
 const MESSAGE_MS = 6_000;
 // Panels that a reload brings back, with the action that they need. A diagnosis is not among them: it asks the camera.
@@ -69,7 +70,7 @@ export default {
         <button class="ts-icon" data-action="logout" :title="t('page.log_out')" :aria-label="t('page.log_out')" @click="logOut"><q-icon name="logout"></q-icon></button>
       </header>
       <div class="ts-body">
-        <aside class="ts-side"><tree :t="t" :server="server" :shown="shownKeys" :device="panel === 'device' ? panelDevice : ''" :may-sync="may('catalog.sync')" @choose="choose" @device="openDevice" @loaded="loaded" @message="say"></tree></aside>
+        <aside class="ts-side"><tree :t="t" :server="server" :shown="shownKeys" :device="panel === 'device' ? panelDevice : ''" :may-sync="may('catalog.sync')" @choose="choose" @device="openDevice" @loaded="fill" @message="say"></tree></aside>
         <main id="ts-main" class="ts-main" tabindex="-1">
           <wall v-if="view === 'wall'" :size="size" :tiles="tiles" :selected="selected" :enlarged="enlarged" :is-moving="panel === 'ptz'" :is-detailed="panel === 'stream'" :may="may" :t="t"
             @select="(at) => selected = at" @place="place" @enlarge="enlarge" @playback="openPlayback" @ptz="(at) => panelPressed('ptz', at)" @details="(at) => panelPressed('stream', at)" @why="diagnose" @message="say"></wall>
@@ -162,9 +163,11 @@ export default {
       return this.me.actions.includes(action);
     },
     // A wall that nobody has arranged yet shows the first cameras that are there.
-    loaded({ channels }) {
-      if (this.isArranged) return;
-      const cameras = channels.filter((c) => c.kind === "camera");
+    async fill() {
+      const isFull = () => this.isArranged || [...Array(this.size).keys()].every((index) => this.tiles[index]);
+      if (isFull()) return;
+      const { items: cameras } = await api.call("GET", "/channels", { params: { limit: LOOKED_AT } }).catch(() => ({ items: [] }));
+      if (isFull()) return;
       const tiles = this.tiles.slice();
       for (const [rank, { key, online }] of cameras.entries()) {
         if (!online || tiles.includes(key)) continue;
@@ -212,6 +215,7 @@ export default {
         this.tiles = tiles;
       }
       if (this.selected >= size) this.selected = 0;
+      this.fill();
       this.saveWall();
     },
     saveWall() {

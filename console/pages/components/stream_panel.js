@@ -3,11 +3,12 @@ import * as api from "tongshi/api.js";
 import Captures from "tongshi/captures.js";
 import * as format from "tongshi/format.js";
 import Panel from "tongshi/panel.js";
+import Readers from "tongshi/readers.js";
 
 const REFRESH_MS = 3_000;
 
 export default {
-  components: { panel: Panel, captures: Captures },
+  components: { panel: Panel, captures: Captures, readers: Readers },
   template: `
     <panel class="ts-stream-panel" icon="insights" :title="t('details.title')" :subtitle="name" :t="t" @close="$emit('close')">
       <p v-if="!channelKey" class="ts-panel-note">{{ t('details.choose') }}</p>
@@ -15,15 +16,12 @@ export default {
         <div v-if="failure" class="ts-alert" role="alert"><strong>{{ failure.title }}</strong><span>{{ failure.advice }}</span></div>
         <div v-else-if="!sessions" class="ts-empty" role="status"><span class="ts-spinner"></span><p>{{ t('details.reading') }}</p></div>
         <p v-else-if="!sessions.length" class="ts-panel-note">{{ t('details.none') }}</p>
-        <section v-for="one in running" :key="one.stream" :data-stream="one.stream">
-          <h3>{{ t('stream_choice.' + one.stream) }}</h3>
+        <section v-for="one in sessions || []" :key="one.stream + one.transcoded_from" :data-stream="one.stream">
+          <h3>{{ t('stream_choice.' + one.stream) }}<span v-if="one.transcoded_from" class="ts-chip is-plain">{{ t('tile.transcoded') }}</span></h3>
+          <p v-if="one.stall" class="ts-warn-text" role="status">{{ t.of('stall', one.stall) }}</p>
           <dl class="ts-facts"><template v-for="fact in facts(one)" :key="fact.name"><dt>{{ t('details.' + fact.name) }}</dt><dd :class="fact.tone">{{ fact.value }}</dd></template></dl>
-        </section>
-        <section v-if="sessions && sessions.length" data-section="watchers"><h3>{{ t('details.watchers') }}</h3>
-          <ul class="ts-list"><li v-for="one in sessions" :key="one.session_id" class="ts-watcher">
-            <q-icon name="person" size="16px"></q-icon><span class="ts-grow">{{ one.username }}</span>
-            <span v-if="one.transcoded_from" class="ts-tag">{{ t('tile.transcoded') }}</span><span class="ts-tag">{{ t('stream.' + one.stream) }}</span>
-            <span class="ts-dim">{{ t('details.since', { time: clock(one.started_at) }) }}</span></li></ul>
+          <h3>{{ t('readers.title') }}</h3>
+          <readers :taken-by="one.taken_by || {}" :t="t"></readers>
         </section>
         <captures v-if="mayCapture" :channel-key="channelKey" :t="t" @message="(text) => $emit('message', text)"></captures>
       </template>
@@ -32,12 +30,6 @@ export default {
   emits: ["close", "message"],
   data() {
     return { name: "", sessions: null, failure: null };
-  },
-  computed: {
-    // One of each stream: all who watch it share its reception.
-    running() {
-      return ["main", "sub"].map((stream) => (this.sessions || []).find((one) => one.stream === stream)).filter(Boolean);
-    },
   },
   watch: {
     channelKey() {
@@ -52,7 +44,6 @@ export default {
     clearInterval(this.timer);
   },
   methods: {
-    clock: (time) => format.clock(new Date(time)),
     restart() {
       const key = this.channelKey;
       Object.assign(this, { name: (key || "").split("~").pop(), sessions: null, failure: null });
@@ -65,8 +56,12 @@ export default {
       if (!key) return;
       try {
         const all = await api.all("/sessions");
+        const own = all.filter((one) => `${one.device_id}~${one.channel_id}` === key);
+        // All who watch a stream in one form share it: one of them tells of it.
+        const forms = new Map(own.map((one) => [`${one.stream} ${one.transcoded_from || ""}`, one]));
+        const details = await Promise.all([...forms.values()].map((one) => api.session(one.session_id).catch(() => one)));
         if (key !== this.channelKey) return;
-        this.sessions = all.filter((one) => `${one.device_id}~${one.channel_id}` === key);
+        this.sessions = details;
         this.failure = null;
       } catch (problem) {
         this.failure = this.t.problem(problem);
@@ -80,7 +75,7 @@ export default {
       add("rate", [one.fps != null && `${one.fps.toFixed(1)} fps`, format.bitrate(one.bitrate_kbps)].filter(Boolean).join(" · "));
       add("gop", one.gop_s != null && this.t("details.seconds", { n: one.gop_s.toFixed(1) }));
       add("audio", one.audio ? `${one.audio.codec} · ${one.audio.sample_rate / 1000} kHz` : this.t("details.no_audio"));
-      add("source", [one.transport, one.source].filter(Boolean).join(" · "));
+      add("source", [one.transport && this.t.of("transport", one.transport), one.source].filter(Boolean).join(" · "));
       add("ssrc", one.ssrc);
       add("loss", `${format.percent(one.packet_loss_ratio, 2)} · ${one.lost_packets} / ${one.packets + one.lost_packets}`, one.packet_loss_ratio > 0.01 ? "is-bad" : "");
       add("jitter", one.jitter_ms != null && `${one.jitter_ms.toFixed(1)} ms`);

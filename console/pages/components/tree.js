@@ -124,7 +124,7 @@ export default {
           this.opened = new Set(devices.map((device) => device.device_id));
         }
         await Promise.all(devices.filter((d) => this.opened.has(d.device_id)).map((d) => this.fetchChildren(d.device_id)));
-        this.$emit("loaded", { devices, channels: Object.values(this.children).flat() });
+        this.$emit("loaded");
         if (this.query && performance.now() - this.foundAt > SEARCH_REFRESH_MS) await this.find(this.query);
       } catch (problem) {
         if (this.devices === null) this.failure = this.t.problem(problem);

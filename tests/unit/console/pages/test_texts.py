@@ -9,6 +9,7 @@ from console.pages.elements import COMPONENTS
 from console.pages.texts import LANGUAGES, TEXTS, language_of, tables
 from gateway.model import PullMode, SourceKind, SourceState
 from health.outages.model import Cause
+from media.facts import StallReason
 from media.sources.errors import SourceFailed
 from media.sources.opening import RtspTransport
 from sipserver.devices.clocks.device_clock import ClockSource
@@ -43,6 +44,7 @@ SAID_BY_THE_PLATFORM = {
     "source_state": set(SourceState),
     "source_transport": set(RtspTransport),
     "source_verdict": VERDICTS,
+    "stall": set(StallReason),
     "step": {"registered", "answers", "addresses", "listed", "invited", "picture", "quality"},
     "subscription": set(Kind),
 }
@@ -61,6 +63,8 @@ BUILT = (
     "state.",
     "stream.",
     "stream_choice.",
+    "transport.",
+    "way.",
     "subscription_state.",
 )
 BUILT += ("tab.", "talk.", "value.", *(f"{kind}." for kind in SAID_BY_THE_PLATFORM))

@@ -71,14 +71,17 @@ def test_next_watcher_after_the_last_starts_a_new_thread() -> None:
         wait_for_end(channel)
 
 
-def test_slow_reader_loses_the_oldest_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_QUEUE_PICTURES", 2)
-    source = LiveSource(LiveChannel(FAST), live.WirePacker(FAST.codec, True, UDP))
-    for number in range(5):
-        source.take(b"\x00\x00\x01\x41" + bytes([number + 1]) * 10, number == 1, b"")
-    assert source.next_picture() is not None
-    assert source.next_picture() is not None
-    assert source.next_picture() is None
+def test_slow_reader_goes_on_with_a_key_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single picture left out would be a smear on all that follow it."""
+    monkeypatch.setattr(live, "_QUEUE_PICTURES", 3)
+    channel = LiveChannel(FAST)
+    source = LiveSource(channel, live.WirePacker(FAST.codec, True, UDP))
+    keys = (1, 7)
+    for number in range(9):
+        assert channel._wants_keyframe.is_set() == (number > 4)
+        source.take(b"\x00\x00\x01\x41" + bytes([number + 1]) * 10, number in keys, b"")
+    kept = [source.next_picture() for _ in range(3)]
+    assert [picture and picture.keyframe for picture in kept] == [True, False, None]
 
 
 def test_broken_encoder_ends_the_thread_with_a_word(
