@@ -24,6 +24,7 @@ from sipserver.devices.invite_exchange import InviteExchange
 from sipserver.devices.invite_media import InviteMedia
 from sipserver.devices.invite_repair import Repair
 from sipserver.devices.invite_state import INVITE, Action, Input, State
+from sipserver.devices.keyframe_wish import KeyframeWish
 from sipserver.devices.media_verdicts import explained
 from sipserver.devices.standstill import Standstill
 from sipserver.devices.stream_hold import StreamHold
@@ -32,7 +33,6 @@ from sipserver.devices.substreams import Attempt
 from sipserver.gb import sdp
 from sipserver.sip.message import SipRequest, SipResponse
 
-KEYFRAME_REQUEST_AFTER_S: Final = 2.0
 CLEARING_PAUSE_S: Final = 1.5
 # Nothing came, so that the transport may be the reason.
 NO_PATH: Final = (media_errors.NoMedia, media_errors.ConnectRefused)
@@ -361,7 +361,7 @@ class Invite:
         if session is None:
             raise InviteEnded.about(self.key, "the media session is gone")
         timeout_s = request.tcp_keyframe_timeout_s if self.transport.is_tcp else request.keyframe_timeout_s
-        nudge = asyncio.get_running_loop().call_later(KEYFRAME_REQUEST_AFTER_S, self._nudge)
+        wish = KeyframeWish(lambda: session.stats().dropped_before_keyframe, self._nudge)
         try:
             answer = self.answer
             if self.transport is MediaTransport.TCP_ACTIVE and answer is not None:
@@ -373,7 +373,7 @@ class Invite:
             self._without_picture(error, session)
             return
         finally:
-            nudge.cancel()
+            wish.cancel()
         self._learn_from_picture(session)
         if self._attempt is not None and not self._attempt.take(self.info):
             self.feed(self._once_more(f"another form, {self._attempt.form}"))

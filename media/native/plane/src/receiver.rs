@@ -333,7 +333,8 @@ impl Receiver {
         self.recorders.retain(|recorder| !recorder.is_finished());
         self.taps.retain(|tap| !tap.is_closed());
         self.watch_silence(now_us);
-        if now_us >= self.stats_at_us {
+        // Who waits for the first picture looks for what keeps it.
+        if now_us >= self.stats_at_us || !self.started {
             self.stats_at_us = now_us + STATS_US;
             self.publish_stats(now_us);
         }
