@@ -95,6 +95,8 @@ struct Worker {
     mailbox: Arc<WorkerBox>,
     poller: Poller,
     slots: Vec<Option<Slot>>,
+    /// Which session each slot has, or had: looked through for every order, so they lie side by side.
+    keys: Vec<u64>,
     batch: ReceiveBatch,
     /// Of the shared datagram port; lent out while it is read.
     shared_batch: Option<ReceiveBatch>,
@@ -133,6 +135,7 @@ pub(crate) fn spawn(
             mailbox: shared,
             poller,
             slots: Vec::new(),
+            keys: Vec::new(),
             batch: ReceiveBatch::new(),
             shared_batch: share.sockets.as_ref().map(|_| ReceiveBatch::new()),
             buffer: vec![0; READ_BYTES],
@@ -347,11 +350,8 @@ impl Worker {
     }
 
     fn index_of(&self, key: u64) -> Option<usize> {
-        let has_key = |slot: &Option<Slot>| {
-            slot.as_ref()
-                .is_some_and(|slot| slot.receiver.shared.key == key)
-        };
-        self.slots.iter().position(has_key)
+        let index = self.keys.iter().position(|&other| other == key)?;
+        matches!(self.slots.get(index), Some(Some(_))).then_some(index)
     }
 
     fn with_session(&mut self, key: u64, work: impl FnOnce(&mut Slot)) {
@@ -425,10 +425,13 @@ impl Worker {
             );
             return;
         }
+        let key = slot.receiver.shared.key;
         if index == self.slots.len() {
             self.slots.push(Some(slot));
+            self.keys.push(key);
         } else {
             self.slots[index] = Some(slot);
+            self.keys[index] = key;
         }
     }
 
