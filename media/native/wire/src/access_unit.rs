@@ -85,7 +85,8 @@ pub(crate) struct Assembler {
     finished: VecDeque<Picture>,
     spare: Vec<Vec<u8>>,
     spare_nals: Vec<Vec<u32>>,
-    typical_bytes: usize,
+    /// Of the newest pictures but one and but two; the smaller of them is typical, so that a key frame is not.
+    newest_bytes: [usize; 2],
 }
 
 impl Assembler {
@@ -318,7 +319,8 @@ impl Assembler {
     /// Hands out everything before `offset` as a picture; the rest, from NAL unit number `nal`
     /// on, begins the next one.
     fn split(&mut self, offset: usize, nal: usize, stamp: Stamp) {
-        let capacity = self.typical_bytes + self.typical_bytes / 4 + 2_048;
+        let typical_bytes = self.newest_bytes[0].min(self.newest_bytes[1]);
+        let capacity = typical_bytes + typical_bytes / 8 + 1_024;
         let mut bytes = self
             .spare
             .pop()
@@ -341,7 +343,7 @@ impl Assembler {
             self.proven = done.evidence;
             self.coding = read_coding(done.evidence, &done.bytes);
         }
-        self.typical_bytes = done.bytes.len().min(MAX_SPARE_BYTES);
+        self.newest_bytes = [done.bytes.len().min(MAX_SPARE_BYTES), self.newest_bytes[0]];
         self.reset_marks();
         self.scanned = scanned;
         self.finished.push_back(done);

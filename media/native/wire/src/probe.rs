@@ -161,8 +161,9 @@ fn fits_h264(payload: &[u8]) -> bool {
         1..=23 => true,
         STAP_A => crate::rtp_h264::for_each_aggregated(payload, 1, |_| {}).is_ok(),
         FU_A => {
+            // A unit in one fragment, its first and its last, is against RFC 6184 section 5.8, and sent.
             let header = payload[1];
-            matches!(header & 0x1F, 1..=23) && header & 0x20 == 0 && header & 0xC0 != 0xC0
+            matches!(header & 0x1F, 1..=23) && header & 0x20 == 0
         }
         _ => false,
     }
@@ -176,13 +177,13 @@ fn fits_h265(payload: &[u8]) -> bool {
     match first >> 1 {
         0..=9 | 16..=21 | 32..=40 => true,
         AGGREGATION => crate::rtp_h264::for_each_aggregated(payload, 2, |_| {}).is_ok(),
-        FRAGMENTATION => payload[2] & 0xC0 != 0xC0,
+        FRAGMENTATION => matches!(payload[2] & 0x3F, 0..=9 | 16..=21 | 32..=40),
         _ => false,
     }
 }
 
 fn is_first_fragment(payload: &[u8]) -> bool {
-    let h264 = payload[0] & 0x9F == FU_A && payload[1] & 0xC0 == 0x80;
-    let h265 = payload[0] >> 1 == FRAGMENTATION && payload[2] & 0xC0 == 0x80;
+    let h264 = payload[0] & 0x9F == FU_A && payload[1] & 0x80 != 0;
+    let h265 = payload[0] >> 1 == FRAGMENTATION && payload[2] & 0x80 != 0;
     h264 || h265
 }

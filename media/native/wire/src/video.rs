@@ -207,6 +207,10 @@ impl VideoTrack {
         } = picture;
         self.assembler.recycle_nals(positions);
         to_length_prefixed(&mut nals, &self.pieces);
+        if nals.capacity() - nals.len() > nals.len() / 8 + 1_024 {
+            // Caches and queues hold it for seconds: what is not filled would be a third of all memory.
+            nals.shrink_to_fit();
+        }
         self.counts.access_units += 1;
         self.counts.keyframes += u64::from(keyframe);
         self.counts.passed_damaged += u64::from(corrupt);

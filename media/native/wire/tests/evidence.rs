@@ -314,3 +314,26 @@ fn odd_units_beside_the_slices_do_not_cut_pictures() {
     assert_eq!(sizes(&found), sizes(&expected));
     assert!(found == expected);
 }
+
+/// One piece that is both the first and the last: against RFC 6184 section 5.8 and RFC 7798 section 4.4.3, and readable.
+#[test]
+fn units_in_a_single_fragment_are_read() {
+    let h264 = |picture: &TestPicture| -> Vec<Vec<u8>> {
+        AnnexB::new(&picture.annexb)
+            .map(|nal| [&[nal[0] & 0xE0 | 28, 0xC0 | nal[0] & 0x1F], &nal[1..]].concat())
+            .collect()
+    };
+    let h265 = |picture: &TestPicture| -> Vec<Vec<u8>> {
+        AnnexB::new(&picture.annexb)
+            .map(|nal| [&[49 << 1, 1, 0xC0 | nal[0] >> 1], &nal[2..]].concat())
+            .collect()
+    };
+    for (kind, other) in [(96, 96), (98, 100), (110, 110)] {
+        let pictures = h264_pictures(30, 10, 700, 200);
+        let events = ingest(&packets(kind, &pictures, &mut { h264 }));
+        assert_eq!(units(&events).len(), 30, "H.264 under {kind}");
+        let pictures = h265_pictures(30, 10, 700, 200);
+        let events = ingest(&packets(other, &pictures, &mut { h265 }));
+        assert_eq!(units(&events).len(), 30, "H.265 under {other}");
+    }
+}

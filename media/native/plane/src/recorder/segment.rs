@@ -1,5 +1,6 @@
 //! One recorded file: fragmented MP4 that is valid after each write.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -27,7 +28,11 @@ pub(crate) struct Segment {
     origin: i64,
     duration: i64,
     held: Vec<Arc<Unit>>,
-    buffer: Vec<u8>,
+}
+
+thread_local! {
+    /// Where a thread gathers what it writes by one call, for one file after the other.
+    static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Segment {
@@ -68,10 +73,8 @@ impl Segment {
             origin: first.time,
             duration: 0,
             held: Vec::new(),
-            buffer: Vec::new(),
         };
-        segment.buffer = init.bytes;
-        if let Err(error) = segment.write_buffer() {
+        if let Err(error) = segment.write_whole(&init.bytes) {
             let _ = std::fs::remove_file(&segment.path);
             return Err(error);
         }
@@ -130,13 +133,16 @@ impl Segment {
             .collect();
         last_until_the_next(&mut audio, None);
         self.sequence += 1;
-        self.buffer.clear();
-        fmp4::write_fragment(self.sequence, &video, &audio, &mut self.buffer);
+        let mut gathered = GATHERED.take();
+        gathered.clear();
+        fmp4::write_fragment(self.sequence, &video, &audio, &mut gathered);
         let ticks = until - first.time;
         let last_pts_90k = self.held.iter().map(|unit| unit.pts_90k).max();
         let end_wall_us = last.wall_us + rescale(until - last.time, 1_000_000, VIDEO_CLOCK);
         self.held.clear();
-        self.write_fragment_buffer()?;
+        let written = self.write_named(&mut gathered);
+        GATHERED.set(gathered);
+        written?;
         self.duration += ticks;
         self.state.duration_s = self.duration as f64 / VIDEO_CLOCK as f64;
         self.state.last_pts_90k = last_pts_90k.unwrap_or(self.state.last_pts_90k);
@@ -146,24 +152,24 @@ impl Segment {
 
     /// A fragment is written as a `free` box and gets its name when it is whole: a process that is killed inside
     /// the write leaves a box that every reader passes over, and never half a `moof`.
-    fn write_fragment_buffer(&mut self) -> io::Result<()> {
+    fn write_named(&mut self, fragment: &mut [u8]) -> io::Result<()> {
         let name_at = self.state.size_bytes + BOX_NAME as u64;
-        let Some(name) = self.buffer.get_mut(BOX_NAME..BOX_NAME + 4) else {
+        let Some(name) = fragment.get_mut(BOX_NAME..BOX_NAME + 4) else {
             return Ok(());
         };
         name.copy_from_slice(b"free");
-        self.write_buffer()?;
+        self.write_whole(fragment)?;
         self.file.write_all_at(b"moof", name_at)
     }
 
-    /// All of the buffer, or nothing that a reader would see.
-    fn write_buffer(&mut self) -> io::Result<()> {
-        if let Err(error) = self.file.write_all(&self.buffer) {
+    /// All of the bytes, or nothing that a reader would see.
+    fn write_whole(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(bytes) {
             // Best effort: a part of a fragment at the end is ignored by readers as well.
             let _ = self.file.set_len(self.state.size_bytes);
             return Err(error);
         }
-        self.state.size_bytes += self.buffer.len() as u64;
+        self.state.size_bytes += bytes.len() as u64;
         Ok(())
     }
 
