@@ -16,7 +16,7 @@ PYTEST_ARGS ?=
 # Most tests wait for sockets and deadlines: more workers than cores. A file's tests stay in one worker.
 TEST_WORKERS ?= 3
 
-.PHONY: help run test check bench fuzz setup tools browser format lock clean
+.PHONY: help run test check bench fuzz sanitize setup tools browser format lock clean
 
 help:
 	@echo "make run    the platform with four simulated cameras; prints the page's address"
@@ -24,6 +24,7 @@ help:
 	@echo "make check  format, lint, types, import directions, clippy, cargo test"
 	@echo "make bench  benchmarks, with their conditions"
 	@echo "make fuzz   fuzzers, FUZZ_SECONDS=$(FUZZ_SECONDS) each"
+	@echo "make sanitize  the data plane's tests under AddressSanitizer"
 
 run: setup
 	@exec $(BIN)/tongshi demo
@@ -53,6 +54,12 @@ fuzz: setup
 	    echo "== $$target"; mkdir -p corpus/$$target; \
 	    RUSTC_BOOTSTRAP=1 cargo fuzz run $$target corpus/$$target seeds/$$target -- \
 	        -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=2048 -timeout=20 -print_final_stats=0; done
+
+# Soak tests measure memory, of which the sanitizer keeps what was freed.
+sanitize: HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+sanitize: tools
+	@RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --manifest-path $(NATIVE)/Cargo.toml --package tongshi-plane --lib \
+	    --locked --quiet --target $(HOST) --target-dir $(NATIVE)/target/sanitize -- --skip soak
 
 format: setup
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && cargo fmt --manifest-path $(NATIVE)/Cargo.toml --all
