@@ -39,14 +39,11 @@ TEXTS: Final[Mapping[str, Text]] = {
         "此浏览器不能解码 {codec}，平台正在转码为 H.264",
         "This browser cannot decode {codec}: the platform makes it H.264",
     ),
-    "undecodable.no_slot": Text(
-        "此浏览器不能解码 {codec}，转码名额已满",
-        "This browser cannot decode {codec}, and all transcoding slots are taken",
-    ),
+    "undecodable.no_slot": Text("{codec} 转码名额已满", "All transcoding slots for {codec} are taken"),
     "undecodable.no_slot_advice": Text(
-        "摄像机工作正常，录像不受影响。有空闲名额时会自动显示；可先关闭其他正在转码的画面。",
-        "The camera works and is recorded all the same. It is shown by itself when a slot is free; "
-        "closing another transcoded picture frees one.",
+        "此浏览器不能解码 {codec}，需要平台转码。有空闲名额时会自动显示；可先关闭其他正在转码的画面。",
+        "This browser cannot decode {codec}, the platform must transcode it. It is shown by itself when a "
+        "slot is free; closing another transcoded picture frees one.",
     ),
     # what arrives, and who takes it
     "details.title": Text("码流详情", "Stream details"),

@@ -154,7 +154,7 @@ async def test_h265_is_seen_moving_through_a_slot_and_who_finds_none_is_told(
     second = await site.add_camera(1, pictures=replace(H265, loop_s=3))
     other = tile_of(page, second)
     await expect(other).to_have_attribute("data-state", "undecodable", timeout=PICTURE_MS)
-    await expect(other).to_contain_text("此浏览器不能解码 H.265，转码名额已满")
+    await expect(other).to_contain_text("H.265 转码名额已满")
     await other.locator("[data-action=still]").click()
     await page.wait_for_function(
         "(tile) => tile.querySelector('img.ts-video')?.naturalWidth > 0", arg=await other.element_handle()
@@ -162,7 +162,7 @@ async def test_h265_is_seen_moving_through_a_slot_and_who_finds_none_is_told(
     await tile.locator("[data-action=close]").click()
     await other.get_by_role("button", name="更新").wait_for()
     await page.click("[data-action=language]")
-    await expect(other).to_contain_text("all transcoding slots are taken")
+    await expect(other).to_contain_text("All transcoding slots for H.265 are taken")
     await other.locator("[data-action=retry]").click()
     await expect(other).to_have_attribute("data-transcoded", "true", timeout=PICTURE_MS)
     await wait_until_it_moves(other.locator("video.is-shown"))

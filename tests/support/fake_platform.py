@@ -241,6 +241,14 @@ def make_fake(platform: FakePlatform) -> FastAPI:
             "packet_loss_ratio": 0.0012,
         }
 
+    @app.get(f"{api}/sessions")
+    async def sessions() -> Any:
+        return {"items": [], "next": None}
+
+    @app.get(f"{api}/captures")
+    async def captures() -> Any:
+        return {"items": [], "next": None}
+
     @app.delete(f"{api}/sessions/{{session_id}}", status_code=204)
     async def close_session(session_id: str) -> None:
         platform.sessions.pop(session_id, None)

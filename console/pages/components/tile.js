@@ -51,7 +51,7 @@ export default {
           <span class="ts-spinner"></span>
           <p>{{ t('state.stalled') }}</p>
         </div>
-        <div v-else-if="state === 'failed' || state === 'waiting'" class="ts-notice" role="alert">
+        <div v-else-if="state === 'failed' || state === 'waiting'" class="ts-notice" role="alert" :title="problemAdvice">
           <q-icon name="videocam_off" size="28px"></q-icon>
           <p class="ts-notice-title">{{ problemTitle }}</p>
           <p class="ts-notice-advice">{{ problemAdvice }}</p>
@@ -61,10 +61,10 @@ export default {
         </div>
         <template v-else-if="state === 'undecodable'">
           <img v-if="stillUrl" class="ts-video" :src="stillUrl" :alt="t('undecodable.still_of', { name })" @error="stillFailed">
-          <div v-else class="ts-notice" role="status">
+          <div v-else class="ts-notice" role="status" :title="undecodableAdvice">
             <q-icon name="tv_off" size="28px"></q-icon>
             <p class="ts-notice-title">{{ undecodableTitle }}</p>
-            <p class="ts-notice-advice">{{ t(isSlotMissing ? 'undecodable.no_slot_advice' : 'undecodable.advice', { codec: undecodableCodec }) }}</p>
+            <p class="ts-notice-advice">{{ undecodableAdvice }}</p>
             <p class="ts-links"><button class="ts-button" data-action="still" @click.stop="showStill">{{ t('undecodable.still') }}</button>
               <button class="ts-button" data-action="retry" @click.stop="retryNow">{{ t('tile.retry') }}</button></p>
           </div>
@@ -183,6 +183,9 @@ export default {
     },
     undecodableTitle() {
       return this.t(this.isSlotMissing ? "undecodable.no_slot" : "undecodable.title", { codec: this.undecodableCodec });
+    },
+    undecodableAdvice() {
+      return this.t(this.isSlotMissing ? "undecodable.no_slot_advice" : "undecodable.advice", { codec: this.undecodableCodec });
     },
     problemTitle() {
       return this.problem ? this.t.problem(this.problem).title : this.stateText;
