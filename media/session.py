@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from media.authorities import authorities, authority
 from media.buffers import check_buffers
 from media.capture_desk import CaptureDesk
 from media.endings import Ended, Endings
@@ -77,7 +78,6 @@ logger = logging.getLogger(__name__)
 
 PORT_ATTEMPTS: Final = 50
 """Ports of other programs that are passed over before giving up."""
-WILDCARD_HOSTS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
 
 _NATIVE: Final[Mapping[MediaTransport, NativeTransport]] = {
     MediaTransport.UDP: "udp",
@@ -125,19 +125,11 @@ class MediaPlane:
 
     def authority(self, host: str | None = None, listener: tuple[str, int] | None = None) -> str:
         """``host:port`` for URLs; of the listener for HTTP unless another one is given."""
-        bound, port = self.address if listener is None else listener
-        chosen = host or self.settings.advertised_host or ("127.0.0.1" if bound in WILDCARD_HOSTS else bound)
-        return f"[{chosen}]:{port}" if ":" in chosen else f"{chosen}:{port}"
+        return authority(self.settings, listener or self.address, host)
 
     def authorities(self, host: str | None = None) -> dict[str, str]:
         """``host:port`` by scheme, of the listeners that there are."""
-        http = self.authority(host)
-        found = {"http": http, "ws": http}
-        if (rtsp := self.engine.rtsp_address) is not None:
-            found["rtsp"] = self.authority(host, rtsp)
-        if self.settings.rtmp_port:
-            found["rtmp"] = self.authority(host, (self.settings.host, self.settings.rtmp_port))
-        return found
+        return authorities(self.settings, self.address, self.engine.rtsp_address, host)
 
     @property
     def on_publish(self) -> PublishHandler | None:
@@ -233,13 +225,9 @@ class MediaPlane:
 
     async def close_session(self, session: MediaSession, reason: str) -> None:
         """See :meth:`MediaSession.close`."""
-        if self._sessions.pop(session.session_id, None) is None:
+        stats = self._take_out(session)
+        if stats is None:
             return
-        stats = session.stats()
-        # At once, not after the awaited close: a counter that dips looks like a restart.
-        self.totals.sessions_closed += 1
-        self.totals.add(stats)
-        self._ending[session.session_id] = session
         try:
             await self.engine.close_session(session.session_id, reason)
         except (SessionClosed, PlaneClosed):
@@ -258,13 +246,9 @@ class MediaPlane:
 
     def give_up(self, session: MediaSession, reason: str) -> None:
         """The data plane lost this session: nothing to close but what is kept here."""
-        if self._sessions.pop(session.session_id, None) is None:
+        stats = self._take_out(session)
+        if stats is None:
             return
-        stats = session.stats()
-        # At once, not after the awaited close: a counter that dips looks like a restart.
-        self.totals.sessions_closed += 1
-        self.totals.add(stats)
-        self._ending[session.session_id] = session
         self._account(session, stats, reason)
         asyncio.get_running_loop().create_task(self._forget(session.session_id), name="forget media session")
 
@@ -352,6 +336,17 @@ class MediaPlane:
         return self.bind_port(
             lambda port: self.engine.open_session(session_id, _NATIVE[transport], port, ssrc)
         )
+
+    def _take_out(self, session: MediaSession) -> SessionStats | None:
+        """It ends; its last figures, or None when it has ended before."""
+        if self._sessions.pop(session.session_id, None) is None:
+            return None
+        stats = session.stats()
+        # At once, not after the awaited close: a counter that dips looks like a restart.
+        self.totals.sessions_closed += 1
+        self.totals.add(stats)
+        self._ending[session.session_id] = session
+        return stats
 
     def _account(self, session: MediaSession, stats: SessionStats, reason: str) -> None:
         if session.receive_on is ReceiveOn.OWN_PORT and session.port:

@@ -6,24 +6,21 @@ import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from media.capture import Capture
 from media.errors import PlaneClosed, SessionClosed
 from media.facts import Stall, StallReason
 from media.payloads import label_of
+from media.session_core import Place, SessionCore
 from media.settings import OnLoss
 
-if TYPE_CHECKING:
-    from media.engine import Engine
 
+class Supervision(SessionCore):
+    """A part of :class:`media.reception.MediaSession`."""
 
-class Supervision:
-    """A part of :class:`MediaSession`."""
-
-    def __init__(self, engine: Engine, session_id: str) -> None:
-        self._engine: Final = engine
-        self._session_id: Final = session_id
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
         self.stall: Stall | None = None
         """Why the stream stands still now; None while it moves, and before its first packet."""
         self.on_stall: Callable[[Stall | None], None] | None = None
@@ -38,14 +35,14 @@ class Supervision:
 
     def set_on_loss(self, on_loss: OnLoss) -> None:
         """What happens to damaged pictures from now on (default: the setting)."""
-        self._engine.pass_damaged(self._session_id, on_loss is OnLoss.PASS_MARKED)
+        self._plane.engine.pass_damaged(self.session_id, on_loss is OnLoss.PASS_MARKED)
 
     def describe_payload(self, payload_type: int, encoding: str, clock_rate: int = 0, fmtp: str = "") -> None:
         """The session description says what a payload type is (``a=rtpmap``, ``a=fmtp``).
 
         It is where reading begins; what the bytes prove wins.
         """
-        self._engine.name_payload(self._session_id, payload_type, label_of(encoding, clock_rate, fmtp))
+        self._plane.engine.name_payload(self.session_id, payload_type, label_of(encoding, clock_rate, fmtp))
 
     def start_capture(self, directory: Path, max_bytes: int, max_s: float) -> Capture:
         """Write what arrives into ``directory`` (it exists): ``<capture_id>.pcap`` with heads that Wireshark
@@ -58,7 +55,7 @@ class Supervision:
             EngineError: the files cannot be made, too many captures run, or this session receives no packets.
         """
         capture_id = secrets.token_hex(8)
-        self._engine.start_capture(self._session_id, capture_id, directory, (max_bytes, max_s))
+        self._plane.engine.start_capture(self.session_id, capture_id, directory, (max_bytes, max_s))
         capture = Capture(capture_id, directory, lambda: self._stop_capture(capture_id))
         self._captures[capture_id] = capture
         return capture
@@ -67,7 +64,7 @@ class Supervision:
         if next(reversed(self._captures), None) != capture_id:
             return  # another one has taken its place, and its end is on the way
         with contextlib.suppress(SessionClosed, PlaneClosed):  # nor has one that has ended anything to stop
-            self._engine.stop_capture(self._session_id)
+            self._plane.engine.stop_capture(self.session_id)
 
     # -- facts of the data plane
 

@@ -13,6 +13,7 @@ from media.stats import ViewerStats
 
 if TYPE_CHECKING:
     from media.reception import MediaSession
+    from media.session_core import SessionCore
     from media.settings import MediaSettings
 
 WAY: Final = "whep"
@@ -45,7 +46,7 @@ class WhepDesk:
         """Viewers now, those included whose offer is being answered."""
         return len(self._seats) + self._opening
 
-    def address(self, session: MediaSession, grant: Grant) -> str:
+    def address(self, session: SessionCore, grant: Grant) -> str:
         """Path and query. The host is that of who answers HTTP for the platform, which is not this room."""
         scope = SCOPE.format(session_id=session.session_id)
         return f"{scope}?{grant.query(self._url_key, scope)}"
@@ -95,11 +96,11 @@ class WhepDesk:
         seat.viewer.close("closed by the viewer")
         return True
 
-    def allow(self, session: MediaSession, tag: str) -> None:
+    def allow(self, session: SessionCore, tag: str) -> None:
         """A new pass of this tag was signed."""
         self._revoked.get(session.session_id, set()).discard(tag)
 
-    def revoke(self, session: MediaSession, tag: str) -> None:
+    def revoke(self, session: SessionCore, tag: str) -> None:
         """Disconnect the viewers of a tag; its passes open nothing any more."""
         if not session.is_closed:
             self._revoked.setdefault(session.session_id, set()).add(tag)
@@ -117,7 +118,7 @@ class WhepDesk:
         if grant.tag in self._revoked.get(session.session_id, ()) or PLAY not in grant.rights:
             raise BadPass("the right to this stream has been withdrawn")
 
-    def viewer_stats(self, session: MediaSession) -> list[ViewerStats]:
+    def viewer_stats(self, session: SessionCore) -> list[ViewerStats]:
         """One row for each viewer of a session; what waits for the browser is not known here."""
         return [
             ViewerStats(
