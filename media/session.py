@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +19,6 @@ from media.errors import (
     LocalViolation,
     MediaError,
     PlaneClosed,
-    PortUnavailable,
     SessionClosed,
     SsrcTaken,
 )
@@ -36,6 +34,7 @@ from media.facts import (
     StreamInfo,
 )
 from media.outputs.rtp import RtpSender, SenderEnd, SenderRequest, SenderStats
+from media.port_binder import PortBinder
 from media.ports import PortPool
 from media.publishing import PublishDoor, PublishHandler, PublishRefused, PublishRequest, PushedSessions
 from media.reception import Keyframe, MediaSession
@@ -76,8 +75,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-PORT_ATTEMPTS: Final = 50
-"""Ports of other programs that are passed over before giving up."""
 
 _NATIVE: Final[Mapping[MediaTransport, NativeTransport]] = {
     MediaTransport.UDP: "udp",
@@ -96,7 +93,8 @@ class MediaPlane:
         self.engine: Final = Engine(settings, self.url_key, self._take_fact)
         self.totals: Final = PlaneTotals()
         self.snapshots: Final = SnapshotDesk(settings, self.totals)
-        self._ports: Final = PortPool(*parse_port_range(settings.rtp_ports), settings.port_cool_down_s)
+        pool = PortPool(*parse_port_range(settings.rtp_ports), settings.port_cool_down_s)
+        self._ports: Final = PortBinder(pool, self.totals)
         self._sessions: Final[dict[str, MediaSession]] = {}
         self._ending: Final[dict[str, MediaSession]] = {}
         self.endings: Final = Endings()
@@ -286,23 +284,11 @@ class MediaPlane:
 
     def bind_port(self, bind: Callable[[int], int]) -> int:
         """Give ``bind`` ports of the pool until it takes one; :meth:`release_port` gives that one back."""
-        for _ in range(PORT_ATTEMPTS):
-            port = self._ports.allocate(time.monotonic())
-            try:
-                return bind(port)
-            except PortUnavailable as error:
-                # It rests like a used one and is tried again later.
-                self.release_port(port)
-                self.totals.ports_refused += 1
-                logger.warning("port %d is held by another program: %s", port, error)
-            except BaseException:
-                self.release_port(port)
-                raise
-        raise PortUnavailable(f"{PORT_ATTEMPTS} ports in a row are held by other programs")
+        return self._ports.bind(bind)
 
     def release_port(self, port: int) -> None:
         """The port is free again; it rests before somebody else gets it."""
-        self._ports.release(port, time.monotonic())
+        self._ports.release(port)
 
     # -- inside
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from copy import copy
 from typing import Any, Final
 
 from catalog.model import ChannelKey
 from media import errors as media_errors
-from media.facts import Stall
 from media.session import MediaSession, MediaTransport, StreamInfo
 from sipserver.devices.errors import DeviceError, InviteEnded, NoMedia, NoSubstream
 from sipserver.devices.events import StreamFailed, StreamStarted
@@ -22,20 +20,18 @@ from sipserver.devices.invite_context import InviteContext
 from sipserver.devices.invite_evidence import InviteEvidence
 from sipserver.devices.invite_exchange import InviteExchange
 from sipserver.devices.invite_media import InviteMedia
-from sipserver.devices.invite_repair import Repair
 from sipserver.devices.invite_state import INVITE, Action, Input, State
 from sipserver.devices.keyframe_wish import KeyframeWish
 from sipserver.devices.media_verdicts import explained
-from sipserver.devices.standstill import Standstill
+from sipserver.devices.second_try import SecondTry
 from sipserver.devices.stream_hold import StreamHold
 from sipserver.devices.stream_request import LiveStream, StreamRequest
 from sipserver.devices.substreams import Attempt
+from sipserver.devices.upkeep import Upkeep
 from sipserver.gb import sdp
 from sipserver.sip.message import SipRequest, SipResponse
 
 CLEARING_PAUSE_S: Final = 1.5
-# Nothing came, so that the transport may be the reason.
-NO_PATH: Final = (media_errors.NoMedia, media_errors.ConnectRefused)
 
 __all__ = ["Invite", "StreamHold"]
 
@@ -64,28 +60,20 @@ class Invite:
         self.closed: Final = asyncio.Event()
         self.end_reason = ""
         self.evidence: Final = InviteEvidence(transport)
-        self._first_failure: DeviceError | None = None
+        self._second_try: Final = SecondTry(key, context, self.evidence)
         self._why_again = ""
         self._context = context
         self._attempt = attempt
         self._ready: asyncio.Future[StreamInfo] = asyncio.get_running_loop().create_future()
-        self.standstill: Final = Standstill(
-            key,
-            request.silence_timeout_s,
-            clock=context.clock,
-            ask_keyframe=self._nudge,
-            on_due=self._stands,
-        )
+        self.upkeep: Final = Upkeep(self, context)
         self._media: Final = InviteMedia(
-            key, context, request, self.label, self._session_closed, self._stalled
+            key, context, request, self.label, self._session_closed, self.upkeep.take
         )
         self._exchange: Final = InviteExchange(
             key, context, request, self.evidence, attempt, self._answer_came
         )
         self._work: asyncio.Task[None] | None = None
         self._linger: asyncio.TimerHandle | None = None
-        self._repair: Repair | None = None
-        self._standing: DeviceError | None = None
 
     @property
     def session(self) -> MediaSession | None:
@@ -156,7 +144,7 @@ class Invite:
         """A BYE that may be for this dialog; False when its tags say otherwise."""
         if not self._exchange.remote_bye(request):
             return False
-        if self._repair is not None and self._repair.lets_go:
+        if self.upkeep.lets_go:
             return True  # it says goodbye to what we end ourselves
         if not self._hung_up_without_path():
             self.feed(Input.REMOTE_BYE)
@@ -199,11 +187,10 @@ class Invite:
         self._context.stats.invites += 1
         if self.request.kind is sdp.SessionKind.PLAY:
             self._context.presence.announce(StreamStarted(*self.key))
-        logger.info("invite %s is playing", self.key, extra=self._fields())
+        logger.info("invite %s is playing", self.key, extra=self.fields())
 
     def _begin_repair(self) -> None:
-        self._repair = Repair(self._context, self._exchange, self._media, self.standstill)
-        self._start(self._ask_anew(self._repair))
+        self._start(self.upkeep.ask_anew(self._exchange, self._media))
 
     def _start_linger(self) -> None:
         if not self.request.is_shared:
@@ -226,7 +213,7 @@ class Invite:
     def _close(self, what: Input, error: DeviceError | None) -> None:
         if self._linger is not None:
             self._linger.cancel()
-        self.standstill.clear()
+        self.upkeep.standstill.clear()
         self.end_reason = str(error) if error is not None else what.value
         if not self._ready.done():
             cause = error or InviteEnded(
@@ -282,51 +269,12 @@ class Invite:
         if session is None or ssrc is None:
             raise InviteEnded.about(self.key, "the media session is gone")
         outcome = await self._exchange.invite(self.transport, session.port, ssrc)
-        if outcome is Input.NO_TCP and self._first_failure is not None:
+        if outcome is Input.NO_TCP and self._second_try.first_failure is not None:
             # It was asked for TCP only because nothing came over UDP.
-            raise self._first_failure
+            raise self._second_try.first_failure
         if outcome is Input.ANSWERED and not self._media.is_told_apart:
             outcome = self._once_more("the answer's SSRC is another session's")
         self.feed(outcome)
-
-    def _stalled(self, stall: Stall | None) -> None:
-        """The data plane says why the picture stands still, or that it moves."""
-        session, is_live = self.session, self.request.kind is sdp.SessionKind.PLAY
-        if stall is not None and is_live and self.state.is_established and not self.standstill.reason:
-            self._context.stats.streams_stalled[stall.reason.value] += 1
-            logger.warning("invite %s stands still: %s", self.key, stall.reason.value, extra=self._fields())
-        self.standstill.take(stall, is_reconnecting=session is not None and session.is_reconnecting)
-
-    def _stands(self, error: DeviceError, may_help: bool) -> None:
-        """It is time to do something about it."""
-        if may_help:
-            self._standing = error
-            self.feed(Input.STALLED)
-        elif self.state in (State.PLAYING, State.LINGERING):
-            self.fail(error)
-
-    def fail(self, error: DeviceError) -> None:
-        """A picture that was there is lost, and the device is to blame."""
-        if self.request.kind is sdp.SessionKind.PLAY and self.state.is_established:
-            self._context.presence.announce(StreamFailed(*self.key, error))
-        self.feed(Input.LOST, error)
-
-    async def _ask_anew(self, repair: Repair) -> None:
-        """Session, viewers and recordings stay; only the device's part begins again."""
-        error = self._standing or InviteEnded.about(self.key, "it stood still")
-        logger.info("invite %s is asked for anew: %s", self.key, error, extra=self._fields())
-        try:
-            await repair.run(self.transport, self.host)
-        except (DeviceError, media_errors.MediaError, TimeoutError) as failure:
-            self._context.stats.stream_repairs["failed"] += 1
-            said = str(failure) or "the BYE was not answered"
-            self.fail(type(error).about(self.key, f"{error}; asked anew, in vain: {said}"))
-            return
-        finally:
-            self._repair = None
-        self._context.stats.stream_repairs["worked"] += 1
-        logger.info("invite %s plays again", self.key, extra=self._fields())
-        self.feed(Input.MOVED)
 
     def _answer_came(self, ssrc: str | None, answer: sdp.SessionDescription) -> None:
         self._media.describe(answer)
@@ -361,7 +309,7 @@ class Invite:
         if session is None:
             raise InviteEnded.about(self.key, "the media session is gone")
         timeout_s = request.tcp_keyframe_timeout_s if self.transport.is_tcp else request.keyframe_timeout_s
-        wish = KeyframeWish(lambda: session.stats().dropped_before_keyframe, self._nudge)
+        wish = KeyframeWish(lambda: session.stats().dropped_before_keyframe, self.nudge)
         try:
             answer = self.answer
             if self.transport is MediaTransport.TCP_ACTIVE and answer is not None:
@@ -374,7 +322,7 @@ class Invite:
             return
         finally:
             wish.cancel()
-        self._learn_from_picture(session)
+        self._second_try.worked(self.transport, session)
         if self._attempt is not None and not self._attempt.take(self.info):
             self.feed(self._once_more(f"another form, {self._attempt.form}"))
             return
@@ -383,25 +331,13 @@ class Invite:
         self.feed(Input.KEYFRAME)
 
     def _without_picture(self, error: media_errors.MediaError, session: MediaSession) -> None:
-        """Say why; when no packet came at all, the other transport may do better."""
-        paths, device_id = self._context.paths, self.key.device_id
-        self.evidence.media = session.stats()
-        kind, text = explained(error, self.evidence)
-        failure = kind.about(self.key, text)
+        """Say why, or ask once more another way."""
+        failure = self._second_try.failure(error, session)
         if self._media.does_better_alone(error):
             self.feed(self._once_more("a port of its own"))
             return
-        if not isinstance(error, NO_PATH) or isinstance(error, media_errors.OnlyStrangers):
-            raise failure from error
-        if self._first_failure is not None:
-            paths.brought_nothing(device_id)
-            raise self._first_failure from error
-        if self.evidence.instead_of is None and paths.other(device_id, self.transport) is not None:
-            failure.evidence = copy(self.evidence)
-            self._first_failure = failure
-            self.feed(Input.NO_PATH)
-            return
-        raise failure from error
+        self._second_try.after(error, failure, self.transport)
+        self.feed(Input.NO_PATH)
 
     def _hung_up_without_path(self) -> bool:
         """The device said BYE because its media found no way to us: that is the reason, not the BYE."""
@@ -419,14 +355,7 @@ class Invite:
             self.feed(Input.REMOTE_BYE, failure)
         return True
 
-    def _learn_from_picture(self, session: MediaSession) -> None:
-        context, evidence = self._context, self.evidence
-        evidence.media = session.stats()
-        context.ssrc_behaviour.learn(self.key.device_id, evidence)
-        if self._first_failure is not None and evidence.instead_of is not None:
-            context.paths.worked(self.key.device_id, self.transport, evidence.instead_of)
-
-    def _nudge(self) -> None:
+    def nudge(self) -> None:
         """Groups of pictures of a minute exist; a key frame can be asked for, of a live picture."""
         if self.request.kind is not sdp.SessionKind.PLAY:
             return
@@ -440,12 +369,12 @@ class Invite:
             await self._exchange.end()
         finally:
             await self._media.close(self.end_reason)
-            logger.info("invite %s ended: %s", self.key, self.end_reason, extra=self._fields())
+            logger.info("invite %s ended: %s", self.key, self.end_reason, extra=self.fields())
             self.feed(Input.ENDED)
 
     # ---------------------------------------------------------------- small things
 
-    def _fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
         return {
             "device_id": self.key.device_id,
             "channel_id": self.key.channel_id,

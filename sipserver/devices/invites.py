@@ -315,5 +315,5 @@ def _view(invite: Invite) -> InviteState:
         call_id=invite.call_id,
         started_at=invite.started_at,
         state_since=invite.state_since,
-        stall=invite.standstill.reason,
+        stall=invite.upkeep.standstill.reason,
     )

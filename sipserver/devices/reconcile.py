@@ -94,11 +94,11 @@ class Reconciler:
         silence_s, limit_s = session.stats().silence_s, invite.request.silence_timeout_s
         if session.stall is not None:
             # The data plane says why: what is done about it goes by the reason.
-            invite.standstill.look()
+            invite.upkeep.standstill.look()
         elif limit_s is not None and silence_s > limit_s:
             self._stats.reconcile_repairs["media silent"] += 1
             logger.info("invite %s is ended: no packet for %.0f s", invite.key, silence_s)
-            invite.fail(NoMedia.about(invite.key, f"media stopped: no packet for {silence_s:.0f} s"))
+            invite.upkeep.fail(NoMedia.about(invite.key, f"media stopped: no packet for {silence_s:.0f} s"))
         elif silence_s < self._settings.reconcile_interval_s:
             # Media is a sign of life: a device that streams is not offline because keepalives get lost.
             self._presence.answered(invite.key.device_id)

@@ -191,7 +191,7 @@ class HistoryDesk:
             )
             return Outcome.END_OF_FILE, "the media stopped at the end"
         if silence_s >= settings.silence_timeout_s:
-            why = stream.invite.standstill.words
+            why = stream.invite.upkeep.standstill.words
             return Outcome.SILENT, f"no media for {silence_s:.0f} s" + (f": {why}" if why else "")
         return None
 
