@@ -91,9 +91,10 @@ class Reconciler:
         if session is None or self._media.sessions.get(session.session_id) is None:
             self._repair(invite, "session gone", InviteEnded("the media session is gone"))
             return
-        silence_s, limit_s = session.stats().silence_s, invite.request.silence_timeout_s
-        if session.stall is not None:
-            # The data plane says why: what is done about it goes by the reason.
+        stats, limit_s = session.stats(), invite.request.silence_timeout_s
+        silence_s = stats.silence_s
+        if stats.stall is not None:
+            # The data plane says why: what is done about it goes by the reason, once that has been told.
             invite.upkeep.standstill.look()
         elif limit_s is not None and silence_s > limit_s:
             self._stats.reconcile_repairs["media silent"] += 1

@@ -127,6 +127,7 @@ class FakeStats:
     fps: float = 0.0
     age_s: float = 0.0
     rtp_timestamp: int = 0
+    stall: str | None = None
 
 
 class FakeSession:
@@ -197,7 +198,8 @@ class FakeSession:
         return self.info
 
     def stats(self) -> FakeStats:
-        return FakeStats(self.silence_s, media_s=self.media_s)
+        stall = None if self.stall is None else self.stall.reason.value
+        return FakeStats(self.silence_s, media_s=self.media_s, stall=stall)
 
     def retime(self, *, by_arrival: bool) -> None:
         self.retimed.append(by_arrival)
