@@ -88,6 +88,23 @@ async def test_the_wall_takes_sub_streams_and_the_enlarged_picture_the_main_one_
     assert gaps == 0, f"{gaps} of {drawn} drawings had no picture"
 
 
+async def test_a_camera_that_sends_one_stream_at_a_time_is_enlarged_all_the_same(
+    site: SmallSite, browser: Browser
+) -> None:
+    """It answers 486 to a second stream: the first is given back, its last picture stands meanwhile."""
+    camera = await site.add_camera()
+    page = await logged_in_page(site, browser)
+    tile = tile_of(page, camera)
+    await expect_stream(tile, "sub")
+    await tile.evaluate(WATCH_FOR_GAPS)
+    camera.parts.invites._is_busy = True  # to the next INVITE
+    await tile.locator("[data-action=enlarge]").click()
+    await expect_stream(tile, "main")
+    await wait_until_it_moves(tile.locator("video.is-shown"))
+    assert not camera.parts.invites._is_busy, "it was refused once"
+    assert await page.evaluate("window.gaps") == 0
+
+
 async def test_the_choice_by_hand_is_kept_over_a_reload(site: SmallSite, browser: Browser) -> None:
     camera = await site.add_camera()
     page = await logged_in_page(site, browser)

@@ -11,6 +11,7 @@ const RETRY_S = [1, 2, 5, 10, 20, 30];
 const SLOT_RETRY_S = 60;
 const SWITCH_RETRY_MS = 30_000;
 const SETTLE_MS = 250; // a size is often changed twice in a row
+const BUSY_HERE = 486; // SIP: the device sends as many streams as it can
 const REFRESH_MS = 3_000;
 const DRAG_TYPE = "application/x-tongshi-channel";
 const NEVER_AGAIN = ["forbidden", "unknown-channel", "not-a-camera"];
@@ -27,7 +28,7 @@ export default {
           <span class="ts-dot" :class="dotClass" :title="stateText"></span>
           <span class="ts-tile-name" :title="name + '  ' + channelKey">{{ name }}</span>
           <span v-if="isRecording" class="ts-rec" :title="t('tile.recording')">{{ t('tile.rec') }}</span>
-          <span v-if="transcodedFrom" class="ts-chip is-plain" :title="t('tile.transcoded_title', { codec: codecName(transcodedFrom) })">{{ t('tile.transcoded') }}</span>
+          <span v-if="transcodedFrom" class="ts-chip is-plain" :title="t('tile.transcoded_title', { codec: transcodedFrom })">{{ t('tile.transcoded') }}</span>
           <stream-choice v-if="shown" :stream="shown.stream" :choice="choice" :has-sub="hasSub" :is-switching="Boolean(coming)" :t="t" @choose="chooseStream"></stream-choice>
           <button v-if="!isSingle" class="ts-icon is-small" data-action="enlarge" :aria-pressed="String(isEnlarged)" :title="t(isEnlarged ? 'tile.shrink' : 'tile.enlarge')"
               :aria-label="t(isEnlarged ? 'tile.shrink' : 'tile.enlarge')" @click.stop="$emit('enlarge')"><q-icon :name="isEnlarged ? 'close_fullscreen' : 'open_in_full'"></q-icon></button>
@@ -148,7 +149,7 @@ export default {
       return Boolean(this.shown?.hasAudio);
     },
     transcodedFrom() {
-      return this.shown?.transcodedFrom || "";
+      return format.codec(this.shown?.transcodedFrom);
     },
     isRecording() {
       return Boolean(this.channel?.recording);
@@ -175,7 +176,7 @@ export default {
       if (!video) return "";
       const s = this.shown?.statistics || {};
       const codec = format.codec(video.codec);
-      const parts = [this.transcodedFrom ? `${format.codec(this.transcodedFrom)} → ${codec}` : codec, `${video.width}×${video.height}`];
+      const parts = [this.transcodedFrom ? `${this.transcodedFrom} → ${codec}` : codec, `${video.width}×${video.height}`];
       if (s.bitrate_kbps != null) parts.push(format.bitrate(s.bitrate_kbps));
       if (s.packet_loss_ratio != null) parts.push(this.t("tile.loss", { loss: format.percent(s.packet_loss_ratio) }));
       if (s.fps != null) parts.push(`${Number(s.fps).toFixed(0)} fps`);
@@ -226,7 +227,6 @@ export default {
     this.release();
   },
   methods: {
-    codecName: (name) => format.codec(name),
     // What is seen stays until the picture that takes its place is there.
     async open(codec = TAKEN) {
       this.coming?.close();
@@ -274,6 +274,7 @@ export default {
         this.coming = this.frozen = this.stillUrl = null;
       }
       if (picture !== this.shown) return;
+      if (picture.fits(this.wantedStream)) this.triedFor = "";
       this.state = "playing";
       this.failures = 0;
     },
@@ -293,17 +294,20 @@ export default {
       this.coming?.close();
       this.coming = null;
       const isSlotMissing = problem.code === "no-slot-free";
-      if (isSlotMissing && this.transcodedFrom) this.reopen();
+      const isOneTooMany = (isSlotMissing && this.transcodedFrom) || problem.sipCode === BUSY_HERE;
+      if (this.shown && isOneTooMany) this.reopen();
       else if (this.shown) this.notSwitched(problem);
       else if (isSlotMissing || (problem.code === "not-playable" && TAKEN === "h264")) this.cannotDecode("H265", isSlotMissing);
       else this.failed(problem);
     },
     notSwitched(problem) {
       this.triedAt = Date.now();
+      if (this.triedFor === this.wantedStream) return; // said once
+      this.triedFor = this.wantedStream;
       const stream = this.t(`stream.${this.wantedStream}`);
       this.$emit("message", this.t("stream.not_switched", { name: this.name, stream, why: this.t.problem(problem).title }));
     },
-    // Two streams cannot be transcoded for one tile: its last picture stands until the other one is there.
+    // Two streams cannot be had for one tile: its last picture stands until the other one is there.
     async reopen() {
       const old = this.shown;
       this.frozen = stillOf(this.$el.querySelector("video.is-shown"));
@@ -317,9 +321,8 @@ export default {
       this.problem = problem;
       const isFinal = NEVER_AGAIN.includes(problem.code);
       this.state = isFinal ? "failed" : "waiting";
-      const backoff = RETRY_S[Math.min(this.failures, RETRY_S.length - 1)];
+      this.waitS = isFinal ? 0 : Math.max(RETRY_S[Math.min(this.failures, RETRY_S.length - 1)], problem.retryAfterS || 0);
       this.failures += 1;
-      this.waitS = isFinal ? 0 : Math.max(backoff, problem.retryAfterS || 0);
     },
     // The browser took the stream for one that it can show, or the camera changed its codec.
     undecodable(picture, { video }) {
@@ -369,9 +372,8 @@ export default {
       if (this.shown && !this.coming && Date.now() - this.triedAt > SWITCH_RETRY_MS) this.arrange();
     },
     async refreshChannel() {
-      const key = this.channelKey;
-      const channel = await api.channel(key).catch(() => null);
-      if (key === this.channelKey && channel && !this.isSettingRecording) this.channel = channel;
+      const channel = await api.channel(this.channelKey).catch(() => null);
+      if (channel && !this.isSettingRecording) this.channel = channel;
     },
     async toggleRecording() {
       const wanted = !this.wanted;
