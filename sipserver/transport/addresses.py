@@ -94,6 +94,7 @@ class AdvertisedAddresses:
         self._route = route
         self._clock = clock
         self._cache: dict[tuple[str, str], tuple[float, str, int | None]] = {}
+        self._of_peers: dict[str, tuple[str, int | None]] = {}
 
     def for_flow(self, flow: Flow) -> tuple[str, int]:
         """Host and port to print in Via, Contact and SDP towards the peer of ``flow``."""
@@ -108,11 +109,28 @@ class AdvertisedAddresses:
             self._cache[key] = cached
         return cached[1], cached[2] or flow.local[1]
 
+    def set_for(self, peer: str, text: str) -> None:
+        """Print another address to one peer; an empty text takes that back.
+
+        Raises:
+            ValueError: the address is a wildcard.
+        """
+        host, port = split_host_port(text)
+        if not text:
+            self._of_peers.pop(peer, None)
+        elif is_wildcard(host):
+            raise ValueError(f"advertised address for {peer} is {text!r}, which no peer can reach")
+        else:
+            self._of_peers[peer] = host, port
+        self._cache.clear()
+
     @property
     def cached_peers(self) -> int:
         return len(self._cache)
 
     def _find(self, peer: str, bound_to: str) -> tuple[str, int | None]:
+        if (chosen := self._of_peers.get(peer)) is not None:
+            return chosen
         address = _parse(peer)
         if address is not None:
             for network, host, port in self._rows:

@@ -166,6 +166,14 @@ class SipTransport:
         """Our host and port as the peer of this flow can reach them; never a wildcard."""
         return self._advertised.for_flow(flow)
 
+    def advertise(self, peer: str, address: str) -> None:
+        """Print ``address`` to the peer at this host: ``host`` or ``host:port``; empty: as configured.
+
+        Raises:
+            ValueError: the address is a wildcard.
+        """
+        self._advertised.set_for(peer, address)
+
     def sweep(self) -> None:
         """Close connections that have outstayed their time; runs by itself every few seconds."""
         self._network.sweep()

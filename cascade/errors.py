@@ -1,0 +1,31 @@
+"""What can go wrong between us and a superior."""
+
+from __future__ import annotations
+
+
+class CascadeError(Exception):
+    """Base of this room's errors."""
+
+
+class UnknownSuperior(CascadeError):
+    """No superior has this id."""
+
+
+class SuperiorExists(CascadeError):
+    """The id is taken."""
+
+
+class SuperiorOffline(CascadeError):
+    """We are not registered with it."""
+
+
+class SuperiorSilent(CascadeError):
+    """It did not answer in time, or cannot be reached."""
+
+
+class SuperiorRefused(CascadeError):
+    """It answered with a failure."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status

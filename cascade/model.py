@@ -1,0 +1,97 @@
+"""A superior platform, as the operator entered it, and how we stand with it (上级平台)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Final
+
+from sipserver.gb.charset import GB2312
+from sipserver.gb.editions import Edition
+from sipserver.sip.flow import Transport
+
+DOMAIN_DIGITS: Final = 10
+NOT_REGISTERED: Final = frozenset(
+    {"name", "charset", "keepalive_s", "keepalive_misses", "retry_s", "retry_max_s"}
+)
+"""What a registration does not know: it goes on when these are changed."""
+
+
+class LinkState(StrEnum):
+    """Where we are with a superior; each change has a reason and a time."""
+
+    OFF = "off"  # switched off by the operator
+    WAITING = "waiting"  # for the next attempt
+    REGISTERING = "registering"
+    ONLINE = "online"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Superior:
+    """One superior. Empty texts stand for what follows from other fields, see the properties."""
+
+    superior_id: str
+    """Its 20 digits."""
+    host: str
+    port: int = 5060
+    name: str = ""
+    is_enabled: bool = True
+    transport: Transport = Transport.UDP
+    alternate: str = ""
+    """``host:port`` that is tried when the first address does not answer."""
+    domain: str = ""
+    own_id: str
+    """What we call ourselves there; may differ from superior to superior."""
+    own_domain: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    edition: Edition = Edition.V3_0
+    charset: str = GB2312
+    advertised_host: str = ""
+    """Address of ours that is printed to it; some compare it with the source of packets (gb28181.md 8.1)."""
+    expires_s: int = 3600
+    keepalive_s: float = 60.0
+    keepalive_misses: int = 3
+    retry_s: float = 10.0
+    retry_max_s: float = 300.0
+
+    @property
+    def sip_domain(self) -> str:
+        return self.domain or self.superior_id[:DOMAIN_DIGITS]
+
+    @property
+    def own_sip_domain(self) -> str:
+        return self.own_domain or self.own_id[:DOMAIN_DIGITS]
+
+    @property
+    def user(self) -> str:
+        """Normally our own id (gb28181.md 8.1)."""
+        return self.username or self.own_id
+
+    def is_same_registration(self, other: Superior) -> bool:
+        """Whether a change from one to the other leaves the registration as it is."""
+        return all(
+            getattr(self, each.name) == getattr(other, each.name)
+            for each in fields(self)
+            if each.name not in NOT_REGISTERED
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkView:
+    """How we stand with a superior. Times are seconds on the monotonic clock of the transport."""
+
+    state: LinkState
+    why: str = ""
+    since: float = 0.0
+    next_at: float | None = None
+    """When the next REGISTER goes out."""
+    remote: tuple[str, int] | None = None
+    """Where it is reached: redirects and the alternate address are followed."""
+    registrations: int = 0
+    refusals: int = 0
+    keepalives: int = 0
+    keepalives_missed: int = 0
+    """In a row, up to now."""
+    losses: int = 0
+    """Times that we were online and are no more."""
