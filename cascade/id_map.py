@@ -1,0 +1,83 @@
+"""The ids under which a superior knows our channels: assigned once, then for ever (gb28181.md 8.3).
+
+A channel keeps its own id where that has 20 digits and nobody else has it there; else it gets one in our own
+domain. Superiors that take only ids of their own numbering plan are given ids that begin as they ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from sipserver.gb.ids import GbId
+
+CAMERA_TYPE: Final = "132"
+NETWORK_DIGIT: Final = "0"
+LAST_SERIAL: Final = 999_999
+
+
+class OutOfIds(Exception):
+    """All serial numbers of a type are taken."""
+
+
+class IdMap:
+    """Both ways between an identity of ours and the id that one superior knows.
+
+    ``prefix`` is what assigned ids begin with: 8 digits (centre) or 10 (with the industry); ``keeps_own``
+    says whether ids that are 20 digits already are passed as they are.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        known: Mapping[str, str] | None = None,
+        *,
+        reserved: Iterable[str] = (),
+        keeps_own: bool = True,
+    ) -> None:
+        self._head = prefix.ljust(10, "0")[:10]
+        self._keeps_own = keeps_own
+        self._presented: dict[str, str] = dict(known or {})
+        self._identities = {presented: identity for identity, presented in self._presented.items()}
+        self._reserved = frozenset(reserved)
+        self._serials: dict[str, int] = {}
+        self._new: dict[str, str] = {}
+
+    def presented(self, identity: str, own_id: str) -> str:
+        """The id for a superior; assigned now if there is none yet.
+
+        Raises:
+            OutOfIds: a million of one type are taken.
+        """
+        known = self._presented.get(identity)
+        if known is not None:
+            return known
+        chosen = own_id
+        if not (self._keeps_own and GbId(own_id).is_standard and self._is_free(own_id)):
+            chosen = self._next(GbId(own_id).type_code or CAMERA_TYPE)
+        self._presented[identity] = chosen
+        self._identities[chosen] = identity
+        self._new[identity] = chosen
+        return chosen
+
+    def identity(self, presented: str) -> str | None:
+        """What of ours a superior means."""
+        return self._identities.get(presented)
+
+    def take_new(self) -> dict[str, str]:
+        """What was assigned since the last call, to be written down."""
+        new, self._new = self._new, {}
+        return new
+
+    def _is_free(self, presented: str) -> bool:
+        return presented not in self._identities and presented not in self._reserved
+
+    def _next(self, type_code: str) -> str:
+        serial = self._serials.get(type_code, 0)
+        while serial < LAST_SERIAL:
+            serial += 1
+            candidate = f"{self._head}{type_code}{NETWORK_DIGIT}{serial:06d}"
+            if self._is_free(candidate):
+                self._serials[type_code] = serial
+                return candidate
+        raise OutOfIds(f"no id is left that begins with {self._head}{type_code}")
