@@ -6,15 +6,27 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Final
 
+from cascade.shares import Share
 from sipserver.gb.charset import GB2312
 from sipserver.gb.editions import Edition
 from sipserver.sip.flow import Transport
 
 DOMAIN_DIGITS: Final = 10
 NOT_REGISTERED: Final = frozenset(
-    {"name", "charset", "keepalive_s", "keepalive_misses", "retry_s", "retry_max_s"}
-)
+    {
+        "name", "charset", "keepalive_s", "keepalive_misses", "retry_s", "retry_max_s", "tree",
+        "with_own_item", "id_prefix", "keeps_ids", "fragment_items", "fragment_pause_s", "shares",
+    }
+)  # fmt: skip
 """What a registration does not know: it goes on when these are changed."""
+
+
+class TreeForm(StrEnum):
+    """How channels hang for a superior."""
+
+    FLAT = "flat"  # under our own id
+    REGIONS = "regions"  # under administrative divisions, by their CivilCode
+    GROUPS = "groups"  # under a business group with a virtual organisation for each device
 
 
 class LinkState(StrEnum):
@@ -54,6 +66,17 @@ class Superior:
     keepalive_misses: int = 3
     retry_s: float = 10.0
     retry_max_s: float = 300.0
+    tree: TreeForm = TreeForm.FLAT
+    with_own_item: bool = True
+    id_prefix: str = ""
+    """What ids that we assign begin with: 8 or 10 digits; empty: our own."""
+    keeps_ids: bool = True
+    """Channels keep their own ids where these have 20 digits."""
+    fragment_items: int = 1
+    """Items in one MESSAGE; many superiors take only one (gb28181.md 8.3)."""
+    fragment_pause_s: float = 0.0
+    shares: tuple[Share, ...] = ()
+    """Which channels it is shown; none without a rule."""
 
     @property
     def sip_domain(self) -> str:

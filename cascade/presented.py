@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Final
 
 from cascade.id_map import IdMap
+from cascade.model import TreeForm
 from cascade.shares import Share, is_shown
 from catalog.model import Channel, ChannelKey, ChannelKind
 from sipserver.gb.ids import REGION_LENGTHS, SYSTEM_TYPE, GbId, ItemKind, is_region_code
@@ -18,14 +18,6 @@ from sipserver.gb.messages.catalog import CatalogItem
 
 UNKNOWN: Final = "Unknown"
 """For mandatory elements that nobody filled in: some superiors refuse a body with an empty one."""
-
-
-class TreeForm(StrEnum):
-    """How channels hang for a superior."""
-
-    FLAT = "flat"  # under our own id
-    REGIONS = "regions"  # under administrative divisions, by their CivilCode
-    GROUPS = "groups"  # under a business group with a virtual organisation for each device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import MetaData
 
 from access.tables import metadata as access_metadata
+from cascade.tables import metadata as cascade_metadata
 from catalog.tables import metadata as catalog_metadata
 from gateway.tables import metadata as gateway_metadata
 from health.tables import metadata as health_metadata
@@ -43,5 +44,6 @@ def target_metadata() -> tuple[MetaData, ...]:
         devices_metadata,
         storage_metadata,
         gateway_metadata,
+        cascade_metadata,
         health_metadata,
     )

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade.id_map import IdMap, OutOfIds
-from cascade.presented import Presentation, PresentedTree, TreeForm, present
+from cascade.model import TreeForm
+from cascade.presented import Presentation, PresentedTree, present
 from cascade.shares import Share, ShareKind, is_shown
 from catalog.model import Channel, ChannelKind
 from sipserver.gb.editions import Edition

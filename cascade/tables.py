@@ -1,0 +1,87 @@
+"""The cascade's tables. Every instant is microseconds since 1970 UTC (``UtcTime``)."""
+
+from typing import Final
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    true,
+)
+
+from catalog.columns import ID_LENGTH, NAMING, UtcTime
+
+CHANNEL_LENGTH: Final = 2 * ID_LENGTH + 16
+
+metadata: Final = MetaData(naming_convention=NAMING)
+
+superiors: Final = Table(
+    "superiors",
+    metadata,
+    Column("superior_id", String(ID_LENGTH), primary_key=True, comment="its id of 20 digits"),
+    Column("name", Text, nullable=False, comment="given by the operator"),
+    Column("is_enabled", Boolean, nullable=False, server_default=true(), comment="off: we do not register"),
+    Column("host", String(255), nullable=False, comment="where it listens"),
+    Column("port", Integer, nullable=False, comment="where it listens"),
+    Column("transport", String(8), nullable=False, comment="UDP, TCP or TLS"),
+    Column("alternate", String(255), nullable=False, comment="host:port tried next; empty: none"),
+    Column("domain", String(255), nullable=False, comment="its SIP domain; empty: 10 digits of its id"),
+    Column("own_id", String(ID_LENGTH), nullable=False, comment="what we call ourselves there"),
+    Column("own_domain", String(255), nullable=False, comment="our SIP domain there; empty: 10 digits"),
+    Column("username", String(255), nullable=False, comment="for digest; empty: our own id"),
+    Column("password_sealed", Text, comment="for digest, sealed by access.secrets; NULL: none"),
+    Column("edition", String(8), nullable=False, comment="protocol edition that we speak there, e.g. 3.0"),
+    Column("charset", String(16), nullable=False, comment="of our bodies"),
+    Column("advertised_host", String(255), nullable=False, comment="printed to it; empty: as configured"),
+    Column("expires_s", Integer, nullable=False, comment="asked for in REGISTER, s"),
+    Column("keepalive_s", Float, nullable=False, comment="between keepalives, s"),
+    Column("keepalive_misses", Integer, nullable=False, comment="in a row after which it has lost us"),
+    Column("retry_s", Float, nullable=False, comment="first pause after a failure, s; it doubles"),
+    Column("retry_max_s", Float, nullable=False, comment="longest pause, s"),
+    Column("tree", String(16), nullable=False, comment="TreeForm"),
+    Column("with_own_item", Boolean, nullable=False, comment="our own system item is sent first"),
+    Column("id_prefix", String(10), nullable=False, comment="of ids that we assign; empty: of own_id"),
+    Column("keeps_ids", Boolean, nullable=False, comment="channels keep ids of 20 digits"),
+    Column("fragment_items", Integer, nullable=False, comment="items in one MESSAGE"),
+    Column("fragment_pause_s", Float, nullable=False, comment="after the answer to one, s"),
+    Column("created_time", UtcTime, nullable=False, comment="µs UTC"),
+)
+
+shares: Final = Table(
+    "superior_shares",
+    metadata,
+    Column(
+        "superior_id",
+        String(ID_LENGTH),
+        ForeignKey("superiors.superior_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("kind", Integer, primary_key=True, comment="ShareKind"),
+    Column("value", String(CHANNEL_LENGTH), primary_key=True, comment="what the rule is about"),
+    Column("is_shown", Boolean, nullable=False, comment="false: hidden from the superior"),
+)
+
+presented_ids: Final = Table(
+    "superior_ids",
+    metadata,
+    Column(
+        "superior_id",
+        String(ID_LENGTH),
+        ForeignKey("superiors.superior_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column(
+        "identity", String(CHANNEL_LENGTH), primary_key=True, comment="device~channel, or what it stands for"
+    ),
+    Column(
+        "presented_id", String(ID_LENGTH), nullable=False, comment="the superior's id for it; never changes"
+    ),
+    UniqueConstraint("superior_id", "presented_id", name="uq_superior_ids_presented"),
+)
