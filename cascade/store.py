@@ -16,7 +16,7 @@ from cascade.errors import SuperiorExists, UnknownSuperior
 from cascade.model import Superior, TreeForm
 from cascade.shares import Share, ShareKind
 from cascade.tables import presented_ids, shares, superiors
-from catalog.columns import CHUNK_ROWS, for_writing, chunks
+from catalog.columns import CHUNK_ROWS, chunks, for_writing
 from catalog.model import Row
 from sipserver.gb.editions import Edition
 from sipserver.sip.flow import Transport
@@ -84,7 +84,7 @@ class SuperiorStore:
         query = select(presented_ids.c.identity, presented_ids.c.presented_id)
         async with self._reading.connect() as connection:
             rows = await connection.execute(query.where(presented_ids.c.superior_id == superior_id))
-            return dict(rows.tuples().all())
+            return {row.identity: row.presented_id for row in rows}
 
     async def save_ids(self, superior_id: str, new: Mapping[str, str]) -> None:
         """Write down what was assigned; it is never changed again."""

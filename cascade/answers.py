@@ -1,0 +1,172 @@
+"""What a superior asks about what it is shown, and what it is answered.
+
+Source: gb28181.md 1.7, 8.1, 8.3; GB-C060, GB-C062, GB-C129, GB-C130.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from cascade.errors import CascadeError, SuperiorRefused
+from cascade.library import Library
+from cascade.link import SuperiorLink
+from cascade.ports import CascadeCatalog, Standing
+from cascade.presented import PresentedChannel
+from sipserver.gb.errors import MalformedText
+from sipserver.gb.ids import GbId
+from sipserver.gb.manscdp import Document, Element
+from sipserver.gb.messages.catalog import CatalogQuery, CatalogResponse, fragments
+from sipserver.gb.messages.device_info import DeviceInfoQuery, DeviceInfoResponse
+from sipserver.gb.messages.device_status import DeviceStatusQuery, DeviceStatusResponse
+
+MANUFACTURER: Final = "Tongshi"
+MAX_ANSWERS: Final = 16
+"""Answers to one superior that may be under way: a flood of queries gets no further."""
+FRAGMENT_TRIES: Final = 3
+
+Answer: TypeAlias = Coroutine[Any, Any, None]
+
+logger = logging.getLogger(__name__)
+
+
+class Answers:
+    """Answers the queries of one superior, one task for each, a catalogue at a time."""
+
+    def __init__(
+        self,
+        link: SuperiorLink,
+        library: Library,
+        catalog: CascadeCatalog,
+        standing: Standing,
+        *,
+        own_name: str,
+        version: str,
+        wall: Callable[[], datetime],
+    ) -> None:
+        self._link = link
+        self._library = library
+        self._catalog = catalog
+        self._standing = standing
+        self._own_name = own_name
+        self._version = version
+        self._wall = wall
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._one_catalog = asyncio.Lock()
+        self._table: Final[Mapping[str, Callable[[Element], Answer]]] = {
+            "Catalog": lambda query: self._catalogue(CatalogQuery.from_xml(query)),
+            "DeviceInfo": lambda query: self._info(DeviceInfoQuery.from_xml(query)),
+            "DeviceStatus": lambda query: self._status(DeviceStatusQuery.from_xml(query)),
+        }
+        self.overflow = 0
+        """Queries that were dropped because too many were under way."""
+        self.failures = 0
+        """Answers that could not be sent to their end."""
+
+    def receive(self, document: Document) -> bool:
+        """Begin to answer a query, which was answered with 200 already; False when it is of no known kind."""
+        make = self._table.get(document.cmd_type)
+        if document.root != "Query" or make is None:
+            return False
+        if len(self._tasks) >= MAX_ANSWERS:
+            self.overflow += 1
+            return True
+        try:
+            work = make(document.element)
+        except MalformedText as error:
+            logger.info("superior %s asks %s, unreadable: %s", self._superior_id, document.cmd_type, error)
+            return True
+        task = asyncio.get_running_loop().create_task(
+            self._answer(work, document.cmd_type), name=f"answer to {self._superior_id}"
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def close(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ---------------------------------------------------------------- inside
+
+    @property
+    def _superior_id(self) -> str:
+        return self._link.superior.superior_id
+
+    async def _answer(self, work: Answer, what: str) -> None:
+        try:
+            await work
+        except CascadeError as error:
+            self.failures += 1
+            logger.warning("%s for superior %s was not sent: %s", what, self._superior_id, error)
+        except Exception:
+            self.failures += 1
+            logger.exception("%s for superior %s failed", what, self._superior_id)
+
+    async def _catalogue(self, query: CatalogQuery) -> None:
+        """Serially, the next fragment after the answer to the one before (gb28181.md 8.3)."""
+        async with self._one_catalog:
+            superior = self._link.superior
+            items = (await self._library.tree()).below(query.device_id)
+            for fragment in fragments(query.sn, query.device_id, items, superior.fragment_items):
+                await self._send_fragment(fragment)
+                if superior.fragment_pause_s:
+                    await asyncio.sleep(superior.fragment_pause_s)
+
+    async def _send_fragment(self, fragment: CatalogResponse) -> None:
+        """A fragment that is lost makes the whole list useless: it is sent again."""
+        element = fragment.to_xml(self._link.superior.edition)
+        for last in range(FRAGMENT_TRIES - 1, -1, -1):
+            try:
+                await self._link.send_document(element)
+                return
+            except SuperiorRefused:
+                raise
+            except CascadeError:
+                if not last:
+                    raise
+
+    async def _info(self, query: DeviceInfoQuery) -> None:
+        """From the catalogue: nothing of a camera's maker that it did not tell in its item."""
+        if query.device_id == self._link.superior.own_id:
+            count = len((await self._library.tree()).channels)
+            answer = DeviceInfoResponse(
+                query.sn,
+                query.device_id,
+                True,
+                self._own_name,
+                MANUFACTURER,
+                MANUFACTURER,
+                self._version,
+                count,
+            )
+        elif (entry := await self._shown(query.device_id)) is not None:
+            item = entry.item
+            answer = DeviceInfoResponse(
+                query.sn, query.device_id, True, item.name, item.manufacturer, item.model, "", 1
+            )
+        else:
+            answer = DeviceInfoResponse(query.sn, query.device_id, ok=False)
+        await self._link.send_document(answer.to_xml())
+
+    async def _status(self, query: DeviceStatusQuery) -> None:
+        entry = await self._shown(query.device_id)
+        is_own = query.device_id == self._link.superior.own_id
+        is_on = is_own or (entry is not None and entry.item.status == "ON")
+        answer = DeviceStatusResponse(
+            query.sn,
+            query.device_id,
+            ok=is_own or entry is not None,
+            online=is_on,
+            healthy=is_on,
+            device_time=self._wall(),
+        )
+        await self._link.send_document(answer.to_xml())
+
+    async def _shown(self, presented: GbId) -> PresentedChannel | None:
+        return (await self._library.tree()).channels.get(presented)

@@ -1,0 +1,105 @@
+"""Everything about one superior: its link, what it is shown, and the answers to what it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cascade.answers import Answers
+from cascade.library import Library
+from cascade.link import SuperiorLink
+from cascade.model import Superior
+from cascade.ports import CascadeCatalog, Standing
+from cascade.store import SuperiorStore
+from sipserver.gb.errors import MalformedText
+from sipserver.gb.manscdp import Document, parse_document
+from sipserver.sip.message import SipRequest
+from sipserver.transport.driver import IncomingRequest, SipTransport
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all superiors share."""
+
+    transport: SipTransport
+    store: SuperiorStore
+    catalog: CascadeCatalog
+    standing: Standing
+    own_name: str
+    version: str
+    wall: Callable[[], datetime]
+    start_spread_s: float = 30.0
+    """Within which all superiors are registered with after our start (gb28181.md 8.1)."""
+
+
+class SuperiorPost:
+    """One superior."""
+
+    def __init__(self, superior: Superior, around: Surroundings) -> None:
+        self.link: Final = SuperiorLink(superior, around.transport, start_spread_s=around.start_spread_s)
+        self.library: Final = Library(
+            superior, around.own_name, around.store, around.catalog, around.standing
+        )
+        self.answers: Final = Answers(
+            self.link,
+            self.library,
+            around.catalog,
+            around.standing,
+            own_name=around.own_name,
+            version=around.version,
+            wall=around.wall,
+        )
+        self._transport = around.transport
+        self.unreadable = 0
+        """Bodies of the superior that could not be read."""
+
+    def open(self) -> None:
+        self.link.open()
+
+    async def close(self) -> None:
+        await self.answers.close()
+        await self.link.close("the platform stops")
+
+    async def change(self, superior: Superior) -> None:
+        self.library.change(superior)
+        await self.link.apply(superior)
+
+    def is_from(self, incoming: IncomingRequest) -> bool:
+        """Whether a request comes from this superior, in that role."""
+        sender = incoming.request.from_.uri.user
+        return sender == self.link.superior.superior_id and self.link.is_peer(incoming.flow)
+
+    def receive(self, incoming: IncomingRequest) -> bool:
+        """Take and answer a request of this superior; False leaves it to others."""
+        match incoming.request.method:
+            case "OPTIONS":
+                self._transport.respond(incoming, 200)
+                return True
+            case "MESSAGE":
+                return self._message(incoming)
+            case _:
+                return False
+
+    def _message(self, incoming: IncomingRequest) -> bool:
+        try:
+            document = read(incoming.request)
+        except MalformedText:
+            self.unreadable += 1
+            self._transport.respond(incoming, 400)
+            return True
+        if document.root not in ("Query", "Control"):
+            return False
+        self._transport.respond(incoming, 200)
+        self.answers.receive(document)
+        return True
+
+
+def read(request: SipRequest) -> Document:
+    """The document of a request.
+
+    Raises:
+        MalformedText: there is none that can be read.
+    """
+    return parse_document(request.body)

@@ -1,0 +1,100 @@
+"""All superiors: on file, linked, and asked for by their ids (上级平台)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from cascade.errors import SuperiorExists, UnknownSuperior
+from cascade.model import Superior
+from cascade.post import SuperiorPost, Surroundings
+from sipserver.sip.errors import MalformedMessage
+from sipserver.sip.flow import Flow
+from sipserver.transport.driver import IncomingRequest
+
+
+class Superiors:
+    """The superiors of this platform. Changes are written down before they are acted on."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around: Final = around
+        self._posts: dict[str, SuperiorPost] = {}
+        self._changing = asyncio.Lock()
+
+    # ---------------------------------------------------------------- life
+
+    async def open(self) -> None:
+        for superior in await self._around.store.load():
+            self._begin(superior)
+
+    async def close(self) -> None:
+        """Leave all of them at once."""
+        await asyncio.gather(*(post.close() for post in self._posts.values()))
+        self._posts.clear()
+
+    # ---------------------------------------------------------------- what operators do
+
+    def list(self) -> list[SuperiorPost]:
+        return list(self._posts.values())
+
+    def get(self, superior_id: str) -> SuperiorPost:
+        """Raises UnknownSuperior."""
+        post = self._posts.get(superior_id)
+        if post is None:
+            raise UnknownSuperior(f"superior {superior_id} is not known")
+        return post
+
+    async def add(self, superior: Superior) -> SuperiorPost:
+        """Raises SuperiorExists."""
+        async with self._changing:
+            if superior.superior_id in self._posts:
+                raise SuperiorExists(f"superior {superior.superior_id} is there already")
+            await self._around.store.add(superior)
+            return self._begin(superior)
+
+    async def change(self, superior: Superior) -> SuperiorPost:
+        """Act on the difference alone.
+
+        Raises:
+            UnknownSuperior
+        """
+        async with self._changing:
+            post = self.get(superior.superior_id)
+            await self._around.store.replace(superior)
+            await post.change(superior)
+            return post
+
+    async def remove(self, superior_id: str) -> None:
+        """Raises UnknownSuperior."""
+        async with self._changing:
+            post = self.get(superior_id)
+            await post.close()
+            del self._posts[superior_id]
+            await self._around.store.remove(superior_id)
+
+    # ---------------------------------------------------------------- what others report
+
+    def receive(self, incoming: IncomingRequest) -> bool:
+        """Take a request of a superior; False when it is none of theirs."""
+        if not self._posts:
+            return False
+        try:
+            sender = incoming.request.from_.uri.user
+        except MalformedMessage:
+            return False
+        post = self._posts.get(sender)
+        return post is not None and post.is_from(incoming) and post.receive(incoming)
+
+    def flow_closed(self, flow: Flow) -> None:
+        for post in self._posts.values():
+            post.link.flow_closed(flow)
+
+    def catalog_changed(self) -> None:
+        """What is shown has to be built anew."""
+        for post in self._posts.values():
+            post.library.stale()
+
+    def _begin(self, superior: Superior) -> SuperiorPost:
+        post = self._posts[superior.superior_id] = SuperiorPost(superior, self._around)
+        post.open()
+        return post

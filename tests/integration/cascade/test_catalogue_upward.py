@@ -1,0 +1,152 @@
+"""Queries of a superior over real sockets and a real database. GB-C129, GB-C130."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cascade.errors import SuperiorExists, UnknownSuperior
+from cascade.model import LinkState, Superior, TreeForm
+from cascade.shares import Share, ShareKind
+from cascade.superiors import Superiors
+from sipserver.gb.ids import GbId
+from sipserver.gb.messages.catalog import CatalogItem, CatalogQuery, CatalogResponse
+from sipserver.gb.messages.device_info import DeviceInfoQuery, DeviceInfoResponse
+from sipserver.gb.messages.device_status import DeviceStatusQuery, DeviceStatusResponse
+from sipserver.sip.flow import Transport
+from tests.integration.cascade.conftest import NVR, Below
+from tests.unit.cascade.conftest import OWN_ID, superior_at
+from tests.unit.sipserver.simulator.small_platform import SmallPlatform
+
+EVERYTHING = (Share(ShareKind.ALL),)
+
+
+def shared(above: SmallPlatform, **changes: object) -> Superior:
+    values: dict[str, object] = {"keepalive_s": 3_600.0, "shares": EVERYTHING}
+    return superior_at(above.port, **values | changes)
+
+
+async def registered(below: Below, above: SmallPlatform, superior: Superior) -> None:
+    post = await below.superiors.add(superior)
+    await above.until(lambda: post.link.is_online)
+
+
+async def asked(above: SmallPlatform, sn: str, device_id: str) -> list[CatalogItem]:
+    """All items of the answer to a catalogue query, and that its fragments agree."""
+    query = CatalogQuery(sn, GbId(device_id)).to_xml()
+    assert (await above.send(OWN_ID, query)).status == 200
+
+    def fragments() -> list[CatalogResponse]:
+        found = [CatalogResponse.from_xml(each.element) for each in above.of_type("Catalog")]
+        return [fragment for fragment in found if fragment.sn == sn]
+
+    await above.until(
+        lambda: any(sum(len(each.items) for each in fragments()) >= f.sum_num for f in fragments())
+    )
+    assert len({fragment.sum_num for fragment in fragments()}) == 1
+    assert {fragment.device_id for fragment in fragments()} == {device_id}
+    items = [item for fragment in fragments() for item in fragment.items]
+    assert len(items) == fragments()[0].sum_num
+    return items
+
+
+@pytest.mark.parametrize("kind", [Transport.UDP, Transport.TCP])
+@pytest.mark.parametrize("size", [1, 4])
+async def test_a_superior_gets_what_is_shared_in_fragments_of_its_size(
+    above: SmallPlatform, below: Below, kind: Transport, size: int
+) -> None:
+    await below.cameras(7)
+    await registered(below, above, shared(above, transport=kind, fragment_items=size))
+    items = await asked(above, "17", OWN_ID)
+    assert [item.device_id for item in items][:2] == [OWN_ID, "34010200001320000001"]
+    assert (len(items), items[1].name, items[1].status) == (8, "路口 1 <东&西>", "ON")
+    assert len(above.of_type("Catalog")) == (8 if size == 1 else 2)
+    (one,) = await asked(above, "18", "34010200001320000003")
+    assert one.device_id == "34010200001320000003"
+    assert await asked(above, "19", "34010200001329999999") == []
+
+
+async def test_nothing_is_shown_without_a_rule_and_a_change_is_seen_by_the_next_query(
+    above: SmallPlatform, below: Below
+) -> None:
+    await below.cameras(3)
+    superior = shared(above, shares=(), with_own_item=False, fragment_items=10)
+    await registered(below, above, superior)
+    assert await asked(above, "1", OWN_ID) == []
+    channel = Share(ShareKind.CHANNEL, f"{NVR}~34010200001320000002")
+    await below.superiors.change(replace(superior, shares=(channel,), tree=TreeForm.REGIONS))
+    items = await asked(above, "2", OWN_ID)
+    assert [item.device_id for item in items] == ["34", "3401", "340102", "34010200001320000002"]
+    below.standing.online.clear()
+    below.superiors.catalog_changed()
+    assert (await asked(above, "3", OWN_ID))[-1].status == "OFF"
+    assert above.count("REGISTER") == 2, "one registration, challenged once"
+
+
+async def test_ids_that_a_superior_was_told_outlive_a_restart(above: SmallPlatform, below: Below) -> None:
+    await below.cameras(2)
+    await registered(below, above, shared(above, keeps_ids=False, with_own_item=False, fragment_items=10))
+    told = [item.device_id for item in await asked(above, "1", OWN_ID)]
+    assert told == ["34010000001320000001", "34010000001320000002"]
+    await below.superiors.close()
+    await below.superiors.open()
+    (post,) = below.superiors.list()
+    assert post.link.superior.password == "Abc-12345"
+    await below.cameras(3)
+    await above.until(lambda: post.link.is_online)
+    again = [item.device_id for item in await asked(above, "2", OWN_ID)]
+    assert again == [*told, "34010000001320000003"]
+
+
+async def test_who_we_are_and_how_a_channel_is(above: SmallPlatform, below: Below) -> None:
+    await below.cameras(2)
+    await registered(below, above, shared(above))
+    camera, stranger = GbId("34010200001320000001"), GbId("34010200001320000009")
+    for sn, device_id in (("1", GbId(OWN_ID)), ("2", camera), ("3", stranger)):
+        await above.send(OWN_ID, DeviceInfoQuery(sn, device_id).to_xml())
+        await above.send(OWN_ID, DeviceStatusQuery(sn, device_id).to_xml())
+    await above.until(lambda: len(above.of_type("DeviceInfo")) == len(above.of_type("DeviceStatus")) == 3)
+    infos = {each.sn: DeviceInfoResponse.from_xml(each.element) for each in above.of_type("DeviceInfo")}
+    states = {each.sn: DeviceStatusResponse.from_xml(each.element) for each in above.of_type("DeviceStatus")}
+    assert (infos["1"].name, infos["1"].channels, infos["1"].firmware) == ("county", 2, "1.0")
+    assert (infos["2"].name, infos["2"].ok, infos["3"].ok) == ("路口 1 <东&西>", True, False)
+    assert [states[sn].online for sn in "123"] == [True, True, False]
+    assert [states[sn].ok for sn in "123"] == [True, True, False]
+
+
+async def test_only_the_superior_itself_is_answered(above: SmallPlatform, below: Below) -> None:
+    """Another sender, a superior that is not registered with, a body that nobody can read."""
+    await below.cameras(1)
+    await registered(below, above, shared(above))
+    (post,) = below.superiors.list()
+    other = CatalogQuery("1", GbId(OWN_ID)).to_xml()
+    stranger = SmallPlatform()
+    await stranger.transport.open()
+    try:
+        stranger.flow = stranger.transport.flow_to(("127.0.0.1", below.transport.addresses[0].port))
+        request = stranger._request("MESSAGE", OWN_ID, b"<Query>", "Application/MANSCDP+xml")
+        request.headers.set("From", "<sip:34019900002000000009@3401990000>;tag=1")
+        answer = await stranger.transport.request(request, stranger.flow, timeout_s=5.0)
+        assert answer.status == 403
+    finally:
+        await stranger.transport.close()
+    assert above.flow is not None
+    unreadable = above._request("MESSAGE", OWN_ID, b"<Query><CmdType>Cat", "Application/MANSCDP+xml")
+    assert (await above.transport.request(unreadable, above.flow, timeout_s=5.0)).status in (200, 400)
+    await below.superiors.change(shared(above, is_enabled=False))
+    assert post.link.view.state is LinkState.OFF
+    assert (await above.send(OWN_ID, other)).status == 403
+
+
+async def test_superiors_are_kept_by_their_ids(above: SmallPlatform, below: Below) -> None:
+    superiors: Superiors = below.superiors
+    await superiors.add(shared(above, is_enabled=False))
+    with pytest.raises(SuperiorExists):
+        await superiors.add(shared(above))
+    await superiors.remove(shared(above).superior_id)
+    assert (superiors.list(), await below.store.load()) == ([], [])
+    with pytest.raises(UnknownSuperior):
+        superiors.get(shared(above).superior_id)
+    with pytest.raises(UnknownSuperior):
+        await superiors.change(shared(above))
