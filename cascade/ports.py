@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from typing import Protocol
 
 from catalog.model import Channel, ChannelKey, ChannelKind, Device
+from media.session import MediaSession
+from sipserver.devices.stream_request import LiveStream
+from sipserver.sip.events import ServerKey
+from sipserver.sip.flow import Flow
+from sipserver.sip.message import SipRequest
 
 
 class CascadeCatalog(Protocol):
@@ -23,3 +29,38 @@ class Standing(Protocol):
 
     def online_ids(self) -> Collection[str]: ...
     def is_online(self, device_id: str) -> bool: ...
+
+
+class HeldPicture(Protocol):
+    """Somebody's share of a live picture."""
+
+    @property
+    def session(self) -> MediaSession: ...
+    @property
+    def lost(self) -> asyncio.Event: ...
+    @property
+    def lost_reason(self) -> str: ...
+    async def release(self) -> None: ...
+
+
+class LivePictures(Protocol):
+    """One way to every channel's picture, whoever brings it."""
+
+    async def hold(
+        self, key: ChannelKey, purpose: str, *, tag: str, stream: LiveStream = ...
+    ) -> HeldPicture: ...
+
+
+class AnsweredCall(Protocol):
+    """The owner of an INVITE of a superior."""
+
+    def acknowledged(self, ack: SipRequest) -> None: ...
+    def abandoned(self, reason: str) -> None: ...
+
+
+class Calls(Protocol):
+    """Who hears of the ACK, the CANCEL, and of the absence of an ACK."""
+
+    def add(self, key: ServerKey, call: AnsweredCall) -> None: ...
+    def remove(self, key: ServerKey) -> None: ...
+    def acknowledged(self, key: ServerKey, ack: SipRequest, _flow: Flow) -> None: ...

@@ -10,11 +10,14 @@ from typing import Final
 from cascade.answers import Answers
 from cascade.library import Library
 from cascade.link import SuperiorLink
-from cascade.model import Superior
-from cascade.ports import CascadeCatalog, Standing
+from cascade.model import LinkState, Superior
+from cascade.ports import Calls, CascadeCatalog, LivePictures, Standing
+from cascade.relay import RelayDesk
 from cascade.store import SuperiorStore
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.manscdp import Document, parse_document
+from sipserver.gb.ssrc import SsrcPool
+from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest, SipTransport
 
@@ -27,6 +30,11 @@ class Surroundings:
     store: SuperiorStore
     catalog: CascadeCatalog
     standing: Standing
+    pictures: LivePictures
+    calls: Calls
+    ssrcs: SsrcPool
+    media_host: Callable[[Flow], str]
+    """Our address for media, as the peer of a flow reaches it."""
     own_name: str
     version: str
     wall: Callable[[], datetime]
@@ -51,6 +59,17 @@ class SuperiorPost:
             version=around.version,
             wall=around.wall,
         )
+        self.relay: Final = RelayDesk(
+            self.link,
+            self.library,
+            around.pictures,
+            around.calls,
+            around.transport,
+            around.ssrcs,
+            media_host=self._media_host,
+        )
+        self.link.listeners.append(self._link_changed)
+        self._around = around
         self._transport = around.transport
         self.unreadable = 0
         """Bodies of the superior that could not be read."""
@@ -60,6 +79,7 @@ class SuperiorPost:
 
     async def close(self) -> None:
         await self.answers.close()
+        await self.relay.close("the platform stops")
         await self.link.close("the platform stops")
 
     async def change(self, superior: Superior) -> None:
@@ -79,8 +99,21 @@ class SuperiorPost:
                 return True
             case "MESSAGE":
                 return self._message(incoming)
+            case "INVITE":
+                self.relay.receive_invite(incoming)
+                return True
+            case "BYE":
+                return self.relay.receive_bye(incoming)
             case _:
                 return False
+
+    def _link_changed(self, link: SuperiorLink) -> None:
+        """A superior that has lost us, or that we have left, gets no pictures (gb28181.md 8.1)."""
+        if not link.is_online and link.view.state is not LinkState.REGISTERING:
+            self.relay.end_all(f"the superior is gone: {link.view.why}")
+
+    def _media_host(self, flow: Flow) -> str:
+        return self.link.superior.advertised_host or self._around.media_host(flow)
 
     def _message(self, incoming: IncomingRequest) -> bool:
         try:

@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,11 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cascade.post import Surroundings
 from cascade.store import SuperiorStore
 from cascade.superiors import Superiors
-from catalog.model import CatalogRow
+from catalog.model import CatalogRow, ChannelKey
 from catalog.store import CatalogStore
 from config.database import migrate, open_database
+from media.session import MediaPlane, MediaSession
+from media.settings import MediaSettings
+from sipserver.devices.incoming_calls import IncomingCalls
+from sipserver.devices.stream_request import LiveStream
+from sipserver.gb.ssrc import SsrcPool
 from sipserver.transport.driver import IncomingRequest, SipTransport
 from sipserver.transport.settings import SipTransportSettings, listen_pair
+from tests.support.port_ranges import rtp_ports
+from tests.unit.cascade.conftest import OWN_ID
 from tests.unit.sipserver.simulator.small_platform import SmallPlatform
 
 NVR = "34010200001180000001"
@@ -32,6 +40,48 @@ class FakeStanding:
         return device_id in self.online
 
 
+class FedHold:
+    """See ``HeldPicture``."""
+
+    def __init__(self, session: MediaSession) -> None:
+        self.session = session
+        self.lost = asyncio.Event()
+        self.lost_reason = ""
+        self.is_released = False
+
+    async def release(self) -> None:
+        self.is_released = True
+
+    def lose(self, reason: str) -> None:
+        self.lost_reason = reason
+        self.lost.set()
+
+
+class FedPictures:
+    """Pictures of cameras that are a film; ``failure`` is raised in place of one."""
+
+    def __init__(self) -> None:
+        self.plane: MediaPlane | None = None
+        self.holds: list[FedHold] = []
+        self.asked: list[tuple[ChannelKey, LiveStream]] = []
+        self.failures: dict[ChannelKey, Exception] = {}
+        self.wait = asyncio.Event()
+        self.wait.set()
+
+    async def hold(
+        self, key: ChannelKey, purpose: str, *, tag: str, stream: LiveStream = LiveStream.MAIN
+    ) -> FedHold:
+        assert (purpose, tag[:8]) == ("relay", "superior")
+        assert self.plane is not None, "this test has no pictures"
+        self.asked.append((key, stream))
+        await self.wait.wait()
+        if key in self.failures:
+            raise self.failures[key]
+        hold = FedHold(await self.plane.open_fed(label=str(key)))
+        self.holds.append(hold)
+        return hold
+
+
 class Below:
     """Our side: sockets, a database, and the superiors."""
 
@@ -41,6 +91,11 @@ class Below:
         self.standing = FakeStanding()
         # Sealed by turning it round.
         self.store = SuperiorStore(engine, seal=lambda text: text[::-1], unseal=lambda text: text[::-1])
+        self.pictures = FedPictures()
+        self.calls = IncomingCalls()
+        transport.ack_handler = self.calls.acknowledged
+        transport.cancelled_handler = self.calls.cancelled
+        transport.unacknowledged_handler = self.calls.unacknowledged
         self.others: list[IncomingRequest] = []
         self.superiors = Superiors(
             Surroundings(
@@ -48,6 +103,10 @@ class Below:
                 store=self.store,
                 catalog=self.catalog,
                 standing=self.standing,
+                pictures=self.pictures,
+                calls=self.calls,
+                ssrcs=SsrcPool(OWN_ID),
+                media_host=lambda flow: transport.advertised(flow)[0],
                 own_name="county",
                 version="1.0",
                 wall=lambda: NOW,
@@ -98,4 +157,11 @@ async def below(tmp_path: Path) -> AsyncIterator[Below]:
     await engine.dispose()
 
 
-Claim = Callable[[], bool]
+@pytest.fixture
+async def plane(below: Below) -> AsyncIterator[MediaPlane]:
+    opened = MediaPlane(MediaSettings(host="127.0.0.1", port=0, rtp_ports=rtp_ports()))
+    await opened.open()
+    below.pictures.plane = opened
+    yield opened
+    await below.superiors.close()
+    await opened.close()

@@ -1,0 +1,36 @@
+"""With which status a superior's INVITE is refused when the way down fails (gb28181.md 8.5)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sipserver.devices import errors
+
+NOT_FOUND: Final = 404
+REQUEST_TIMEOUT: Final = 408
+UNAVAILABLE_NOW: Final = 480
+BUSY: Final = 486
+NOT_ACCEPTABLE: Final = 488
+FAILED: Final = 500
+NO_CAPACITY: Final = 503
+
+PASSED_ON: Final = frozenset({404, 408, 480, 486, 488, 503})
+"""What a device may answer that its superior is told as it is."""
+
+_OF_ERROR: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (errors.UnknownDevice, NOT_FOUND),
+    (errors.UnknownChannel, NOT_FOUND),
+    (errors.DeviceOffline, UNAVAILABLE_NOW),
+    (errors.NoCapacity, NO_CAPACITY),
+    (errors.NoAnswer, REQUEST_TIMEOUT),
+    (errors.NoMedia, UNAVAILABLE_NOW),
+    (errors.BadAnswer, NOT_ACCEPTABLE),
+    (errors.InviteEnded, UNAVAILABLE_NOW),
+)
+
+
+def status_of(error: Exception) -> int:
+    """The status for a failure on our side or below."""
+    if isinstance(error, errors.Refused):
+        return error.status if error.status in PASSED_ON else UNAVAILABLE_NOW
+    return next((status for kind, status in _OF_ERROR if isinstance(error, kind)), FAILED)
