@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Final
 
 from cascade.id_map import IdMap
@@ -13,9 +12,9 @@ from cascade.presented import Presentation, PresentedTree, present
 from cascade.store import SuperiorStore
 from catalog.model import ChannelKind
 
+MAX_AGE_S: Final = 10.0
+"""What nobody reports, such as an operator's names, is seen after so long."""
 CAMERAS: Final = frozenset({ChannelKind.CAMERA})
-
-logger = logging.getLogger(__name__)
 
 
 class Library:
@@ -36,6 +35,7 @@ class Library:
         self._standing = standing
         self._ids: IdMap | None = None
         self._tree: PresentedTree | None = None
+        self._built_at = 0.0
         self._lock = asyncio.Lock()
 
     def stale(self) -> None:
@@ -52,7 +52,9 @@ class Library:
     async def tree(self) -> PresentedTree:
         """What it is shown now."""
         async with self._lock:
-            if self._tree is None:
+            loop = asyncio.get_running_loop()
+            if self._tree is None or loop.time() - self._built_at > MAX_AGE_S:
+                self._built_at = loop.time()
                 self._tree = await self._build()
             return self._tree
 

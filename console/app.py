@@ -18,6 +18,9 @@ from access.secrets import SecretBox
 from access.stats import AccessStats
 from access.tokens import Tokens
 from access.users import Users
+from cascade.post import Surroundings
+from cascade.store import SuperiorStore
+from cascade.superiors import Superiors
 from catalog.model import ChannelKey
 from catalog.store import CAMERAS, CatalogStore
 from config.database import migrate, open_database
@@ -51,9 +54,17 @@ from media.session import MediaPlane
 from sipserver.devices.alarms.linkage import Ports as LinkedRooms
 from sipserver.devices.alarms.model import AlarmNews
 from sipserver.devices.dialog_store import SqlDialogStore
-from sipserver.devices.events import DeviceCameOnline, DeviceConfirmed, DeviceEvent
+from sipserver.devices.events import (
+    DeviceCameOnline,
+    DeviceConfirmed,
+    DeviceEvent,
+    DeviceRemoved,
+    DeviceWentOffline,
+)
+from sipserver.devices.presence import wall_clock
 from sipserver.devices.service import DeviceService
 from sipserver.devices.uploads.ports import Outside
+from sipserver.gb.ssrc import SsrcPool
 from sipserver.transport.driver import SipTransport
 from sipserver.transport.errors import ListenFailed
 from storage.blobs import BlobStore
@@ -68,8 +79,10 @@ DEVICES_CLOSE_S: Final = 12.0
 STORAGE_CLOSE_S: Final = 20.0
 SEAL_CONTEXT: Final = "device password"
 SOURCE_CONTEXT: Final = "source"
+SUPERIOR_CONTEXT: Final = "superior"
 PUSHED_OVER: Final = ("rtmp", "rtsp")
 CAME_BACK: Final = (DeviceCameOnline, DeviceConfirmed)
+CAME_OR_WENT: Final = (*CAME_BACK, DeviceWentOffline, DeviceRemoved)
 
 _log = logging.getLogger(__name__)
 
@@ -189,6 +202,7 @@ class Platform:
         self.gateway.listeners.append(self._hear_source)
         await steps.take(Step("storage", self.storage.open, self.storage.close, STORAGE_CLOSE_S))
         await steps.take(Step("downloads", self.downloads.open, self.downloads.close, STORAGE_CLOSE_S))
+        await self._open_cascade(box)
         self.devices.alarms.connect(LinkedRooms(self.storage.clips, self.devices.ptz), self._cameras_of)
         await self._open_http(box)
         self._is_ready = True
@@ -208,6 +222,31 @@ class Platform:
         self.media.on_publish = self.gateway.judge
         self.devices.reserve(self.gateway.device_id)
         await self._steps.take(Step("gateway", self.gateway.open, self.gateway.close, DEVICES_CLOSE_S))
+
+    async def _open_cascade(self, box: SecretBox) -> None:
+        settings = self.settings
+        self.superiors = Superiors(
+            Surroundings(
+                transport=self.transport,
+                store=SuperiorStore(
+                    self._engine,
+                    seal=lambda plain: box.seal(plain, SUPERIOR_CONTEXT),
+                    unseal=lambda sealed: box.unseal(sealed, SUPERIOR_CONTEXT),
+                ),
+                catalog=self.catalog,
+                standing=self.devices.presence,
+                pictures=self.streams,
+                calls=self.devices.calls,
+                ssrcs=SsrcPool(settings.sip.id),
+                media_host=self.devices.media_host_for,
+                own_name=settings.sip.id,
+                version=product_version(),
+                wall=wall_clock,
+            )
+        )
+        self.devices.share_transport(self.superiors.receive, self.superiors.flow_closed)
+        self.devices.presence.subscribe(lambda _: self.superiors.catalog_changed(), CAME_OR_WENT)
+        await self._steps.take(Step("superiors", self.superiors.open, self.superiors.close, DEVICES_CLOSE_S))
 
     def _publish_authorities(self, host: str | None) -> Mapping[str, str]:
         """Where pushes are taken; without an advertised host, at the one that a caller reached us by."""
@@ -262,6 +301,7 @@ class Platform:
             streams=streams,
             devices=self.devices,
             gateway=self.gateway,
+            superiors=self.superiors,
             media=self.media,
             leases=leases,
             playback_leases=playback_leases,

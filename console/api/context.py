@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from access.audit import AuditLog
 from access.tokens import Tokens
 from access.users import Users
+from cascade.superiors import Superiors
 from catalog.store import CatalogStore
 from config.tables import HttpSettings
 from console.api.leases import Leases
@@ -39,6 +40,7 @@ class ApiContext:
     streams: Streams
     devices: DeviceService
     gateway: Gateway
+    superiors: Superiors
     media: MediaPlane
     leases: Leases
     playback_leases: Leases

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 import access.errors
+import cascade.errors
 import catalog.errors
 import gateway.errors
 import media.audio.errors
@@ -30,6 +31,7 @@ from console.api.leases import LeaseRefused, UnknownLease
 from console.api.models import Problem
 from console.api.security import BodyTooLarge
 from console.api.source_problems import SOURCE_KINDS
+from console.api.superior_problems import SUPERIOR_KINDS
 from console.conformance.runs import RunsBusy, UnknownRun
 from console.event_hub import TooManyListeners
 from media.sources.address import BadAddress
@@ -397,7 +399,7 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         "Ask for less time (storage.download_hours_max), or wait until others are done.",
     ),
     storage.errors.RecorderClosed: NOT_READY,
-    **{error: Kind(*values) for error, values in SOURCE_KINDS.items()},
+    **{error: Kind(*values) for error, values in (*SOURCE_KINDS.items(), *SUPERIOR_KINDS.items())},
 }
 
 # The roots whose errors the application turns into problems; an unexpected one becomes INTERNAL.
@@ -408,6 +410,7 @@ HANDLED: Final[tuple[type[Exception], ...]] = (
     storage.errors.StorageError,
     media.errors.MediaError,
     gateway.errors.GatewayError,
+    cascade.errors.CascadeError,
     BadAddress,
     TooManyListeners,
     LeaseRefused,

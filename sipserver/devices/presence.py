@@ -133,6 +133,9 @@ class Presence:
     def snapshot(self) -> list[DevicePresence]:
         return [_view(entry) for entry in self.table]
 
+    def online_ids(self) -> set[str]:
+        return {entry.device_id for entry in self.table if entry.is_online}
+
     def is_online(self, device_id: str) -> bool:
         entry = self.table.get(device_id)
         return entry is not None and entry.is_online

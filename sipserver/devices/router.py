@@ -71,6 +71,8 @@ class Router:
             ("Response", "DeviceStatus"): self.take_response,
         }
         self.request_handlers: Final[dict[str, list[RequestHandler]]] = {}
+        self.first: Callable[[IncomingRequest], bool] = _leave
+        """Is offered each request before anybody here, and may take it: superiors are no devices."""
         self._methods: Final[Mapping[str, Callable[[IncomingRequest], None]]] = {
             "MESSAGE": self._message,
             "REGISTER": registrar.receive,
@@ -84,6 +86,8 @@ class Router:
 
     def receive(self, incoming: IncomingRequest) -> None:
         """Answer one request, at once and exactly once (or never, for sources that had their share)."""
+        if self.first(incoming):
+            return
         handler = self._methods.get(incoming.request.method)
         if handler is not None:
             handler(incoming)
@@ -228,6 +232,10 @@ class Router:
                 )
             self._transport.dismiss(incoming, 403)
         return None
+
+
+def _leave(_: IncomingRequest) -> bool:
+    return False
 
 
 def _charset(request: SipRequest) -> str | None:

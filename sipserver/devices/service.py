@@ -30,6 +30,7 @@ from sipserver.devices.history.desk import HistoryDesk
 from sipserver.devices.history.downloads import Downloads
 from sipserver.devices.history.playbacks import Playbacks
 from sipserver.devices.history.records import Records
+from sipserver.devices.incoming_calls import IncomingCalls
 from sipserver.devices.invites import Invites
 from sipserver.devices.limiter import TokenBuckets
 from sipserver.devices.ports import DeviceCatalog, MediaPort
@@ -58,7 +59,7 @@ from sipserver.gb.messages.device_info import DeviceInfoResponse
 from sipserver.gb.messages.device_status import DeviceStatusQuery, DeviceStatusResponse
 from sipserver.sip.digest import DigestServer
 from sipserver.sip.flow import Flow
-from sipserver.transport.driver import SipTransport
+from sipserver.transport.driver import IncomingRequest, SipTransport
 from sipserver.transport.errors import FlowClosed
 
 SECRET_BYTES: Final = 32
@@ -93,6 +94,7 @@ class DeviceService:
         self._transport = transport
         self._wall = wall
         self._catalog = catalog
+        self._flow_listeners: list[Callable[[Flow], None]] = []
         self._attempts = TokenBuckets(settings.attempts_burst, settings.attempts_per_second)
         self._admission = Admission(settings, unseal)
         self.presence: Final = Presence(
@@ -235,7 +237,7 @@ class DeviceService:
         for part in self._listening:
             self.presence.subscribe(part.listen, part.listens_to)
         calls = self._parts.calls
-        self._transport.flow_closed_handler = self.presence.flow_closed
+        self._transport.flow_closed_handler = self._flow_closed
         self._transport.ack_handler = calls.acknowledged
         self._transport.cancelled_handler = calls.cancelled
         self._transport.unacknowledged_handler = calls.unacknowledged
@@ -344,6 +346,22 @@ class DeviceService:
         self.redirects.forget(device_id)
         self.presence.announce(DeviceRemoved(device_id))
 
+    def share_transport(
+        self, first: Callable[[IncomingRequest], bool], flow_closed: Callable[[Flow], None]
+    ) -> None:
+        """Let another room see each request first, which it may take, and each connection that closes."""
+        self._router.first = first
+        self._flow_listeners.append(flow_closed)
+
+    @property
+    def calls(self) -> IncomingCalls:
+        """Who hears of the ACK or CANCEL of an INVITE that we answered."""
+        return self._parts.calls
+
+    def media_host_for(self, flow: Flow) -> str:
+        """Our address for media, as the peer of a flow reaches it."""
+        return self._signalling.media_host(flow)
+
     @property
     def stale_dialogs(self) -> int:
         return len(self._stale)
@@ -382,6 +400,11 @@ class DeviceService:
             self.stats,
             self.profiles,
         )
+
+    def _flow_closed(self, flow: Flow) -> None:
+        self.presence.flow_closed(flow)
+        for listener in self._flow_listeners:
+            listener(flow)
 
     def _open_flow(self, remote: tuple[str, int], local: tuple[str, int] | None) -> Flow | None:
         try:

@@ -21,6 +21,7 @@ from access.secrets import SecretBox
 from access.settings import AccessSettings
 from access.tokens import Tokens
 from access.users import Users
+from cascade.superiors import Superiors
 from catalog.model import CatalogRow, ChannelKey, ChannelKind, Device
 from catalog.store import CatalogStore
 from config.database import open_database
@@ -250,6 +251,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         streams=streams,
         devices=cast(DeviceService, devices),
         gateway=cast(Gateway, object()),
+        superiors=cast(Superiors, SimpleNamespace()),
         media=cast(MediaPlane, SimpleNamespace(sessions={})),
         leases=leases,
         playback_leases=Leases(streams, limit=3, linger_s=20.0, url_ttl_s=60.0, clock=clock),
