@@ -22,6 +22,10 @@ from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest, SipTransport
 
 
+NOT_BUILT: Final = {"SUBSCRIBE": 489, "INFO": 481}
+"""Refusals that tell a superior to do without."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all superiors share."""
@@ -104,6 +108,9 @@ class SuperiorPost:
                 return True
             case "BYE":
                 return self.relay.receive_bye(incoming)
+            case "SUBSCRIBE" | "INFO" as method:
+                self._transport.respond(incoming, NOT_BUILT[method])
+                return True
             case _:
                 return False
 

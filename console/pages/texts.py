@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
-from console.pages import texts_camera, texts_device, texts_problems, texts_sources, texts_streams
+from console.pages import (
+    texts_camera,
+    texts_device,
+    texts_problems,
+    texts_sources,
+    texts_streams,
+    texts_superiors,
+)
 from console.pages.text import LANGUAGES, Language, Text
 
 __all__ = ["LANGUAGES", "TEXTS", "Language", "Text", "language_of", "tables"]
@@ -161,6 +168,7 @@ TEXTS: Final[Mapping[str, Text]] = dict(
         texts_problems.TEXTS.items(),
         texts_sources.TEXTS.items(),
         texts_streams.TEXTS.items(),
+        texts_superiors.TEXTS.items(),
     )
 )
 
