@@ -21,7 +21,6 @@ from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest, SipTransport
 
-
 NOT_BUILT: Final = {"SUBSCRIBE": 489, "INFO": 481}
 """Refusals that tell a superior to do without."""
 
