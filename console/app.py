@@ -40,6 +40,7 @@ from console.news import News
 from console.notices import log_storage_event
 from console.outage_source import OutageSource
 from console.pages.mount import mount
+from console.push_desk import PushDesk
 from console.rooms import RoomStreams
 from console.server import HttpServer, bind_advice, bind_tcp
 from console.steps import Step, Steps
@@ -288,6 +289,8 @@ class Platform:
         await self._steps.take(
             Step("recorded playbacks", recorded_leases.open, recorded_leases.close, DEVICES_CLOSE_S)
         )
+        pushes = PushDesk(lambda key, stream, tag: self.streams.hold(key, "push", tag=tag, stream=stream))
+        await self._steps.take(Step("pushes", close=pushes.close))
         exposition = Exposition(settings.health)
         gathering = Gathering(
             self.catalog, streams, self.storage, exposition, self._counters, self._troubles, self.media
@@ -303,6 +306,7 @@ class Platform:
             gateway=self.gateway,
             superiors=self.superiors,
             media=self.media,
+            pushes=pushes,
             leases=leases,
             playback_leases=playback_leases,
             recorded_playbacks=self.storage.playbacks,

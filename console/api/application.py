@@ -37,6 +37,7 @@ from console.api import (
     presets,
     profiles,
     ptz,
+    pushes,
     recorded_playbacks,
     recordings,
     snapshot_bursts,
@@ -100,6 +101,7 @@ ROUTERS: Final = (
     playbacks,
     downloads,
     captures,
+    pushes,
     media_figures,
     whep,
 )

@@ -18,6 +18,7 @@ from console.api.once import Once
 from console.api.ports import Recorder, Segments, Streams
 from console.conformance.runs import ConformanceRuns
 from console.event_hub import EventHub
+from console.push_desk import PushDesk
 from gateway.gateway import Gateway
 from health.outages.store import OutageStore
 from media.session import MediaPlane
@@ -42,6 +43,7 @@ class ApiContext:
     gateway: Gateway
     superiors: Superiors
     media: MediaPlane
+    pushes: PushDesk
     leases: Leases
     playback_leases: Leases
     recorded_playbacks: RecordedPlaybacks

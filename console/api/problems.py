@@ -34,6 +34,7 @@ from console.api.source_problems import SOURCE_KINDS
 from console.api.superior_problems import SUPERIOR_KINDS
 from console.conformance.runs import RunsBusy, UnknownRun
 from console.event_hub import TooManyListeners
+from console.push_desk import TooManyPushes, UnknownPush
 from media.sources.address import BadAddress
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -399,6 +400,10 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         "Ask for less time (storage.download_hours_max), or wait until others are done.",
     ),
     storage.errors.RecorderClosed: NOT_READY,
+    UnknownPush: Kind(
+        "unknown-push", 404, "No such push", "GET /api/v1/pushes lists those that are running."
+    ),
+    TooManyPushes: Kind("too-many-pushes", 503, "Too many pushes are running", "Stop one first."),
     **{error: Kind(*values) for error, values in (*SOURCE_KINDS.items(), *SUPERIOR_KINDS.items())},
 }
 
@@ -412,6 +417,8 @@ HANDLED: Final[tuple[type[Exception], ...]] = (
     gateway.errors.GatewayError,
     cascade.errors.CascadeError,
     BadAddress,
+    UnknownPush,
+    TooManyPushes,
     TooManyListeners,
     LeaseRefused,
     UnknownLease,

@@ -8,6 +8,8 @@ from typing import Final
 from console.pages.text import Text
 
 TEXTS: Final[Mapping[str, Text]] = {
+    "problem.unknown-push": Text("没有这个推流", "No such push"),
+    "problem.too-many-pushes": Text("推流数量已达上限", "Too many pushes are running"),
     # which stream a tile shows
     "stream.main": Text("主码流", "Main"),
     "stream.sub": Text("子码流", "Sub"),

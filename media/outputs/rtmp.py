@@ -53,6 +53,12 @@ class PushStats:
     """Why the last connection ended."""
 
 
+def shown_address(url: str) -> str:
+    """Host, port and application of an address of RTMP."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 1935}{parts.path.rpartition('/')[0]}"
+
+
 class RtmpPush:
     """One push to another server. Made by :meth:`MediaSession.push_rtmp`.
 
@@ -77,8 +83,7 @@ class RtmpPush:
     @property
     def address(self) -> str:
         """Host and application: what may be shown, as the rest of the URL is often a key."""
-        parts = urlsplit(self.url)
-        return f"{parts.hostname}:{parts.port or 1935}{parts.path.rpartition('/')[0]}"
+        return shown_address(self.url)
 
     def stats(self) -> PushStats:
         """Counters now; after the end, the last ones that were seen."""

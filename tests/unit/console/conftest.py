@@ -33,6 +33,7 @@ from console.api.limiter import LoginLimiter
 from console.api.models import Overview, RateLine, Rates, ServerInfo
 from console.api.ports import CatalogSyncOutcome, Presence, StreamFigures
 from console.api.reader_models import StreamReaders, ViewerRow
+from console.push_desk import PushDesk
 from gateway.gateway import Gateway
 from health.outages.store import OutageStore
 from media.session import MediaPlane
@@ -252,6 +253,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         devices=cast(DeviceService, devices),
         gateway=cast(Gateway, object()),
         superiors=cast(Superiors, SimpleNamespace()),
+        pushes=cast(PushDesk, SimpleNamespace()),
         media=cast(MediaPlane, SimpleNamespace(sessions={})),
         leases=leases,
         playback_leases=Leases(streams, limit=3, linger_s=20.0, url_ttl_s=60.0, clock=clock),
