@@ -70,6 +70,9 @@ impl Probe {
         if payload.len() < 3 {
             return Verdict::Unsure;
         }
+        if holds_program_stream(payload) {
+            return Verdict::Ps;
+        }
         if ts::find_packets(payload, TS_PACKETS_CUT).is_some() {
             return Verdict::Ts;
         }
@@ -120,6 +123,17 @@ pub(crate) fn is_program_stream(payload: &[u8]) -> bool {
         [0, 0, 1, 0xBD | 0xC0..=0xEF, _, _, flags, ..] => flags >> 6 == 2,
         _ => false,
     }
+}
+
+/// Whether a pack or a map of a program stream begins inside a payload: packs are cut anywhere. No elementary stream
+/// holds such start codes, and no transport stream.
+fn holds_program_stream(payload: &[u8]) -> bool {
+    payload.windows(7).any(|head| match *head {
+        [0, 0, 1, 0xBA, first, ..] => first >> 6 == 1,
+        // The version byte has two reserved bits that are set (13818-1 section 2.5.4.2).
+        [0, 0, 1, 0xBC, 0..=3, _, version] => version & 0x60 == 0x60,
+        _ => false,
+    })
 }
 
 fn is_transport_stream(payload: &[u8]) -> bool {

@@ -64,6 +64,13 @@ proptest! {
     }
 
     #[test]
+    fn a_cut_at_a_nal_unit_is_no_elementary_stream(h265 in any::<bool>()) {
+        let bytes = stream(h265);
+        let whole = ingest(&cut(&bytes, &[60_000]));
+        prop_assert_eq!(ingest(&cut(&bytes, &[1, 69, 4])), whole);
+    }
+
+    #[test]
     fn any_cut_of_a_stream_without_lengths_gives_the_same_events(
         sizes in prop::collection::vec(1usize..300, 1..50),
     ) {
