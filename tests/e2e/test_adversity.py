@@ -105,7 +105,7 @@ async def test_a_camera_and_the_platform_are_killed_and_come_back(platform: Plat
             return False
 
         await eventually(lease_is_over, "the viewer's session is over", timeout_s=10)
-        assert f"{CHANNEL_ID} is ended: media stopped" in platform.log()
+        assert f"{CHANNEL_ID}: media stopped: no packet for" in platform.log()
         channel = await client.channel(CHANNEL_ID)
         assert (channel.recording, channel.recording_wanted) == (False, True)
 

@@ -159,7 +159,9 @@ def test_on_a_small_screen_every_button_of_a_tile_stays_in_reach_beside_the_draw
     expect(page.locator(".ts-tile[data-channel$='0009'] [data-action=why]")).to_be_visible()
     outside = page.evaluate("""() => [...document.querySelectorAll(".ts-tile")].flatMap((tile) => {
         const box = tile.getBoundingClientRect();
-        return [...tile.querySelectorAll("button, a")].filter((button) => {
+        const all = [...tile.querySelectorAll("button, a")];
+        const shown = all.filter((button) => button.offsetParent !== null);
+        return shown.filter((button) => {
             const { left, right, top, bottom } = button.getBoundingClientRect();
             return left < box.left || right > box.right || top < box.top || bottom > box.bottom;
         }).map((button) => button.textContent);

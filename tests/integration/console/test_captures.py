@@ -197,7 +197,11 @@ async def test_the_second_transport_is_captured_where_the_first_brought_nothing(
     channel = camera.settings.all_channel_ids[0]
     order = await ordered(site, channel)
     await play(site, channel)
-    assert (await shown(site, order["capture_id"]))["state"] == "running"
+
+    async def running() -> bool:
+        return bool((await shown(site, order["capture_id"]))["state"] == "running")
+
+    await eventually(running, "the capture of the second transport")
     (session,) = site.platform.media.sessions.values()
 
     async def some() -> bool:

@@ -143,7 +143,10 @@ async def test_rtmp_is_pulled_as_well(bench: Bench, make_camera: MakeCamera) -> 
     key = await bench.add(camera)
     hold = await bench.gateway.hold(key, "live", tag="")
     url = hold.session.grant("pull", 60.0)["rtmp"]
-    info, figures, _ = await bench.gateway.test(SourceAddress.parse(url), RtspTransport.AUTO)
+    for _ in range(10):
+        info, figures, _ = await bench.gateway.test(SourceAddress.parse(url), RtspTransport.AUTO)
+        if info.audio is not None:  # on a busy machine it may come after the first description
+            break
     assert (info.codec, info.width, info.audio and info.audio.codec) == ("H264", 160, "AAC")
     assert figures.left_out == ()
     await hold.release()
