@@ -22,9 +22,10 @@ use crate::sys::eventfd::EventFd;
 use crate::sys::{address, bind};
 use crate::worker::Command;
 
-/// Connections that have not shown an SSRC of a session yet, and those of one host among them.
-const WAITING_MAX: usize = 512;
-const WAITING_PER_SOURCE: usize = 64;
+/// Connections that have not shown an SSRC of a session yet, and those of one host among them: a recorder or a
+/// subordinate platform may open hundreds at once.
+const WAITING_MAX: usize = 1_024;
+const WAITING_PER_SOURCE: usize = 512;
 /// How long a connection may take to show its first packet, and that packet to find its session.
 const PATIENCE_US: u64 = 10_000_000;
 /// Bytes in which the first packet must be whole: the largest one, with its framing and a vendor's header.
