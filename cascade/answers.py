@@ -11,10 +11,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
+from cascade.catalogue import PresentedCatalogue
 from cascade.errors import CascadeError, SuperiorRefused
-from cascade.library import Library
 from cascade.link import SuperiorLink
-from cascade.ports import CascadeCatalog, Standing
 from cascade.presented import PresentedChannel
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.ids import GbId
@@ -39,25 +38,21 @@ class Answers:
     def __init__(
         self,
         link: SuperiorLink,
-        library: Library,
-        catalog: CascadeCatalog,
-        standing: Standing,
+        catalogue: PresentedCatalogue,
         *,
         own_name: str,
         version: str,
         wall: Callable[[], datetime],
     ) -> None:
         self._link = link
-        self._library = library
-        self._catalog = catalog
-        self._standing = standing
+        self._catalogue = catalogue
         self._own_name = own_name
         self._version = version
         self._wall = wall
         self._tasks: set[asyncio.Task[None]] = set()
         self._one_catalog = asyncio.Lock()
         self._table: Final[Mapping[str, Callable[[Element], Answer]]] = {
-            "Catalog": lambda query: self._catalogue(CatalogQuery.from_xml(query)),
+            "Catalog": lambda query: self._list(CatalogQuery.from_xml(query)),
             "DeviceInfo": lambda query: self._info(DeviceInfoQuery.from_xml(query)),
             "DeviceStatus": lambda query: self._status(DeviceStatusQuery.from_xml(query)),
         }
@@ -108,11 +103,11 @@ class Answers:
             self.failures += 1
             logger.exception("%s for superior %s failed", what, self._superior_id)
 
-    async def _catalogue(self, query: CatalogQuery) -> None:
+    async def _list(self, query: CatalogQuery) -> None:
         """Serially, the next fragment after the answer to the one before (gb28181.md 8.3)."""
         async with self._one_catalog:
             superior = self._link.superior
-            items = (await self._library.tree()).below(query.device_id)
+            items = (await self._catalogue.tree()).below(query.device_id)
             for fragment in fragments(query.sn, query.device_id, items, superior.fragment_items):
                 await self._send_fragment(fragment)
                 if superior.fragment_pause_s:
@@ -134,7 +129,7 @@ class Answers:
     async def _info(self, query: DeviceInfoQuery) -> None:
         """From the catalogue: nothing of a camera's maker that it did not tell in its item."""
         if query.device_id == self._link.superior.own_id:
-            count = len((await self._library.tree()).channels)
+            count = len((await self._catalogue.tree()).channels)
             answer = DeviceInfoResponse(
                 query.sn,
                 query.device_id,
@@ -169,4 +164,4 @@ class Answers:
         await self._link.send_document(answer.to_xml())
 
     async def _shown(self, presented: GbId) -> PresentedChannel | None:
-        return (await self._library.tree()).channels.get(presented)
+        return (await self._catalogue.tree()).channels.get(presented)

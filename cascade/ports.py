@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Collection
 from typing import Protocol
 
-from catalog.model import Channel, ChannelKey, ChannelKind, Device
+from catalog.model import Channel, ChannelKey, ChannelKind
 from media.session import MediaSession
 from sipserver.devices.stream_request import LiveStream
 from sipserver.sip.events import ServerKey
-from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest
 
 
@@ -20,15 +19,12 @@ class CascadeCatalog(Protocol):
     async def load_channels(
         self, device_id: str | None = None, *, kinds: Collection[ChannelKind] = ...
     ) -> list[Channel]: ...
-    async def get_channel(self, key: ChannelKey) -> Channel | None: ...
-    async def get_device(self, device_id: str) -> Device | None: ...
 
 
 class Standing(Protocol):
     """The part of presence that superiors are told."""
 
     def online_ids(self) -> Collection[str]: ...
-    def is_online(self, device_id: str) -> bool: ...
 
 
 class HeldPicture(Protocol):
@@ -63,4 +59,3 @@ class Calls(Protocol):
 
     def add(self, key: ServerKey, call: AnsweredCall) -> None: ...
     def remove(self, key: ServerKey) -> None: ...
-    def acknowledged(self, key: ServerKey, ack: SipRequest, _flow: Flow) -> None: ...

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from cascade.answers import Answers
-from cascade.library import Library
+from cascade.catalogue import PresentedCatalogue
 from cascade.link import SuperiorLink
 from cascade.model import LinkState, Superior
 from cascade.ports import Calls, CascadeCatalog, LivePictures, Standing
@@ -50,21 +50,19 @@ class SuperiorPost:
 
     def __init__(self, superior: Superior, around: Surroundings) -> None:
         self.link: Final = SuperiorLink(superior, around.transport, start_spread_s=around.start_spread_s)
-        self.library: Final = Library(
+        self.catalogue: Final = PresentedCatalogue(
             superior, around.own_name, around.store, around.catalog, around.standing
         )
         self.answers: Final = Answers(
             self.link,
-            self.library,
-            around.catalog,
-            around.standing,
+            self.catalogue,
             own_name=around.own_name,
             version=around.version,
             wall=around.wall,
         )
         self.relay: Final = RelayDesk(
             self.link,
-            self.library,
+            self.catalogue,
             around.pictures,
             around.calls,
             around.transport,
@@ -86,7 +84,7 @@ class SuperiorPost:
         await self.link.close("the platform stops")
 
     async def change(self, superior: Superior) -> None:
-        self.library.change(superior)
+        self.catalogue.change(superior)
         await self.link.apply(superior)
 
     def is_from(self, incoming: IncomingRequest) -> bool:

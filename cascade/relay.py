@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Final
 
 from cascade import refusals
-from cascade.library import Library
+from cascade.catalogue import PresentedCatalogue
 from cascade.link import SuperiorLink
 from cascade.ports import Calls, HeldPicture, LivePictures
 from cascade.presented import PresentedChannel
@@ -94,7 +94,7 @@ class RelayDesk:
     def __init__(
         self,
         link: SuperiorLink,
-        library: Library,
+        catalogue: PresentedCatalogue,
         pictures: LivePictures,
         calls: Calls,
         transport: SipTransport,
@@ -103,7 +103,7 @@ class RelayDesk:
         media_host: Callable[[Flow], str],
     ) -> None:
         self._link = link
-        self._library = library
+        self._catalogue = catalogue
         self._pictures = pictures
         self._calls = calls
         self._transport = transport
@@ -185,7 +185,7 @@ class RelayDesk:
             await self._tear_down(stream)
 
     async def _set_up(self, stream: RelayedStream) -> bool:
-        entry = (await self._library.tree()).channels.get(stream.presented)
+        entry = (await self._catalogue.tree()).channels.get(stream.presented)
         if entry is None:
             self._give_up(stream, refusals.NOT_FOUND, f"{stream.presented} is not presented")
             return False

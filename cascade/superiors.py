@@ -92,7 +92,7 @@ class Superiors:
     def catalog_changed(self) -> None:
         """What is shown has to be built anew."""
         for post in self._posts.values():
-            post.library.stale()
+            post.catalogue.stale()
 
     def _begin(self, superior: Superior) -> SuperiorPost:
         post = self._posts[superior.superior_id] = SuperiorPost(superior, self._around)

@@ -103,7 +103,7 @@ async def presented_catalogue(
     superior_id: SuperiorId, caller: MayView, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
 ) -> Page[PresentedItem]:
     """In the order in which it is sent."""
-    tree = await caller.context.superiors.get(superior_id).library.tree()
+    tree = await caller.context.superiors.get(superior_id).catalogue.tree()
     start = 0
     if cursor is not None:
         (start,) = (int(each) for each in decode_cursor(cursor, (int,)))

@@ -17,7 +17,7 @@ MAX_AGE_S: Final = 10.0
 CAMERAS: Final = frozenset({ChannelKind.CAMERA})
 
 
-class Library:
+class PresentedCatalogue:
     """What one superior is shown. ``stale`` makes the next question build it anew."""
 
     def __init__(
@@ -72,7 +72,11 @@ class Library:
         tree = present(how, channels, superior.shares, ids, self._standing.online_ids())
         if new := ids.take_new():
             # Before anybody hears of them: an id that was told never changes.
-            await self._store.save_ids(superior.superior_id, new)
+            try:
+                await self._store.save_ids(superior.superior_id, new)
+            except BaseException:
+                self._ids = None  # read again: nothing counts that is not written down
+                raise
         return tree
 
     async def _load_ids(self) -> IdMap:
