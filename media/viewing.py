@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import Counter
@@ -79,7 +80,7 @@ class Viewing(SessionCore):
     def revoke(self, tag: str) -> None:
         """Disconnect the viewers of a grant; its URLs open nothing any more."""
         self._plane.whep.revoke(self, tag)
-        if not self.is_closed:
+        with contextlib.suppress(SessionClosed, PlaneClosed):  # what has ended has no viewers left
             self._plane.engine.revoke(self.session_id, tag)
 
     def viewer_stats(self) -> list[ViewerStats]:

@@ -12,7 +12,6 @@ from console.conformance.bench import Bench
 from console.conformance.log import CaseLog, failed
 from media.session import MediaSession
 from sipserver.devices.history.playbacks import Playback
-from sipserver.devices.history.scales import MEASURE_S, SETTLE_S
 from sipserver.devices.history.stream import HistoryStream, Outcome
 
 TO_THE_END_S: Final = 6.0
@@ -22,7 +21,6 @@ DOWNLOAD_SPEED: Final = 4
 SLOW: Final = 0.5
 FAST: Final = 2.0
 WARM_UP_S: Final = 2.0
-PROOF_S: Final = SETTLE_S + MEASURE_S + 1.0
 PAUSE_SETTLE_S: Final = 1.0
 PAUSE_LOOK_S: Final = 1.5
 PAUSE_PACKETS: Final = 5
@@ -166,12 +164,15 @@ async def _change_speed(log: CaseLog, playback: Playback, scale: float, chinese:
     with log.step(f"{chinese} {scale:g} 倍", f"the speed {scale:g}"):
         await playback.change_speed(scale)
     with log.step("图像速度改变", "the pictures keep this speed") as step:
-        await asyncio.sleep(PROOF_S)
+        is_kept = await playback.speed_is_kept()
         if playback.stream.outcome is not None:
             raise failed(f"the playback ended: {playback.stream.detail}")
-        if playback.stream.scale != scale:
+        if is_kept is False:
             raise failed(f"Scale {scale:g} was answered 200, and the pictures kept their old pace (Q70)")
-        step.detail = f"{playback.stream.session.stats().fps:.0f} pictures a second"
+        fps = f"{playback.stream.session.stats().fps:.0f} pictures a second"
+        if is_kept is None:
+            raise failed(f"the pictures keep neither the old pace nor the new one: {fps}")
+        step.detail = fps
 
 
 async def _goes_on(bench: Bench, log: CaseLog, stream: HistoryStream) -> None:

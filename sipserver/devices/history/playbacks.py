@@ -76,7 +76,7 @@ class Playback:
         self._habits = Habits(parts.profiles, stream.key.device_id)
         self._controls = Controls(self._habits.start_line)
         self._tasks = TaskOwner(f"playback {playback_id}")
-        self._proving: asyncio.Task[None] | None = None
+        self._proving: asyncio.Task[bool | None] | None = None
 
     @property
     def scales(self) -> list[float]:
@@ -157,6 +157,16 @@ class Playback:
         if scale != 1.0:
             self._proving = self._tasks.spawn(self._prove(scale, usual_fps), f"prove speed {scale:g}")
 
+    async def speed_is_kept(self) -> bool | None:
+        """What the pictures say about the last change of speed; None when nothing can be told.
+
+        Waits for the proof under way, `scales.PROOF_S` seconds at most.
+        """
+        if self._proving is None:
+            return None
+        await asyncio.wait({self._proving})
+        return None if self._proving.cancelled() else self._proving.result()
+
     async def teardown(self) -> None:
         """Tell the device to stop, before the BYE; one that does not answer is told by the BYE."""
         try:
@@ -223,12 +233,13 @@ class Playback:
             logger.debug("answer to INFO of %s is not understood: %s", self._device_id, error)
             return response.status
 
-    async def _prove(self, scale: float, usual_fps: float | None) -> None:
+    async def _prove(self, scale: float, usual_fps: float | None) -> bool | None:
         """Some devices answer 200 and do not change their speed (Q70): look at what comes."""
         obeyed = await self._scales.prove(self.stream, scale, usual_fps)
         if obeyed is False and self.stream.scale == scale and self.stream.outcome is None:
             self.stream.change_speed(1.0)
             self._retime(1.0)
+        return obeyed
 
 
 class Playbacks:
