@@ -68,3 +68,23 @@ audit_entries = Table(
     Column("hash", String(64), nullable=False, comment="HMAC-SHA-256 over previous_hash and this row"),
     Index("ix_access_audit_target", "target", "sequence"),
 )
+
+grants = Table(
+    "access_grant",
+    metadata,
+    Column("subject", String(64), primary_key=True, comment="who: superior:<20 digits>"),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="0, 1, 2 ... as entered"),
+    Column("actions", String(128), nullable=False, comment="rights.Right, with spaces between them"),
+    Column("scope", String(16), nullable=False, comment="rights.ScopeKind"),
+    Column("value", String(144), nullable=False, comment="which region, device or device~channel"),
+    Column("hours", Text, nullable=False, comment="JSON [[weekdays, start, end minute], ...]; []: always"),
+)
+
+limits = Table(
+    "access_limit",
+    metadata,
+    Column("subject", String(64), primary_key=True, comment="a subject without a row has the initial policy"),
+    Column("streams", Integer, nullable=True, comment="open at once; NULL: no limit"),
+    Column("kbps", Integer, nullable=True, comment="of all that are open, kbit/s; NULL: no limit"),
+    Column("stream", String(16), nullable=False, comment="rights.StreamChoice"),
+)

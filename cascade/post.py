@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from access.rights import Rights
 from cascade.answers import Answers
 from cascade.catalogue import PresentedCatalogue
 from cascade.link import SuperiorLink
 from cascade.model import LinkState, Superior
+from cascade.permits import Permits
 from cascade.ports import Calls, CascadeCatalog, LivePictures, Standing
 from cascade.relay import RelayDesk
 from cascade.store import SuperiorStore
+from cascade.trail import Trail
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.manscdp import Document, parse_document
 from sipserver.gb.ssrc import SsrcPool
@@ -36,6 +39,8 @@ class Surroundings:
     pictures: LivePictures
     calls: Calls
     ssrcs: SsrcPool
+    rights: Rights
+    trail: Trail
     media_host: Callable[[Flow], str]
     """Our address for media, as the peer of a flow reaches it."""
     own_name: str
@@ -60,9 +65,13 @@ class SuperiorPost:
             version=around.version,
             wall=around.wall,
         )
+        self.permits: Final = Permits(
+            superior.superior_id, around.rights, around.trail, around.wall, around.transport.clock
+        )
         self.relay: Final = RelayDesk(
             self.link,
             self.catalogue,
+            self.permits,
             around.pictures,
             around.calls,
             around.transport,
@@ -81,6 +90,7 @@ class SuperiorPost:
     async def close(self) -> None:
         await self.answers.close()
         await self.relay.close("the platform stops")
+        await self.permits.close()
         await self.link.close("the platform stops")
 
     async def change(self, superior: Superior) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from access.rights import Decision, Reason
 from sipserver.devices import errors
 
+FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 REQUEST_TIMEOUT: Final = 408
 UNAVAILABLE_NOW: Final = 480
@@ -27,6 +29,14 @@ _OF_ERROR: Final[tuple[tuple[type[Exception], int], ...]] = (
     (errors.BadAnswer, NOT_ACCEPTABLE),
     (errors.InviteEnded, UNAVAILABLE_NOW),
 )
+
+
+_NO_ROOM: Final = frozenset({Reason.STREAMS, Reason.BANDWIDTH})
+
+
+def status_of_decision(decision: Decision) -> int:
+    """The status for what a superior may not do: 486 asks it to end something first, 403 is final."""
+    return BUSY if decision.reason in _NO_ROOM else FORBIDDEN
 
 
 def status_of(error: Exception) -> int:

@@ -15,11 +15,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from access.rights import Right, StreamChoice
 from cascade import refusals
 from cascade.catalogue import PresentedCatalogue
 from cascade.link import SuperiorLink
+from cascade.permits import Permit, Permits
 from cascade.ports import Calls, HeldPicture, LivePictures
 from cascade.presented import PresentedChannel
+from cascade.trail import asker_of
 from media.errors import MediaError
 from media.outputs.rtp import RtpSender, SenderRequest
 from media.session import MediaTransport
@@ -54,6 +57,7 @@ class RelayedStream:
         self.subject: Final = _subject_key(incoming.request)
         self.ssrc = ""
         self.allocated = False
+        self.permit: Permit | None = None
         self.held: HeldPicture | None = None
         self.sender: RtpSender | None = None
         self.dialog: Dialog | None = None
@@ -95,6 +99,7 @@ class RelayDesk:
         self,
         link: SuperiorLink,
         catalogue: PresentedCatalogue,
+        permits: Permits,
         pictures: LivePictures,
         calls: Calls,
         transport: SipTransport,
@@ -104,6 +109,7 @@ class RelayDesk:
     ) -> None:
         self._link = link
         self._catalogue = catalogue
+        self._permits = permits
         self._pictures = pictures
         self._calls = calls
         self._transport = transport
@@ -189,6 +195,8 @@ class RelayDesk:
         if entry is None:
             self._give_up(stream, refusals.NOT_FOUND, f"{stream.presented} is not presented")
             return False
+        if not self._is_permitted(stream, entry):
+            return False
         try:
             held = await self._hold(stream, entry)
             if held is None:
@@ -201,13 +209,37 @@ class RelayDesk:
             return False
         if stream.over.is_set():
             return False
-        stream.sender.on_closed = lambda end: stream.end(f"the sender ended: {end}")
-        self._answer(stream, stream.sender.local_port)
+        sender = stream.sender
+        if stream.permit is not None:
+            stream.permit.measure = lambda: sender.stats().payload_bytes
+        sender.on_closed = lambda end: stream.end(f"the sender ended: {end}")
+        self._answer(stream, sender.local_port)
         return True
+
+    def _is_permitted(self, stream: RelayedStream, entry: PresentedChannel) -> bool:
+        asker = asker_of(stream.incoming, self._link.superior.superior_id)
+        is_sub = self._wanted(stream) is LiveStream.SUB
+        found = self._permits.hold(Right.LIVE, entry, stream.end, asker, guess="sub" if is_sub else "main")
+        if isinstance(found, Permit):
+            stream.permit = found
+            self._permits.note("superior.live", str(entry.paths[0]), asker)
+            return True
+        self._give_up(stream, refusals.status_of_decision(found), found.text)
+        return False
+
+    def _wanted(self, stream: RelayedStream) -> LiveStream:
+        """Which of the camera's streams: as the superior asks, unless its limits choose."""
+        match self._permits.limits.stream:
+            case StreamChoice.MAIN:
+                return LiveStream.MAIN
+            case StreamChoice.SUB:
+                return LiveStream.SUB
+            case _:
+                return LiveStream.SUB if stream.offer.stream_number else LiveStream.MAIN
 
     async def _hold(self, stream: RelayedStream, entry: PresentedChannel) -> HeldPicture | None:
         """The picture by the first way that works; None when the superior gave up meanwhile."""
-        wanted = LiveStream.SUB if stream.offer.stream_number else LiveStream.MAIN
+        wanted = self._wanted(stream)
         error: DeviceError | None = None
         tag = f"superior {self._link.superior.superior_id}"
         for key in entry.paths:
@@ -281,6 +313,8 @@ class RelayDesk:
             self._give_up(stream, refusals.UNAVAILABLE_NOW, stream.reason)
         self._calls.remove(stream.key)
         self._streams.pop(stream.key, None)
+        if stream.permit is not None:
+            self._permits.release(stream.permit)
         if stream.sender is not None and stream.sender.end is None:
             stream.sender.on_closed = None
             stream.sender.close(stream.reason)

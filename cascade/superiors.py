@@ -7,6 +7,7 @@ from typing import Final
 
 from cascade.errors import SuperiorExists, UnknownSuperior
 from cascade.model import Superior
+from cascade.permits import subject_of
 from cascade.post import SuperiorPost, Surroundings
 from sipserver.sip.errors import MalformedMessage
 from sipserver.sip.flow import Flow
@@ -24,6 +25,8 @@ class Superiors:
     # ---------------------------------------------------------------- life
 
     async def open(self) -> None:
+        await self._around.rights.open()
+        self._around.trail.open()
         for superior in await self._around.store.load():
             self._begin(superior)
 
@@ -31,6 +34,7 @@ class Superiors:
         """Leave all of them at once."""
         await asyncio.gather(*(post.close() for post in self._posts.values()))
         self._posts.clear()
+        await self._around.trail.close()
 
     # ---------------------------------------------------------------- what operators do
 
@@ -71,6 +75,7 @@ class Superiors:
             await post.close()
             del self._posts[superior_id]
             await self._around.store.remove(superior_id)
+            await self._around.rights.remove(subject_of(superior_id))
 
     # ---------------------------------------------------------------- what others report
 

@@ -14,6 +14,8 @@ from starlette.requests import Request
 
 from access.audit import AuditLog
 from access.errors import SecretUnreadable
+from access.policy_store import PolicyStore
+from access.rights import Rights
 from access.secrets import SecretBox
 from access.stats import AccessStats
 from access.tokens import Tokens
@@ -21,6 +23,7 @@ from access.users import Users
 from cascade.post import Surroundings
 from cascade.store import SuperiorStore
 from cascade.superiors import Superiors
+from cascade.trail import Trail
 from catalog.model import ChannelKey
 from catalog.store import CAMERAS, CatalogStore
 from config.database import migrate, open_database
@@ -65,6 +68,7 @@ from sipserver.devices.events import (
 from sipserver.devices.presence import wall_clock
 from sipserver.devices.service import DeviceService
 from sipserver.devices.uploads.ports import Outside
+from sipserver.gb.gb_time import BEIJING
 from sipserver.gb.ssrc import SsrcPool
 from sipserver.transport.driver import SipTransport
 from sipserver.transport.errors import ListenFailed
@@ -162,6 +166,7 @@ class Platform:
         await migrate(self._engine)
         await steps.take(Step("users", close=self._close_users))
         box = SecretBox(secrets_directory(settings))
+        self.audit = AuditLog(self._engine, box.derive("audit"), stats=self._access_stats)
         self.first_password = await self.users.ensure_first_admin(self._environment)
 
         await steps.take(Step("media", self.media.open, self.media.close))
@@ -226,6 +231,8 @@ class Platform:
 
     async def _open_cascade(self, box: SecretBox) -> None:
         settings = self.settings
+        # Hours of the week are Beijing time, as all times of the standard.
+        self.rights = Rights(PolicyStore(self._engine), BEIJING)
         self.superiors = Superiors(
             Surroundings(
                 transport=self.transport,
@@ -239,6 +246,8 @@ class Platform:
                 pictures=self.streams,
                 calls=self.devices.calls,
                 ssrcs=SsrcPool(settings.sip.id),
+                rights=self.rights,
+                trail=Trail(self.audit, self.transport.clock),
                 media_host=self.devices.media_host_for,
                 own_name=settings.sip.id,
                 version=product_version(),
@@ -299,7 +308,7 @@ class Platform:
             http=settings.http,
             users=self.users,
             tokens=Tokens(self._engine, box.derive("tokens"), settings.access, stats=self._access_stats),
-            audit=AuditLog(self._engine, box.derive("audit"), stats=self._access_stats),
+            audit=self.audit,
             catalog=self.catalog,
             streams=streams,
             devices=self.devices,

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from access.audit import AuditLog
+from access.policy_store import PolicyStore
+from access.rights import Rights
 from cascade.post import Surroundings
 from cascade.store import SuperiorStore
 from cascade.superiors import Superiors
+from cascade.trail import Trail
 from catalog.model import CatalogRow, ChannelKey
 from catalog.store import CatalogStore
 from config.database import migrate, open_database
@@ -16,6 +20,7 @@ from media.session import MediaPlane, MediaSession
 from media.settings import MediaSettings
 from sipserver.devices.incoming_calls import IncomingCalls
 from sipserver.devices.stream_request import LiveStream
+from sipserver.gb.gb_time import BEIJING
 from sipserver.gb.ssrc import SsrcPool
 from sipserver.transport.driver import IncomingRequest, SipTransport
 from sipserver.transport.settings import SipTransportSettings, listen_pair
@@ -87,12 +92,15 @@ class Below:
 
     def __init__(self, engine: AsyncEngine, transport: SipTransport) -> None:
         self.transport = transport
+        self.now = NOW
         self.catalog = CatalogStore(engine)
         self.standing = FakeStanding()
         # Sealed by turning it round.
         self.store = SuperiorStore(engine, seal=lambda text: text[::-1], unseal=lambda text: text[::-1])
         self.pictures = FedPictures()
         self.calls = IncomingCalls()
+        self.rights = Rights(PolicyStore(engine), BEIJING)
+        self.audit = AuditLog(engine, b"key")
         transport.ack_handler = self.calls.acknowledged
         transport.cancelled_handler = self.calls.cancelled
         transport.unacknowledged_handler = self.calls.unacknowledged
@@ -106,10 +114,12 @@ class Below:
                 pictures=self.pictures,
                 calls=self.calls,
                 ssrcs=SsrcPool(OWN_ID),
+                rights=self.rights,
+                trail=Trail(self.audit, transport.clock),
                 media_host=lambda flow: transport.advertised(flow)[0],
                 own_name="county",
                 version="1.0",
-                wall=lambda: NOW,
+                wall=lambda: self.now,
                 start_spread_s=0.0,
             )
         )
@@ -151,6 +161,7 @@ async def below(tmp_path: Path) -> AsyncIterator[Below]:
     transport = SipTransport(SipTransportSettings(listens=listen_pair("127.0.0.1", 0)))
     await transport.open()
     opened = Below(engine, transport)
+    await opened.superiors.open()
     yield opened
     await opened.superiors.close()
     await transport.close()

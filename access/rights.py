@@ -1,0 +1,212 @@
+"""Who may do what with which camera, and when: the one function that everybody asks, in its first form.
+
+A subject has a policy: grants, of which any one that fits allows, and limits for all that it has open at
+once. A subject without a policy has the one that all begin with. Decisions are made from memory; policies are
+written down before they count. Source: R-1, R-5, R-21; gb28181.md 8.8; GB-C137.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from typing import Final, Protocol
+
+from access.hours import Hours, within
+
+logger = logging.getLogger(__name__)
+
+
+class Right(StrEnum):
+    """Something that may be done with a camera."""
+
+    LIVE = "live"
+    PLAYBACK = "playback"
+    DOWNLOAD = "download"
+    PTZ = "ptz"  # whatever moves the picture: directions, presets, home position, target track
+    TALK = "talk"  # audio to the camera, one way or both
+    CONFIGURATION = "configuration"  # whatever changes it: settings, guard, recording, restart, upgrade
+
+
+class ScopeKind(StrEnum):
+    """What the value of a scope is."""
+
+    ALL = "all"
+    REGION = "region"  # an administrative division and all in it
+    DEVICE = "device"
+    CHANNEL = "channel"  # ``device~channel``
+
+
+class StreamChoice(StrEnum):
+    """Which of a camera's streams a subject gets."""
+
+    AS_ASKED = "as_asked"
+    MAIN = "main"
+    SUB = "sub"
+
+
+class Reason(StrEnum):
+    """Why something is allowed or not."""
+
+    GRANTED = "granted"
+    NO_RIGHT = "no_right"  # no grant has this action
+    OTHER_CHANNEL = "other_channel"  # the grants with this action are for other cameras
+    OTHER_HOURS = "other_hours"  # they are for this camera, and not now
+    STREAMS = "streams"  # as many as allowed are open
+    BANDWIDTH = "bandwidth"  # what is open takes what is allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A camera, as far as rights distinguish it. It may be reached by several ways."""
+
+    keys: tuple[str, ...]
+    """``device~channel`` of each way."""
+    region: str = ""
+
+    @property
+    def devices(self) -> frozenset[str]:
+        return frozenset(key.partition("~")[0] for key in self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which cameras a grant is for."""
+
+    kind: ScopeKind = ScopeKind.ALL
+    value: str = ""
+
+    def includes(self, place: Place | None) -> bool:
+        """None is the platform itself: only what is for everything includes it."""
+        if self.kind is ScopeKind.ALL:
+            return True
+        if place is None:
+            return False
+        match self.kind:
+            case ScopeKind.REGION:
+                return bool(self.value) and place.region.startswith(self.value)
+            case ScopeKind.DEVICE:
+                return self.value in place.devices
+            case _:
+                return self.value in place.keys
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Some actions with some cameras at some hours; no hours is always."""
+
+    actions: frozenset[Right]
+    scope: Scope = Scope()
+    hours: tuple[Hours, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """For all that a subject has open at once; None is no limit."""
+
+    streams: int | None = None
+    kbps: int | None = None
+    """Kilobits per second, 1,000 bits each."""
+    stream: StreamChoice = StreamChoice.AS_ASKED
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All that is decided about a subject."""
+
+    grants: tuple[Grant, ...] = ()
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided, and why."""
+
+    reason: Reason
+    text: str = ""
+    """For the log and for people."""
+
+    @property
+    def allowed(self) -> bool:
+        return self.reason is Reason.GRANTED
+
+
+ALLOWED: Final = Decision(Reason.GRANTED)
+WATCHER: Final = Policy((Grant(frozenset({Right.LIVE, Right.PLAYBACK, Right.DOWNLOAD})),))
+"""May see what it is shown, and neither moves, changes nor speaks."""
+
+
+class Policies(Protocol):
+    """Where policies are written down."""
+
+    async def load(self) -> Mapping[str, Policy]: ...
+    async def replace(self, subject: str, policy: Policy) -> None: ...
+    async def remove(self, subject: str) -> None: ...
+
+
+class Rights:
+    """Decides for all subjects.
+
+    Args:
+        zone: of the hours of the week.
+        initial: what a subject without a policy may do.
+    """
+
+    def __init__(self, store: Policies, zone: tzinfo, *, initial: Policy = WATCHER) -> None:
+        self._store = store
+        self._zone = zone
+        self._initial = initial
+        self._policies: dict[str, Policy] = {}
+        self.listeners: Final[list[Callable[[str], None]]] = []
+        """Told the subject whose policy has changed."""
+
+    async def open(self) -> None:
+        self._policies = dict(await self._store.load())
+
+    def policy(self, subject: str) -> Policy:
+        return self._policies.get(subject, self._initial)
+
+    def is_initial(self, subject: str) -> bool:
+        """Whether nobody has decided anything about it yet."""
+        return subject not in self._policies
+
+    def may(self, subject: str, action: Right, channel: Place | None, at: datetime) -> Decision:
+        """Whether a subject may do this now.
+
+        Args:
+            channel: None for the platform itself.
+            at: aware; hours are compared in the local time zone.
+        """
+        found = [grant for grant in self.policy(subject).grants if action in grant.actions]
+        if not found:
+            return Decision(Reason.NO_RIGHT, f"{subject} has no right to {action}")
+        found = [grant for grant in found if grant.scope.includes(channel)]
+        if not found:
+            return Decision(
+                Reason.OTHER_CHANNEL, f"{subject} has the right to {action} for other cameras alone"
+            )
+        local = at.astimezone(self._zone)
+        if any(not grant.hours or within(grant.hours, local) for grant in found):
+            return ALLOWED
+        return Decision(Reason.OTHER_HOURS, f"{subject} has no right to {action} at {local:%a %H:%M}")
+
+    async def replace(self, subject: str, policy: Policy) -> None:
+        """Decide anew about a subject; what runs by a right that ends with this ends too."""
+        await self._store.replace(subject, policy)
+        self._policies[subject] = policy
+        self._tell(subject)
+
+    async def remove(self, subject: str) -> None:
+        """Forget what was decided; a subject of that name begins from the start."""
+        await self._store.remove(subject)
+        if self._policies.pop(subject, None) is not None:
+            self._tell(subject)
+
+    def _tell(self, subject: str) -> None:
+        for listener in tuple(self.listeners):
+            try:
+                listener(subject)
+            except Exception:
+                logger.exception("somebody did not hear that the rights of %s changed", subject)
