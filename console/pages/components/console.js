@@ -13,6 +13,7 @@ import Ptz from "tongshi/ptz.js";
 import Sources from "tongshi/sources.js";
 import StreamPanel from "tongshi/stream_panel.js";
 import * as stored from "tongshi/stored.js";
+import Superiors from "tongshi/superiors.js";
 import { translator } from "tongshi/translator.js";
 import Tree from "tongshi/tree.js";
 import Wall from "tongshi/wall.js";
@@ -24,8 +25,11 @@ const MESSAGE_MS = 6_000;
 // Panels that a reload brings back, with the action that they need. A diagnosis is not among them: it asks the camera.
 const PANELS = { ptz: "ptz.control", stream: "live.view", alarms: "alarms.view", device: "catalog.view" };
 
+// Views beside wall and playback, with the action that they need.
+const VIEWS = { sources: "devices.manage", superiors: "devices.manage" };
+
 function viewOf(name, actions) {
-  if (name === "sources" && actions.includes("devices.manage")) return "sources";
+  if (name in VIEWS && actions.includes(VIEWS[name])) return name;
   return name === "playback" ? "playback" : "wall";
 }
 
@@ -35,6 +39,7 @@ export default {
     wall: Wall,
     playback: Playback,
     sources: Sources,
+    superiors: Superiors,
     "device-playback": DevicePlayback,
     ptz: Ptz,
     "stream-panel": StreamPanel,
@@ -52,7 +57,7 @@ export default {
         <div class="ts-views" role="group" :aria-label="t('view.name')">
           <button class="ts-toggle" data-view="wall" :class="{ 'is-on': view === 'wall' }" :aria-pressed="String(view === 'wall')" @click="show('wall')">{{ t('view.wall') }}</button>
           <button class="ts-toggle" data-view="playback" :class="{ 'is-on': view === 'playback' }" :aria-pressed="String(view === 'playback')" @click="show('playback')">{{ t('view.playback') }}</button>
-          <button v-if="may('devices.manage')" class="ts-toggle" data-view="sources" :class="{ 'is-on': view === 'sources' }" :aria-pressed="String(view === 'sources')" @click="show('sources')">{{ t('view.sources') }}</button>
+          <button v-for="name in moreViews" :key="name" class="ts-toggle" :data-view="name" :class="{ 'is-on': view === name }" :aria-pressed="String(view === name)" @click="show(name)">{{ t('view.' + name) }}</button>
         </div>
         <div v-if="view === 'wall'" class="ts-views" role="group" :aria-label="t('wall.size')">
           <button v-for="n in sizes" :key="n" class="ts-toggle" :data-size="n" :class="{ 'is-on': size === n }" :aria-pressed="String(size === n)"
@@ -75,6 +80,7 @@ export default {
           <wall v-if="view === 'wall'" :size="size" :tiles="tiles" :selected="selected" :enlarged="enlarged" :is-moving="panel === 'ptz'" :is-detailed="panel === 'stream'" :may="may" :t="t"
             @select="(at) => selected = at" @place="place" @enlarge="enlarge" @playback="openPlayback" @ptz="(at) => panelPressed('ptz', at)" @details="(at) => panelPressed('stream', at)" @why="diagnose" @message="say"></wall>
           <sources v-else-if="view === 'sources'" :t="t" @live="showLive" @message="say"></sources>
+          <superiors v-else-if="view === 'superiors'" :may-manage="may('devices.manage')" :t="t" @message="say"></superiors>
           <device-playback v-else-if="source === 'device'" :channel-key="playbackKey" :date="date" :may-download="may('device-records.download')" :t="t"
             @date="setDate" @source="setSource" @message="say"></device-playback>
           <playback v-else :channel-key="playbackKey" :date="date" :may-ask-device="may('device-records.view')" :t="t" @date="setDate" @source="setSource" @message="say"></playback>
@@ -119,6 +125,9 @@ export default {
   computed: {
     t() {
       return translator(this.texts, this.lang);
+    },
+    moreViews() {
+      return Object.keys(VIEWS).filter((name) => this.may(VIEWS[name]));
     },
     shownKeys() {
       return new Set(this.view === "wall" ? this.tiles.slice(0, this.size).filter(Boolean) : [this.playbackKey]);
@@ -266,7 +275,7 @@ export default {
     },
     saveAddress() {
       const isPlayback = this.view === "playback";
-      const query = isPlayback ? { view: "playback", ...(this.playbackKey && { channel: this.playbackKey }), date: this.date } : this.view === "sources" ? { view: "sources" } : {};
+      const query = isPlayback ? { view: "playback", ...(this.playbackKey && { channel: this.playbackKey }), date: this.date } : this.view in VIEWS ? { view: this.view } : {};
       if (isPlayback && this.source === "device") query.source = "device";
       if (this.panel in PANELS) query.panel = this.panel;
       if (this.panel === "device") query.device = this.panelDevice;

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from cascade.model import LinkState, TreeForm
+from cascade.shares import ShareKind
 from console.api.problems import KINDS
 from console.pages.elements import COMPONENTS
 from console.pages.texts import LANGUAGES, TEXTS, language_of, tables
@@ -39,6 +41,7 @@ SAID_BY_THE_PLATFORM = {
     "outcome": set(StepOutcome),
     "place": set(Place),
     "reason": set(Reason),
+    "share_kind": {kind.name.lower() for kind in ShareKind},
     "source_kind": set(SourceKind),
     "source_mode": set(PullMode),
     "source_state": set(SourceState),
@@ -47,6 +50,8 @@ SAID_BY_THE_PLATFORM = {
     "stall": set(StallReason),
     "step": {"registered", "answers", "addresses", "listed", "invited", "picture", "quality"},
     "subscription": set(Kind),
+    "superior_state": set(LinkState),
+    "tree_form": set(TreeForm),
 }
 BUILT = (
     "capture_reason.",
@@ -55,15 +60,22 @@ BUILT = (
     "details.",
     "device.",
     "edition.",
+    "presented_kind.",
     "problem.",
     "ptz.",
+    "sender_form.",
+    "sender_state.",
     "setting.",
+    "share_example.",
     "source.",
     "sources.",
     "state.",
     "stream.",
     "stream_choice.",
+    "superior_tab.",
+    "superiors.",
     "transport.",
+    "view.",
     "way.",
     "subscription_state.",
 )

@@ -1,0 +1,47 @@
+// What a superior is shown, in the order in which it is sent.
+import * as api from "tongshi/api.js";
+
+const PAGE = 200;
+
+export default {
+  template: `
+    <div>
+      <div v-if="failure" class="ts-alert" role="alert"><strong>{{ failure.title }}</strong><span>{{ failure.advice }}</span></div>
+      <div v-else-if="!items" class="ts-empty"><span class="ts-spinner"></span></div>
+      <p v-else-if="!items.some((item) => item.channel)" class="ts-panel-note" data-empty>{{ t('superiors.catalogue_empty') }}</p>
+      <table v-else class="ts-table">
+        <thead><tr><th>{{ t('superiors.item_name') }}</th><th>{{ t('superiors.item_id') }}</th><th>{{ t('superiors.item_status') }}</th><th>{{ t('superiors.item_parent') }}</th><th>{{ t('superiors.item_channel') }}</th></tr></thead>
+        <tbody>
+          <tr v-for="item in items" :key="item.id" :data-item="item.id">
+            <td>{{ item.name }}</td><td>{{ item.id }}</td>
+            <td><template v-if="item.channel"><i class="ts-dot" :class="item.status === 'ON' ? 'is-good' : 'is-bad'"></i> {{ t(item.status === 'ON' ? 'tree.online' : 'tree.offline') }}</template><span v-else class="ts-dim">{{ t.of('presented_kind', item.kind) }}</span></td>
+            <td class="ts-dim">{{ item.parent_ids.join(' / ') }}</td><td class="ts-dim">{{ item.channel }}</td>
+          </tr>
+        </tbody>
+      </table>
+      <button v-if="next" class="ts-button ts-more" data-action="more" :disabled="isReading" @click="more">{{ t('superiors.more') }}</button>
+    </div>`,
+  props: { superior: Object, mayManage: Boolean, t: Function },
+  emits: ["changed", "message"],
+  data() {
+    return { items: null, next: null, failure: null, isReading: false };
+  },
+  mounted() {
+    this.more();
+  },
+  methods: {
+    async more() {
+      this.isReading = true;
+      try {
+        const params = { limit: PAGE, ...(this.next && { cursor: this.next }) };
+        const page = await api.call("GET", `/superiors/${this.superior.superior_id}/catalogue`, { params });
+        this.items = [...(this.items || []), ...page.items];
+        this.next = page.next;
+      } catch (problem) {
+        this.failure = this.t.problem(problem);
+      } finally {
+        this.isReading = false;
+      }
+    },
+  },
+};

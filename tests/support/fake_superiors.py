@@ -1,0 +1,166 @@
+"""Superior platforms of the fake platform: one in each state."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+
+NVR = "34010200001180000001"
+PRESENTED = 450
+
+
+def _superior(number: int, name: str, state: str, **more: Any) -> dict[str, Any]:
+    link = {
+        "state": state,
+        "why": more.pop("why", ""),
+        "since": (datetime.now(UTC) - timedelta(hours=3)).isoformat(),
+        "next_in_s": more.pop("next_in_s", None),
+        "remote": f"192.0.2.{number}:5060" if state == "online" else "",
+        "registrations": 14,
+        "refusals": 1,
+        "losses": 2,
+        "keepalives": 1284,
+        "keepalives_missed": 0,
+    }
+    settings = {
+        "name": name,
+        "enabled": state != "off",
+        "host": f"192.0.2.{number}",
+        "port": 5060,
+        "transport": "UDP",
+        "alternate": "",
+        "domain": "",
+        "own_id": "34010200002000000001",
+        "own_domain": "",
+        "username": "",
+        "edition": "3.0",
+        "charset": "GB2312",
+        "advertised_host": "",
+        "expires_s": 3600,
+        "keepalive_s": 60.0,
+        "keepalive_misses": 3,
+        "retry_s": 10.0,
+        "retry_max_s": 300.0,
+        "tree": "flat",
+        "with_own_item": True,
+        "id_prefix": "",
+        "keeps_ids": True,
+        "fragment_items": 1,
+        "fragment_pause_s": 0.0,
+        "shares": [{"kind": "all", "value": "", "shown": True}],
+    }
+    streams = more.pop("streams", 0)
+    told = {"superior_id": f"340000000020000000{number:02d}", "has_password": True, "link": link}
+    return {**settings, **told, "streams": streams, **more}
+
+
+def some_superiors() -> list[dict[str, Any]]:
+    region = {"kind": "region", "value": "340102", "shown": True}
+    hidden = {"kind": "device", "value": NVR, "shown": False}
+    return [
+        _superior(
+            10, "省公安厅视频共享平台", "online", next_in_s=1740.0, streams=2, alternate="192.0.2.11:5060"
+        ),
+        _superior(
+            20,
+            "市政法委综治平台",
+            "waiting",
+            why="REGISTER was answered 403 Forbidden: unknown platform, or a wrong password",
+            next_in_s=42.0,
+            edition="2.0",
+            transport="TCP",
+            shares=[region, hidden],
+        ),
+        _superior(30, "", "off", why="switched off", shares=[]),
+    ]
+
+
+def _items() -> list[dict[str, Any]]:
+    own = {
+        "id": "34010200002000000001",
+        "name": "县级平台",
+        "kind": "system",
+        "parent_ids": [],
+        "status": None,
+        "channel": None,
+    }
+    cameras = [
+        {
+            "id": f"3401020000132{number:07d}",
+            "name": f"路口 {number}",
+            "kind": "camera",
+            "parent_ids": [own["id"]],
+            "status": "OFF" if number % 7 == 0 else "ON",
+            "channel": f"{NVR}~3401020000132{number:07d}",
+        }
+        for number in range(1, PRESENTED)
+    ]
+    return [own, *cameras]
+
+
+def _stream(number: int, state: str, form: str) -> dict[str, Any]:
+    return {
+        "id": f"3401020000132{number:07d}",
+        "ssrc": f"02000000{number:02d}",
+        "state": state,
+        "transport": "udp",
+        "peer": "192.0.2.10:30000" if state == "sending" else None,
+        "payload_bytes": 48_200_000 * number,
+        "form": form,
+    }
+
+
+def add_superior_routes(app: FastAPI, api: str) -> None:
+    kept: dict[str, dict[str, Any]] = {}
+    asked: list[Any] = []
+
+    @app.post("/fake/superiors/reset")
+    async def reset_superiors(empty: bool = False) -> None:
+        kept.clear()
+        asked.clear()
+        kept.update({} if empty else {each["superior_id"]: each for each in some_superiors()})
+
+    @app.get("/fake/superiors")
+    async def what_superiors_were_asked() -> Any:
+        return asked
+
+    @app.get(f"{api}/superiors")
+    async def superiors() -> Any:
+        return {"items": list(kept.values()), "next": None}
+
+    @app.post(f"{api}/superiors", status_code=201)
+    async def enter(body: dict[str, Any]) -> Any:
+        asked.append(dict(body))
+        if body["superior_id"] in kept:
+            problem = {"type": "x", "title": "x", "status": 409, "code": "superior-exists", "detail": "x"}
+            return JSONResponse(problem, 409)
+        made = _superior(40, body["name"], "registering", why="REGISTER is sent")
+        kept[body["superior_id"]] = made | body | {"has_password": bool(body.pop("password", ""))}
+        return kept[body["superior_id"]]
+
+    @app.put(f"{api}/superiors/{{superior_id}}")
+    async def change_superior(superior_id: str, body: dict[str, Any]) -> Any:
+        asked.append(body)
+        kept[superior_id] |= body
+        kept[superior_id]["link"]["state"] = "online" if body["enabled"] else "off"
+        return kept[superior_id]
+
+    @app.delete(f"{api}/superiors/{{superior_id}}", status_code=204)
+    async def remove_superior(superior_id: str) -> Response:
+        kept.pop(superior_id)
+        return Response(status_code=204)
+
+    @app.get(f"{api}/superiors/{{superior_id}}/catalogue")
+    async def catalogue(superior_id: str, cursor: str = "0", limit: int = 100) -> Any:
+        items = _items() if kept[superior_id]["shares"] else _items()[:1]
+        start = int(cursor)
+        end = start + limit
+        return {"items": items[start:end], "next": str(end) if end < len(items) else None}
+
+    @app.get(f"{api}/superiors/{{superior_id}}/streams")
+    async def streams(superior_id: str) -> Any:
+        watched = [_stream(1, "sending", "passed"), _stream(2, "waiting", "none")]
+        return {"items": watched[: kept[superior_id]["streams"]], "next": None}
