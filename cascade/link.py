@@ -65,10 +65,11 @@ class SuperiorLink:
 
     # ---------------------------------------------------------------- life
 
-    def open(self) -> None:
-        """Begin; a superior that is switched off stays so."""
+    def open(self, *, at_once: bool = False) -> None:
+        """Begin, after a random part of the start spread; a superior that is switched off stays so."""
         if self.superior.is_enabled and self._task is None:
-            self._clients = self._new_clients(self._start_spread_s * self._jitter())
+            spread_s = 0.0 if at_once else self._start_spread_s
+            self._clients = self._new_clients(spread_s * self._jitter())
             self._task = asyncio.get_running_loop().create_task(
                 self._run(), name=f"superior {self.superior.superior_id}"
             )
@@ -100,8 +101,7 @@ class SuperiorLink:
         await self.close("its settings were changed")
         self.signalling = SuperiorSignalling(superior, self._transport)
         self._digest = self._new_digest()
-        self._start_spread_s = 0.0
-        self.open()
+        self.open(at_once=True)
 
     # ---------------------------------------------------------------- what others see and ask
 

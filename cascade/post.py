@@ -84,8 +84,9 @@ class SuperiorPost:
         self.unreadable = 0
         """Bodies of the superior that could not be read."""
 
-    def open(self) -> None:
-        self.link.open()
+    def open(self, *, at_once: bool = False) -> None:
+        """Begin; ``at_once`` for one that was just entered, and has no crowd of others around it."""
+        self.link.open(at_once=at_once)
 
     async def close(self) -> None:
         await self.answers.close()

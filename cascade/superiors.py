@@ -54,7 +54,7 @@ class Superiors:
             if superior.superior_id in self._posts:
                 raise SuperiorExists(f"superior {superior.superior_id} is there already")
             await self._around.store.add(superior)
-            return self._begin(superior)
+            return self._begin(superior, at_once=True)
 
     async def change(self, superior: Superior) -> SuperiorPost:
         """Act on the difference alone.
@@ -99,7 +99,7 @@ class Superiors:
         for post in self._posts.values():
             post.catalogue.stale()
 
-    def _begin(self, superior: Superior) -> SuperiorPost:
+    def _begin(self, superior: Superior, *, at_once: bool = False) -> SuperiorPost:
         post = self._posts[superior.superior_id] = SuperiorPost(superior, self._around)
-        post.open()
+        post.open(at_once=at_once)
         return post

@@ -21,7 +21,7 @@ app: Final = typer.Typer(
     help="Tongshi (通视): a GB/T 28181 video platform.", no_args_is_help=True, add_completion=False
 )
 user_app: Final = typer.Typer(help="People who may log in.", no_args_is_help=True)
-simulate_app: Final = typer.Typer(help="Devices to play with.", no_args_is_help=True)
+simulate_app: Final = typer.Typer(help="Devices and platforms to play with.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(simulate_app, name="simulate")
 
@@ -148,6 +148,8 @@ def _end(code: int) -> None:
 
 from console.conform import add_command  # noqa: E402 - it adds to the command above
 from console.simulate import add_commands  # noqa: E402 - it adds to the group above
+from console.simulate_superior import add_commands as add_superior  # noqa: E402 - and this too
 
 add_command(app)
 add_commands(simulate_app)
+add_superior(simulate_app)
