@@ -1,83 +1,163 @@
-"""The presented tree of one superior, built when it is asked for and kept until something has changed."""
+"""The presented tree of one superior: kept true by what the stock reports, and its ids written down first."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from cascade.id_map import IdMap
+from cascade.items import Override, Presentation
 from cascade.model import Superior
-from cascade.ports import CascadeCatalog, Standing
-from cascade.presented import Presentation, PresentedTree, present
+from cascade.presented import PresentedTree
+from cascade.shares import Rules
+from cascade.stock import ChannelStock
 from cascade.store import SuperiorStore
-from catalog.model import ChannelKind
 
-MAX_AGE_S: Final = 10.0
-"""What nobody reports, such as an operator's names, is seen after so long."""
-CAMERAS: Final = frozenset({ChannelKind.CAMERA})
+SLICE: Final = 500
+"""Channels looked at in one go."""
+PRESENTED: Final = frozenset({"own_id", "tree", "with_own_item", "shares", "id_prefix", "keeps_ids"})
+"""Settings that change what is shown."""
+
+logger = logging.getLogger(__name__)
 
 
 class PresentedCatalogue:
-    """What one superior is shown. ``stale`` makes the next question build it anew."""
+    """What one superior is shown. It is built when somebody first asks, and brought up to date when asked.
 
-    def __init__(
-        self,
-        superior: Superior,
-        own_name: str,
-        store: SuperiorStore,
-        catalog: CascadeCatalog,
-        standing: Standing,
-    ) -> None:
+    ``listeners`` hear at once that something has changed, and ``changed`` which entries, after ``settle``.
+    """
+
+    def __init__(self, superior: Superior, own_name: str, store: SuperiorStore, stock: ChannelStock) -> None:
         self.superior = superior
+        self.listeners: Final[list[Callable[[], None]]] = []
+        self.changed: Final[list[Callable[[Collection[int]], None]]] = []
         self._own_name = own_name
         self._store = store
-        self._catalog = catalog
-        self._standing = standing
-        self._ids: IdMap | None = None
+        self._stock = stock
         self._tree: PresentedTree | None = None
-        self._built_at = 0.0
+        self._rows: set[int] = set()
+        """Of the stock's table, to be looked at again."""
+        self._all = False
+        self._ids_stale = False
         self._lock = asyncio.Lock()
+        stock.onlookers.add(self)
 
-    def stale(self) -> None:
-        """Something that is shown has changed."""
-        self._tree = None
+    def close(self) -> None:
+        self._stock.onlookers.discard(self)
+
+    # ---------------------------------------------------------------- what others report
+
+    def stir(self) -> None:
+        """Something has changed; what it is, ``settle`` finds out."""
+        for listener in self.listeners:
+            listener()
+
+    def note(self, rows: Iterable[int]) -> None:
+        """These rows of the table have changed."""
+        if self._tree is not None and not self._all:
+            self._rows.update(rows)
 
     def change(self, superior: Superior) -> None:
         """Show it as the changed settings say; ids that were assigned stay."""
-        if (superior.id_prefix, superior.keeps_ids) != (self.superior.id_prefix, self.superior.keeps_ids):
-            self._ids = None
-        self.superior = superior
-        self.stale()
+        former, self.superior = self.superior, superior
+        if (superior.id_prefix, superior.keeps_ids) != (former.id_prefix, former.keeps_ids):
+            self._ids_stale = True
+        if any(getattr(superior, name) != getattr(former, name) for name in PRESENTED):
+            self._all = True
+            self.stir()
+
+    # ---------------------------------------------------------------- what others ask
 
     async def tree(self) -> PresentedTree:
-        """What it is shown now."""
-        async with self._lock:
-            loop = asyncio.get_running_loop()
-            if self._tree is None or loop.time() - self._built_at > MAX_AGE_S:
-                self._built_at = loop.time()
-                self._tree = await self._build()
-            return self._tree
+        """What it is shown now.
 
-    async def _build(self) -> PresentedTree:
+        Raises:
+            SQLAlchemyError, OSError: the database is away.
+        """
+        async with self._lock:
+            await self._stock.settle()
+            tree = self._tree or await self._open_tree()
+            await self._take(tree)
+            return tree
+
+    async def override(self, presented: str, override: Override) -> None:
+        """Tell this superior something else about a camera than the catalogue says.
+
+        Raises:
+            KeyError: the superior is not shown it.
+        """
+        tree = await self.tree()
+        entry = tree.entry(presented)
+        if entry is None or not tree.is_camera(entry):
+            raise KeyError(presented)
+        await self._store.save_override(self.superior.superior_id, presented, override)
+        if override:
+            tree.overrides[presented] = override
+        else:
+            tree.overrides.pop(presented, None)
+        self.note([row for key in tree.paths(entry) if (row := self._stock.table.row(key)) is not None])
+        self.stir()
+
+    # ---------------------------------------------------------------- inside
+
+    async def _open_tree(self) -> PresentedTree:
         superior = self.superior
-        ids = self._ids = self._ids or await self._load_ids()
-        how = Presentation(
+        ids = await self._load_ids()
+        tree = PresentedTree(self._stock.table, self._how(), Rules(superior.shares), ids)
+        tree.overrides.update(await self._store.load_overrides(superior.superior_id))
+        self._all, self._ids_stale = True, False
+        self._tree = tree
+        return tree
+
+    async def _take(self, tree: PresentedTree) -> None:
+        """Look at what has changed; entries change only when their ids are written down."""
+        if self._ids_stale:
+            tree.ids = await self._load_ids()
+            self._ids_stale = False
+        rows: Collection[int] = self._rows
+        is_all, self._all, self._rows = self._all, False, set()
+        if is_all:
+            tree.change(self._how(), Rules(self.superior.shares))
+            rows = range(len(self._stock.table))
+        try:
+            await self._assign(tree, rows)
+        except BaseException:
+            # Nothing counts that is not written down.
+            self._ids_stale = True
+            self._all |= is_all
+            self._rows.update(() if is_all else rows)
+            raise
+        changed: set[int] = set()
+        for slice_ in _slices(rows):
+            changed |= tree.refresh(slice_)
+            if len(slice_) == SLICE:
+                await asyncio.sleep(0)
+        if is_all and not rows:
+            changed |= tree.refresh(())
+        if changed:
+            for listener in self.changed:
+                listener(changed)
+
+    async def _assign(self, tree: PresentedTree, rows: Collection[int]) -> None:
+        for slice_ in _slices(rows):
+            tree.assign(slice_)
+            if len(slice_) == SLICE:
+                await asyncio.sleep(0)
+        if new := tree.ids.take_new():
+            # Before anybody hears of them: an id that was told never changes.
+            await self._store.save_ids(self.superior.superior_id, new)
+
+    def _how(self) -> Presentation:
+        superior = self.superior
+        return Presentation(
             superior_id=superior.superior_id,
             own_id=superior.own_id,
             own_name=self._own_name,
             tree=superior.tree,
             with_own_item=superior.with_own_item,
         )
-        channels = await self._catalog.load_channels(kinds=CAMERAS)
-        tree = present(how, channels, superior.shares, ids, self._standing.online_ids())
-        if new := ids.take_new():
-            # Before anybody hears of them: an id that was told never changes.
-            try:
-                await self._store.save_ids(superior.superior_id, new)
-            except BaseException:
-                self._ids = None  # read again: nothing counts that is not written down
-                raise
-        return tree
 
     async def _load_ids(self) -> IdMap:
         superior = self.superior
@@ -87,3 +167,8 @@ class PresentedCatalogue:
             reserved=(superior.own_id, superior.superior_id),
             keeps_own=superior.keeps_ids,
         )
+
+
+def _slices(rows: Collection[int]) -> Iterable[list[int]]:
+    ordered = list(rows)
+    return (ordered[start : start + SLICE] for start in range(0, len(ordered), SLICE))

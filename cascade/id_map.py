@@ -21,7 +21,7 @@ class OutOfIds(Exception):
 
 
 class IdMap:
-    """Both ways between an identity of ours and the id that one superior knows.
+    """From an identity of ours to the id that one superior knows.
 
     ``prefix`` is what assigned ids begin with: 8 digits (centre) or 10 (with the industry); ``keeps_own``
     says whether ids that are 20 digits already are passed as they are.
@@ -38,7 +38,7 @@ class IdMap:
         self._head = prefix.ljust(10, "0")[:10]
         self._keeps_own = keeps_own
         self._presented: dict[str, str] = dict(known or {})
-        self._identities = {presented: identity for identity, presented in self._presented.items()}
+        self._taken = set(self._presented.values())
         self._reserved = frozenset(reserved)
         self._serials: dict[str, int] = {}
         self._new: dict[str, str] = {}
@@ -56,13 +56,13 @@ class IdMap:
         if not (self._keeps_own and GbId(own_id).is_standard and self._is_free(own_id)):
             chosen = self._next(GbId(own_id).type_code or CAMERA_TYPE)
         self._presented[identity] = chosen
-        self._identities[chosen] = identity
+        self._taken.add(chosen)
         self._new[identity] = chosen
         return chosen
 
-    def identity(self, presented: str) -> str | None:
-        """What of ours a superior means."""
-        return self._identities.get(presented)
+    def known(self, identity: str) -> str | None:
+        """The id for a superior, if it has one."""
+        return self._presented.get(identity)
 
     def take_new(self) -> dict[str, str]:
         """What was assigned since the last call, to be written down."""
@@ -70,7 +70,7 @@ class IdMap:
         return new
 
     def _is_free(self, presented: str) -> bool:
-        return presented not in self._identities and presented not in self._reserved
+        return presented not in self._taken and presented not in self._reserved
 
     def _next(self, type_code: str) -> str:
         serial = self._serials.get(type_code, 0)

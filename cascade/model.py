@@ -16,6 +16,7 @@ NOT_REGISTERED: Final = frozenset(
     {
         "name", "charset", "keepalive_s", "keepalive_misses", "retry_s", "retry_max_s", "tree",
         "with_own_item", "id_prefix", "keeps_ids", "fragment_items", "fragment_pause_s", "shares",
+        "notify_items", "notify_wait_s", "initial_report", "pushes_alarms",
     }
 )  # fmt: skip
 """What a registration does not know: it goes on when these are changed."""
@@ -27,6 +28,14 @@ class TreeForm(StrEnum):
     FLAT = "flat"  # under our own id
     REGIONS = "regions"  # under administrative divisions, by their CivilCode
     GROUPS = "groups"  # under a business group with a virtual organisation for each device
+
+
+class InitialReport(StrEnum):
+    """What a superior is told at once when it subscribes to the catalogue (gb28181.md 5.3)."""
+
+    ABNORMAL = "abnormal"  # what is off or has a fault: the rest it takes to be on
+    FULL = "full"  # every item
+    NONE = "none"  # nothing until something changes
 
 
 class LinkState(StrEnum):
@@ -75,6 +84,13 @@ class Superior:
     fragment_items: int = 1
     """Items in one MESSAGE; many superiors take only one (gb28181.md 8.3)."""
     fragment_pause_s: float = 0.0
+    notify_items: int = 20
+    """Changes of status in one NOTIFY; whole items go ``fragment_items`` at a time."""
+    notify_wait_s: float = 1.0
+    """How long changes are gathered before they are told."""
+    initial_report: InitialReport = InitialReport.ABNORMAL
+    pushes_alarms: bool = False
+    """Alarms go by MESSAGE when it has not subscribed to them."""
     shares: tuple[Share, ...] = ()
     """Which channels it is shown; none without a rule."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
+from catalog.keyset import Page
 from catalog.model import Channel, ChannelKey, ChannelKind
 from media.session import MediaSession
 from sipserver.devices.stream_request import LiveStream
@@ -16,15 +17,25 @@ from sipserver.sip.message import SipRequest
 class CascadeCatalog(Protocol):
     """The part of ``catalog.store`` that is presented to superiors."""
 
-    async def load_channels(
-        self, device_id: str | None = None, *, kinds: Collection[ChannelKind] = ...
-    ) -> list[Channel]: ...
+    listeners: list[Callable[[str, Collection[str] | None], None]]
+    """Hear of which device which channels have changed; None: any of them may have."""
+
+    async def list_channels(
+        self,
+        device_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = ...,
+        *,
+        kinds: Collection[ChannelKind] = ...,
+    ) -> Page[Channel]: ...
+    async def load_some(self, device_id: str, channel_ids: Collection[str]) -> list[Channel]: ...
 
 
 class Standing(Protocol):
     """The part of presence that superiors are told."""
 
     def online_ids(self) -> Collection[str]: ...
+    def is_online(self, device_id: str) -> bool: ...
 
 
 class HeldPicture(Protocol):

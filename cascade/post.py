@@ -15,6 +15,7 @@ from cascade.model import LinkState, Superior
 from cascade.permits import Permits
 from cascade.ports import Calls, CascadeCatalog, LivePictures, Standing
 from cascade.relay import RelayDesk
+from cascade.stock import ChannelStock
 from cascade.store import SuperiorStore
 from cascade.trail import Trail
 from sipserver.gb.errors import MalformedText
@@ -53,11 +54,9 @@ class Surroundings:
 class SuperiorPost:
     """One superior."""
 
-    def __init__(self, superior: Superior, around: Surroundings) -> None:
+    def __init__(self, superior: Superior, around: Surroundings, stock: ChannelStock) -> None:
         self.link: Final = SuperiorLink(superior, around.transport, start_spread_s=around.start_spread_s)
-        self.catalogue: Final = PresentedCatalogue(
-            superior, around.own_name, around.store, around.catalog, around.standing
-        )
+        self.catalogue: Final = PresentedCatalogue(superior, around.own_name, around.store, stock)
         self.answers: Final = Answers(
             self.link,
             self.catalogue,
@@ -93,6 +92,7 @@ class SuperiorPost:
         await self.relay.close("the platform stops")
         await self.permits.close()
         await self.link.close("the platform stops")
+        self.catalogue.close()
 
     async def change(self, superior: Superior) -> None:
         self.catalogue.change(superior)

@@ -1,35 +1,40 @@
-"""What one superior is shown: the items of its catalogue, in the order in which they are sent.
+"""What one superior is shown, by number: which channels, under which ids, in which state.
 
-One builder for answers and notifications. Source: gb28181.md 1.5 to 1.7, 8.2, 8.3; GB-C129, GB-C135, GB-C138.
+An entry is one camera as the superior knows it, or a directory that cameras hang under. Entries are columns
+of some hundred bytes together; their items are made when somebody wants to send them, by ``items.py`` alone.
+Source: gb28181.md 1.5 to 1.7, 8.2, 8.3; GB-C129, GB-C135, GB-C138.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, overload
 
-from cascade.id_map import IdMap
+from cascade.channel_table import BEST_FIRST, ChannelTable, ItemState
+from cascade.id_map import IdMap, OutOfIds
+from cascade.items import (
+    NO_OVERRIDE,
+    Override,
+    Presentation,
+    channel_item,
+    group_item,
+    organisation_item,
+    own_item,
+    region_item,
+)
 from cascade.model import TreeForm
-from cascade.shares import Share, is_shown
-from catalog.model import Channel, ChannelKey, ChannelKind
-from sipserver.gb.ids import REGION_LENGTHS, SYSTEM_TYPE, GbId, ItemKind, is_region_code
+from cascade.shares import Rules
+from catalog.model import ChannelKey
+from sipserver.gb.ids import REGION_LENGTHS, SYSTEM_TYPE, GbId, is_region_code
 from sipserver.gb.messages.catalog import CatalogItem
 
-UNKNOWN: Final = "Unknown"
-"""For mandatory elements that nobody filled in: some superiors refuse a body with an empty one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presentation:
-    """How a superior is shown what it is shown."""
-
-    superior_id: str
-    own_id: str
-    own_name: str = ""
-    tree: TreeForm = TreeForm.FLAT
-    with_own_item: bool = True
-    region_names: Mapping[str, str] = field(default_factory=dict)
+NOT_SHOWN: Final = -1
+OWN: Final = "own"
+GROUP: Final = "group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,146 +45,376 @@ class PresentedChannel:
     paths: tuple[ChannelKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class PresentedTree:
-    """All of it. Parents stand before their children."""
+    """All of it, kept true by ``refresh``. Entries keep their numbers, also when they are shown no more."""
 
-    root: str
-    items: tuple[CatalogItem, ...] = ()
-    channels: Mapping[str, PresentedChannel] = field(default_factory=dict)
+    def __init__(self, table: ChannelTable, how: Presentation, rules: Rules, ids: IdMap) -> None:
+        self.how = how
+        self.rules = rules
+        self.ids = ids
+        self.overrides: dict[str, Override] = {}
+        """By presented id."""
+        self.out_of_ids = 0
+        """Channels that are not shown because no id is left for them."""
+        self.presented_ids: Final[list[str]] = []
+        self.states: Final = bytearray()
+        """By entry, ``ItemState``."""
+        self.sums: Final = array("I")
+        """By entry: changes when its item says something else."""
+        self._table = table
+        self._ways: Final[list[tuple[int, ...] | None]] = []
+        """By entry, rows of the table; None is a directory."""
+        self._entries: Final[dict[str, int]] = {}
+        self._entry_of: Final = array("i")
+        self._hung: Final[dict[int, str]] = {}
+        """Under which device's organisation an entry hangs, where the tree has them."""
+        self._regions: Final[list[str]] = []
+        """By entry."""
+        self._directories: Final[dict[int, str]] = {}
+        self._counts: Final[Counter[str]] = Counter()
+        """How many cameras each directory has."""
+        self._directories_stale = True
+        self._salt = _salt(how)
+        self._channels = 0
 
-    def below(self, item_id: str) -> tuple[CatalogItem, ...]:
+    # ---------------------------------------------------------------- what others ask
+
+    @property
+    def root(self) -> str:
+        return self.how.own_id
+
+    @property
+    def items(self) -> Items:
+        """All that is shown now; parents stand before their children."""
+        return Items(self, [*self.directories(), *self._shown_channels()])
+
+    @property
+    def channels(self) -> Channels:
+        """The cameras by the ids that the superior knows."""
+        return Channels(self)
+
+    def below(self, item_id: str) -> Items:
         """What a query for an id is answered with (gb28181.md 1.7); nothing for what is not shown."""
+        return Items(self, self.entries_below(item_id))
+
+    def entries_below(self, item_id: str) -> Sequence[int]:
         if item_id == self.root:
-            return self.items
+            return self.items.entries
         if is_region_code(item_id):
-            return tuple(item for item in self.items if _region_of(item).startswith(item_id))
-        wanted = {item_id}
-        for item in self.items:
-            if wanted.intersection((*item.parent_ids, item.business_group_id)):
-                wanted.add(item.device_id)
-        return tuple(item for item in self.items if item.device_id in wanted)
+            return self._of_region(item_id)
+        entry = self.entry(item_id)
+        if entry is None or self._ways[entry] is not None:
+            return () if entry is None else (entry,)
+        name = self._directories[entry]
+        if name == GROUP:
+            return [each for each in (*self.directories(), *self._shown_channels()) if not self._is_own(each)]
+        return [entry, *(each for each in self._shown_channels() if self._hung.get(each) == name)]
 
+    def entry(self, presented: str) -> int | None:
+        """The number of what is shown under this id now."""
+        entry = self._entries.get(presented)
+        return None if entry is None or not self.states[entry] else entry
 
-def present(
-    how: Presentation,
-    channels: Iterable[Channel],
-    shares: Sequence[Share],
-    ids: IdMap,
-    online: Collection[str],
-) -> PresentedTree:
-    """Build what a superior is shown.
+    def entry_of(self, key: ChannelKey) -> int | None:
+        """As what a channel of ours is shown now."""
+        row = self._table.row(key)
+        if row is None or row >= len(self._entry_of) or self._entry_of[row] == NOT_SHOWN:
+            return None
+        return self._entry_of[row]
 
-    Args:
-        channels: all that are in the catalogue.
-        ids: gets an entry for each channel that is shown for the first time.
-        online: ids of the devices that are online.
-    """
-    found: dict[str, list[Channel]] = {}
-    for channel in channels:
-        if channel.kind is ChannelKind.CAMERA and _may_go_up(channel, how) and is_shown(channel, shares):
-            found.setdefault(identity_of(channel), []).append(channel)
-    shown: dict[str, PresentedChannel] = {}
-    for identity, ways in found.items():
-        ways.sort(key=lambda way: not _is_on(way, online))
-        item = _channel_item(
-            ways[0], ids.presented(identity, ways[0].channel_id), how, _is_on(ways[0], online)
+    def is_camera(self, entry: int) -> bool:
+        return self._ways[entry] is not None
+
+    def is_in(self, entry: int, scope: str) -> bool:
+        """Whether an entry, shown or not any more, is within what a subscription for an id covers."""
+        if scope in (self.root, self.presented_ids[entry]):
+            return True
+        if is_region_code(scope):
+            return self._regions[entry].startswith(scope)
+        directory = self._entries.get(scope)
+        name = None if directory is None else self._directories.get(directory)
+        return name is not None and (name == GROUP or self._hung.get(entry) == name)
+
+    def paths(self, entry: int) -> tuple[ChannelKey, ...]:
+        """The ways to a camera: the best comes first."""
+        return tuple(self._table.key(row) for row in self._ways[entry] or ())
+
+    def item(self, entry: int) -> CatalogItem:
+        """The one builder of items."""
+        presented, ways = self.presented_ids[entry], self._ways[entry]
+        if ways is None:
+            return self._directory(presented, self._directories[entry])
+        hung = self._hung.get(entry)
+        return channel_item(
+            self.how,
+            presented,
+            self._table.kept(ways[0]),
+            ItemState(self.states[entry]),
+            organisation="" if hung is None else self._organisation(hung),
+            group="" if hung is None else self._group(),
+            override=self.overrides.get(presented, NO_OVERRIDE),
         )
-        shown[item.device_id] = PresentedChannel(item, tuple(way.key for way in ways))
-    groups = list(_directories(how, shown, ids))
-    if how.tree is TreeForm.GROUPS:
-        shown = {each: _hung(entry, how, ids) for each, entry in shown.items()}
-    items = (*_own_item(how), *groups, *(entry.item for entry in shown.values()))
-    return PresentedTree(how.own_id, items, shown)
+
+    def directories(self) -> list[int]:
+        """Own system, regions, group, organisations: in the order in which they are sent."""
+
+        def place(entry: int) -> tuple[int, int, int | str]:
+            name = self._directories[entry]
+            if name in (OWN, GROUP):
+                return (0 if name == OWN else 2), 0, 0
+            is_region = is_region_code(name)
+            return (1, len(name), name) if is_region else (3, 0, entry)
+
+        return sorted((each for each in self._directories if self.states[each]), key=place)
+
+    def __len__(self) -> int:
+        """Entries, those included that are shown no more."""
+        return len(self.presented_ids)
+
+    @property
+    def camera_count(self) -> int:
+        return self._channels
+
+    # ---------------------------------------------------------------- keeping it true
+
+    def change(self, how: Presentation, rules: Rules) -> None:
+        """To be followed by ``refresh`` of all rows."""
+        self.how, self.rules, self._salt = how, rules, _salt(how)
+        self._directories_stale = True
+
+    def assign(self, rows: Iterable[int]) -> None:
+        """Have an id for each channel that is to be shown; they are to be written down before ``refresh``."""
+        table, is_grouped = self._table, self.how.tree is TreeForm.GROUPS
+        for row in rows:
+            if not self._wants(row):
+                continue
+            try:
+                self.ids.presented(self._identity(row), table.channel_ids[row])
+                if is_grouped:
+                    self._group()
+                    self._organisation(table.places[row].device_id)
+            except OutOfIds:
+                self.out_of_ids += 1
+
+    def refresh(self, rows: Iterable[int]) -> set[int]:
+        """Take over what the table says of these rows; the entries that have changed."""
+        touched: set[int] = set()
+        missing = len(self._table) - len(self._entry_of)
+        self._entry_of.extend([NOT_SHOWN] * missing)
+        for row in rows:
+            wanted = self._wanted_entry(row)
+            held = self._entry_of[row]
+            if held != wanted and held != NOT_SHOWN:
+                self._ways[held] = tuple(each for each in self._ways[held] or () if each != row)
+                touched.add(held)
+            if wanted != NOT_SHOWN:
+                if held != wanted:
+                    self._ways[wanted] = (*(self._ways[wanted] or ()), row)
+                touched.add(wanted)
+            self._entry_of[row] = wanted
+        changed = {entry for entry in touched if self._renew(entry)}
+        if self._directories_stale:
+            self._directories_stale = False
+            changed |= self._renew_directories()
+        return changed
+
+    # ---------------------------------------------------------------- inside
+
+    def _wants(self, row: int) -> bool:
+        """Never back to where it came from, nor what claims to be ourselves (gb28181.md 8.2)."""
+        table, how = self._table, self.how
+        if not table.is_present(row):
+            return False
+        place, channel_id = table.places[row], table.channel_ids[row]
+        return (
+            place.device_id != how.superior_id
+            and channel_id not in (how.own_id, how.superior_id)
+            and self.rules.shows(place, channel_id)
+        )
+
+    def _wanted_entry(self, row: int) -> int:
+        if not self._wants(row):
+            return NOT_SHOWN
+        presented = self.ids.known(self._identity(row))
+        return NOT_SHOWN if presented is None else self._entry_for(presented, ())
+
+    def _entry_for(self, presented: str, ways: tuple[int, ...] | None) -> int:
+        entry = self._entries.get(presented)
+        if entry is None:
+            entry = self._entries[presented] = len(self.presented_ids)
+            self.presented_ids.append(presented)
+            self.states.append(ItemState.ABSENT)
+            self.sums.append(0)
+            self._ways.append(ways)
+            self._regions.append("")
+        return entry
+
+    def _renew(self, entry: int) -> bool:
+        """Work out a camera's state anew; True when the superior is to hear of it."""
+        table, ways = self._table, self._ways[entry] or ()
+        if len(ways) > 1:
+            ways = tuple(sorted(ways, key=lambda row: BEST_FIRST[table.state(row)]))
+            self._ways[entry] = ways
+        former = self.states[entry], self.sums[entry]
+        if former[0]:
+            self._count(entry, -1)
+        if not ways:
+            self.states[entry] = ItemState.ABSENT
+            self._channels -= former[0] != ItemState.ABSENT
+            return former[0] != ItemState.ABSENT
+        place = table.places[ways[0]]
+        override = self.overrides.get(self.presented_ids[entry], NO_OVERRIDE)
+        self._regions[entry] = override.civil_code or place.region or self.how.own_id[:6]
+        if self.how.tree is TreeForm.GROUPS:
+            self._hung[entry] = place.device_id
+        else:
+            self._hung.pop(entry, None)
+        self.states[entry] = table.state(ways[0])
+        self.sums[entry] = self._sum(entry, ways[0])
+        self._count(entry, 1)
+        self._channels += former[0] == ItemState.ABSENT
+        return former != (self.states[entry], self.sums[entry])
+
+    def _sum(self, entry: int, row: int) -> int:
+        total = zlib.crc32(self._table.records[row], self._salt)
+        if (hung := self._hung.get(entry)) is not None:
+            total = zlib.crc32(hung.encode(), total)
+        if (override := self.overrides.get(self.presented_ids[entry])) is not None:
+            total = zlib.crc32(repr(override).encode(), total)
+        return total
+
+    def _count(self, entry: int, more: int) -> None:
+        """Which directories have how many cameras; they come and go with the first and the last."""
+        for name in self._directories_over(entry):
+            count = self._counts[name] = self._counts[name] + more
+            self._directories_stale |= count == (1 if more > 0 else 0)
+
+    def _directories_over(self, entry: int) -> Iterator[str]:
+        hung = self._hung.get(entry)
+        if hung is not None:
+            yield GROUP
+            yield hung
+        region = self._regions[entry]
+        if is_region_code(region):
+            yield from (region[:length] for length in REGION_LENGTHS if length <= len(region))
+
+    def _renew_directories(self) -> set[int]:
+        wanted = {self._presented_directory(name): name for name in self._wanted_directories()}
+        changed: set[int] = set()
+        for entry in [each for each in self._directories if self.states[each]]:
+            if self.presented_ids[entry] not in wanted:
+                self.states[entry] = ItemState.ABSENT
+                changed.add(entry)
+        for presented, name in wanted.items():
+            entry = self._entry_for(presented, None)
+            self._directories[entry] = name
+            self._regions[entry] = name if is_region_code(name) else self.how.own_id[:6]
+            if not self.states[entry] or self.sums[entry] != self._salt:
+                self.states[entry], self.sums[entry] = ItemState.ON, self._salt
+                changed.add(entry)
+        return changed
+
+    def _wanted_directories(self) -> Iterator[str]:
+        how = self.how
+        if how.with_own_item:
+            yield OWN
+        if how.tree is TreeForm.REGIONS:
+            yield from (name for name, count in self._counts.items() if count > 0 and is_region_code(name))
+        elif how.tree is TreeForm.GROUPS:
+            yield from (
+                name for name, count in self._counts.items() if count > 0 and not is_region_code(name)
+            )
+
+    def _presented_directory(self, name: str) -> str:
+        if name == OWN:
+            return self.how.own_id
+        if name == GROUP:
+            return self._group()
+        return name if is_region_code(name) else self._organisation(name)
+
+    def _directory(self, presented: str, name: str) -> CatalogItem:
+        if name == OWN:
+            return own_item(self.how)
+        if name == GROUP:
+            return group_item(self.how, presented)
+        if is_region_code(name):
+            return region_item(self.how, name)
+        return organisation_item(presented, name, self._group())
+
+    def _of_region(self, code: str) -> list[int]:
+        entries = (*self.directories(), *self._shown_channels())
+        return [each for each in entries if not self._is_own(each) and self._regions[each].startswith(code)]
+
+    def _shown_channels(self) -> Iterator[int]:
+        states, ways = self.states, self._ways
+        return (entry for entry in range(len(states)) if states[entry] and ways[entry] is not None)
+
+    def _is_own(self, entry: int) -> bool:
+        return self._directories.get(entry) == OWN
+
+    def _identity(self, row: int) -> str:
+        return identity_of(self._table.places[row].device_id, self._table.channel_ids[row])
+
+    def _group(self) -> str:
+        own = self.how.own_id
+        return self.ids.presented(f"group {own}", f"{own[:10]}2150{1:06d}")
+
+    def _organisation(self, device_id: str) -> str:
+        return self.ids.presented(f"organisation {device_id}", f"{device_id[:10]}2160{device_id[14:20]:0>6}")
 
 
-def identity_of(channel: Channel) -> str:
+class Items(Sequence[CatalogItem]):
+    """Items that are made when they are looked at."""
+
+    def __init__(self, tree: PresentedTree, entries: Sequence[int]) -> None:
+        self.entries: Final = entries
+        self._tree = tree
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @overload
+    def __getitem__(self, index: int) -> CatalogItem: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[CatalogItem]: ...
+    def __getitem__(self, index: int | slice) -> CatalogItem | list[CatalogItem]:
+        if isinstance(index, slice):
+            return [self._tree.item(entry) for entry in self.entries[index]]
+        return self._tree.item(self.entries[index])
+
+
+class Channels(Mapping[str, PresentedChannel]):
+    """Cameras that are made when they are looked at."""
+
+    def __init__(self, tree: PresentedTree) -> None:
+        self._tree = tree
+
+    def __getitem__(self, presented: str) -> PresentedChannel:
+        tree = self._tree
+        entry = tree.entry(presented)
+        if entry is None or not tree.is_camera(entry):
+            raise KeyError(presented)
+        return PresentedChannel(tree.item(entry), tree.paths(entry))
+
+    def __iter__(self) -> Iterator[str]:
+        tree = self._tree
+        return (
+            tree.presented_ids[entry]
+            for entry in range(len(tree))
+            if tree.states[entry] and tree.is_camera(entry)
+        )
+
+    def __len__(self) -> int:
+        return self._tree.camera_count
+
+
+def identity_of(device_id: str, channel_id: str) -> str:
     """What is one camera for superiors: through several subordinate platforms it is still one (annex H).
 
     Recorders number their channels as they like, so the same id on two of them is two cameras (lesson 13).
     """
-    is_of_platform = GbId(channel.device_id).type_code == SYSTEM_TYPE
-    return channel.channel_id if is_of_platform else str(channel.key)
+    return channel_id if GbId(device_id).type_code == SYSTEM_TYPE else f"{device_id}~{channel_id}"
 
 
-# -------------------------------------------------------------------- inside
-
-
-def _may_go_up(channel: Channel, how: Presentation) -> bool:
-    """Never back to where it came from, nor what claims to be ourselves (gb28181.md 8.2)."""
-    return channel.device_id != how.superior_id and channel.channel_id not in (how.own_id, how.superior_id)
-
-
-def _is_on(channel: Channel, online: Collection[str]) -> bool:
-    return channel.device_id in online and channel.present and channel.status_online is not False
-
-
-def _own_item(how: Presentation) -> Iterator[CatalogItem]:
-    if how.with_own_item:
-        yield CatalogItem(
-            GbId(how.own_id), how.own_name or how.own_id, UNKNOWN, UNKNOWN, UNKNOWN, how.own_id[:6],
-            address=UNKNOWN, status="ON",
-        )  # fmt: skip
-
-
-def _channel_item(channel: Channel, presented: str, how: Presentation, is_on: bool) -> CatalogItem:
-    """As the standard wants it: no password, no address of the camera, nothing mandatory empty."""
-    return CatalogItem(
-        GbId(presented),
-        channel.shown_name,
-        channel.manufacturer or UNKNOWN,
-        channel.model or UNKNOWN,
-        channel.owner or UNKNOWN,
-        channel.region_code or channel.civil_code or how.own_id[:6],
-        channel.block,
-        channel.address or UNKNOWN,
-        parental=0,
-        parent_ids=(how.own_id,),
-        register_way=channel.register_way,
-        secrecy=channel.secrecy,
-        status="ON" if is_on else "OFF",
-        longitude=channel.longitude,
-        latitude=channel.latitude,
-        info=channel.info,
-    )
-
-
-def _directories(
-    how: Presentation, shown: Mapping[str, PresentedChannel], ids: IdMap
-) -> Iterator[CatalogItem]:
-    if how.tree is TreeForm.REGIONS:
-        codes = {entry.item.civil_code for entry in shown.values() if is_region_code(entry.item.civil_code)}
-        needed = {code[:length] for code in codes for length in REGION_LENGTHS if length <= len(code)}
-        for code in sorted(needed, key=lambda each: (len(each), each)):
-            yield CatalogItem(GbId(code), how.region_names.get(code, code))
-    elif how.tree is TreeForm.GROUPS and shown:
-        group = _group_id(how, ids)
-        yield CatalogItem(
-            GbId(group), how.own_name or how.own_id, civil_code=how.own_id[:6], parent_ids=(how.own_id,)
-        )
-        for device in dict.fromkeys(entry.paths[0].device_id for entry in shown.values()):
-            yield CatalogItem(
-                GbId(_organisation_id(device, ids)), device, parent_ids=(group,), business_group_id=group
-            )
-
-
-def _hung(entry: PresentedChannel, how: Presentation, ids: IdMap) -> PresentedChannel:
-    organisation = _organisation_id(entry.paths[0].device_id, ids)
-    item = replace(
-        entry.item,
-        parent_ids=(how.own_id, organisation),
-        business_group_id=_group_id(how, ids),
-    )
-    return PresentedChannel(item, entry.paths)
-
-
-def _group_id(how: Presentation, ids: IdMap) -> str:
-    return ids.presented(f"group {how.own_id}", f"{how.own_id[:10]}2150{1:06d}")
-
-
-def _organisation_id(device_id: str, ids: IdMap) -> str:
-    return ids.presented(f"organisation {device_id}", f"{device_id[:10]}2160{device_id[14:20]:0>6}")
-
-
-def _region_of(item: CatalogItem) -> str:
-    return str(item.device_id) if item.kind is ItemKind.REGION else item.civil_code
+def _salt(how: Presentation) -> int:
+    return zlib.crc32(f"{how.own_id} {how.own_name} {how.tree}".encode())

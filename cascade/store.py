@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,9 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cascade.errors import SuperiorExists, UnknownSuperior
-from cascade.model import Superior, TreeForm
+from cascade.items import Override
+from cascade.model import InitialReport, Superior, TreeForm
 from cascade.shares import Share, ShareKind
-from cascade.tables import presented_ids, shares, superiors
+from cascade.tables import ledger, presented_ids, shares, superiors
 from catalog.columns import CHUNK_ROWS, chunks, for_writing
 from catalog.model import Row
 from sipserver.gb.editions import Edition
@@ -26,7 +28,7 @@ Seal = Callable[[str], str]
 _PLAIN: Final = tuple(
     each.name
     for each in fields(Superior)
-    if each.name not in {"password", "shares", "transport", "edition", "tree"}
+    if each.name not in {"password", "shares", "transport", "edition", "tree", "initial_report"}
 )
 
 
@@ -76,7 +78,7 @@ class SuperiorStore:
     async def remove(self, superior_id: str) -> None:
         """Forget it with its rules and the ids that it knew; nothing happens when it is not there."""
         async with self._writing.begin() as connection:
-            for table in (presented_ids, shares, superiors):
+            for table in (ledger, presented_ids, shares, superiors):
                 await connection.execute(delete(table).where(table.c.superior_id == superior_id))
 
     async def load_ids(self, superior_id: str) -> dict[str, str]:
@@ -96,12 +98,30 @@ class SuperiorStore:
             for chunk in chunks(rows, CHUNK_ROWS):
                 await connection.execute(insert(presented_ids), chunk)
 
+    async def load_overrides(self, superior_id: str) -> dict[str, Override]:
+        """What a superior is told in place of what the catalogue says, by presented id."""
+        query = select(presented_ids.c.presented_id, presented_ids.c.overrides)
+        where = presented_ids.c.superior_id == superior_id, presented_ids.c.overrides.is_not(None)
+        async with self._reading.connect() as connection:
+            rows = await connection.execute(query.where(*where))
+            return {row.presented_id: Override(**json.loads(row.overrides)) for row in rows}
+
+    async def save_override(self, superior_id: str, presented: str, override: Override) -> None:
+        statement = (
+            update(presented_ids)
+            .where(presented_ids.c.superior_id == superior_id, presented_ids.c.presented_id == presented)
+            .values(overrides=json.dumps(asdict(override), ensure_ascii=False) if override else None)
+        )
+        async with self._writing.begin() as connection:
+            await connection.execute(statement)
+
     def _values(self, superior: Superior) -> Row:
         values: Row = {name: getattr(superior, name) for name in _PLAIN}
         return values | {
             "transport": superior.transport.value,
             "edition": superior.edition.value,
             "tree": superior.tree.value,
+            "initial_report": superior.initial_report.value,
             "password_sealed": self._seal(superior.password) if superior.password else None,
         }
 
@@ -112,6 +132,7 @@ class SuperiorStore:
             transport=Transport(row["transport"]),
             edition=Edition(row["edition"]),
             tree=TreeForm(row["tree"]),
+            initial_report=InitialReport(row["initial_report"]),
             password=self._unseal(sealed) if sealed else "",
             shares=rules,
         )

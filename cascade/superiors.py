@@ -9,6 +9,7 @@ from cascade.errors import SuperiorExists, UnknownSuperior
 from cascade.model import Superior
 from cascade.permits import subject_of
 from cascade.post import SuperiorPost, Surroundings
+from cascade.stock import ChannelStock
 from sipserver.sip.errors import MalformedMessage
 from sipserver.sip.flow import Flow
 from sipserver.transport.driver import IncomingRequest
@@ -21,12 +22,15 @@ class Superiors:
         self._around: Final = around
         self._posts: dict[str, SuperiorPost] = {}
         self._changing = asyncio.Lock()
+        self._stock = ChannelStock(around.catalog, around.standing)
 
     # ---------------------------------------------------------------- life
 
     async def open(self) -> None:
         await self._around.rights.open()
         self._around.trail.open()
+        self._stock = ChannelStock(self._around.catalog, self._around.standing)
+        self._stock.open()
         for superior in await self._around.store.load():
             self._begin(superior)
 
@@ -35,6 +39,7 @@ class Superiors:
         await asyncio.gather(*(post.close() for post in self._posts.values()))
         self._posts.clear()
         await self._around.trail.close()
+        self._stock.close()
 
     # ---------------------------------------------------------------- what operators do
 
@@ -94,12 +99,15 @@ class Superiors:
         for post in self._posts.values():
             post.link.flow_closed(flow)
 
-    def catalog_changed(self) -> None:
-        """What is shown has to be built anew."""
-        for post in self._posts.values():
-            post.catalogue.stale()
+    def device_changed(self, device_id: str) -> None:
+        """A device came or went."""
+        self._stock.device_changed(device_id)
+
+    def devices_changed(self) -> None:
+        """Any device may have come or gone."""
+        self._stock.devices_changed()
 
     def _begin(self, superior: Superior, *, at_once: bool = False) -> SuperiorPost:
-        post = self._posts[superior.superior_id] = SuperiorPost(superior, self._around)
+        post = self._posts[superior.superior_id] = SuperiorPost(superior, self._around, self._stock)
         post.open(at_once=at_once)
         return post

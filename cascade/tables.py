@@ -3,16 +3,19 @@
 from typing import Final
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
     ForeignKey,
     Integer,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
     UniqueConstraint,
+    false,
     true,
 )
 
@@ -52,6 +55,28 @@ superiors: Final = Table(
     Column("fragment_items", Integer, nullable=False, comment="items in one MESSAGE"),
     Column("fragment_pause_s", Float, nullable=False, comment="after the answer to one, s"),
     Column("created_time", UtcTime, nullable=False, comment="µs UTC"),
+    Column(
+        "notify_items",
+        Integer,
+        nullable=False,
+        server_default="20",
+        comment="changes of status in one NOTIFY",
+    ),
+    Column(
+        "notify_wait_s",
+        Float,
+        nullable=False,
+        server_default="1",
+        comment="how long changes are gathered, s",
+    ),
+    Column("initial_report", String(16), nullable=False, server_default="abnormal", comment="InitialReport"),
+    Column(
+        "pushes_alarms",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="alarms go by MESSAGE when it has not subscribed",
+    ),
 )
 
 shares: Final = Table(
@@ -83,5 +108,28 @@ presented_ids: Final = Table(
     Column(
         "presented_id", String(ID_LENGTH), nullable=False, comment="the superior's id for it; never changes"
     ),
+    Column(
+        "overrides", Text, comment="JSON of Override: what it is told in place of the catalogue; NULL: none"
+    ),
     UniqueConstraint("superior_id", "presented_id", name="uq_superior_ids_presented"),
+)
+
+ledger: Final = Table(
+    "superior_ledger",
+    metadata,
+    Column(
+        "superior_id",
+        String(ID_LENGTH),
+        ForeignKey("superiors.superior_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("presented_id", String(ID_LENGTH), primary_key=True, comment="the superior's id for it"),
+    Column("sent_state", SmallInteger, nullable=False, comment="ItemState; 0: told that it is gone"),
+    Column("sent_sum", BigInteger, nullable=False, comment="of what its item said"),
+    Column("sent_s", BigInteger, nullable=False, comment="when, s since 1970 UTC; 0: never"),
+    Column("acknowledged_state", SmallInteger, nullable=False, comment="ItemState"),
+    Column("acknowledged_sum", BigInteger, nullable=False, comment="of what its item said"),
+    Column("acknowledged_s", BigInteger, nullable=False, comment="when, s since 1970 UTC; 0: never"),
+    Column("refused_status", SmallInteger, nullable=False, comment="its answer; 0: not refused"),
+    Column("listed", SmallInteger, nullable=False, comment="Listed: what it said when asked back"),
 )

@@ -35,7 +35,7 @@ COLUMNS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "secrecy": ("secrecy",),
     "ipaddress": ("ip_address",),
     "port": ("port",),
-    "status": ("status_online", "fault"),
+    "status": ("status_online", "fault", "defect"),
     "longitude": ("longitude", "latitude"),
     "latitude": ("longitude", "latitude"),
     "businessgroupid": ("business_group_id",),
@@ -57,5 +57,5 @@ def change_from_event(device_id: str, event: GbCatalogEvent) -> CatalogChange:
     row = replace(row, kind=channel_kind(device_id, row.channel_id, has_children=False))
     columns = {column for name in event.given for column in COLUMNS_OF.get(name, ())}
     if row.status_online is None:
-        columns.discard("fault")
+        columns -= {"fault", "defect"}
     return CatalogChange(kind, row, frozenset(columns))

@@ -154,6 +154,8 @@ class CatalogRow:
     port: int | None = None
     status_online: bool | None = None
     fault: bool = False
+    defect: bool = False
+    """The fault is a broken camera (DEFECT), not a picture that is missing (VLOST)."""
     longitude: float | None = None
     latitude: float | None = None
     business_group_id: str = ""

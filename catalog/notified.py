@@ -54,14 +54,16 @@ class CatalogChanged:
     removed: int = 0
     statuses: int = 0
     unknown: tuple[str, ...] = ()
+    touched: tuple[str, ...] = field(default=(), compare=False)
+    """The channels whose rows were written."""
 
 
-# Status and fault after each status event. VLOST and DEFECT: reachable for signalling, but no picture.
-STATUS_OF: Final[Mapping[ChangeKind, tuple[bool, bool]]] = {
-    ChangeKind.ON: (True, False),
-    ChangeKind.OFF: (False, False),
-    ChangeKind.VLOST: (True, True),
-    ChangeKind.DEFECT: (True, True),
+# Status, fault and defect after each status event. VLOST and DEFECT: reachable, but no picture.
+STATUS_OF: Final[Mapping[ChangeKind, tuple[bool, bool, bool]]] = {
+    ChangeKind.ON: (True, False, False),
+    ChangeKind.OFF: (False, False, False),
+    ChangeKind.VLOST: (True, True, False),
+    ChangeKind.DEFECT: (True, True, True),
 }
 # The columns that a change may write to a row that exists; what this platform decided is not among them.
 WRITTEN: Final = (*CATALOG_COLUMNS, "present", "missing_since_time")
@@ -110,7 +112,7 @@ class Fold:
         elif row is None or not is_known:
             self.unknown[channel_id] = None
         else:
-            row["status_online"], row["fault"] = STATUS_OF[change.kind]
+            row["status_online"], row["fault"], row["defect"] = STATUS_OF[change.kind]
             self.statuses += 1
             self.changed[channel_id] = None
 
@@ -157,7 +159,9 @@ async def apply_changes(
             fold.take(change)
         await asyncio.sleep(0)  # thousands of changes are not to hold up everybody else
     await _write(connection, [fold.rows[channel_id] for channel_id in fold.changed])
-    return CatalogChanged(fold.added, fold.updated, fold.removed, fold.statuses, tuple(fold.unknown))
+    return CatalogChanged(
+        fold.added, fold.updated, fold.removed, fold.statuses, tuple(fold.unknown), tuple(fold.changed)
+    )
 
 
 async def _load(

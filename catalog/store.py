@@ -52,6 +52,10 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
+Listener = Callable[[str, Collection[str] | None], None]
+"""Hears of which device which channels have changed; None: any of them may have."""
+
+
 class CatalogStore:
     """Devices and channels in SQL. The only writer of the catalogue's tables."""
 
@@ -59,6 +63,8 @@ class CatalogStore:
         self._reading = engine
         self._writing = for_writing(engine)
         self._clock = clock
+        self.listeners: list[Listener] = []
+        """Called on the event loop after each change of channels; must not take long."""
         # Built once: to write down a statement of so many columns costs more than to execute it.
         dialect = engine.dialect.name
         self._upsert_device = statements.upsert_device(dialect)
@@ -169,6 +175,18 @@ class CatalogStore:
             channel_from(row) for row in await self._rows(_channels_query(device_id, kinds, include_missing))
         ]
 
+    async def load_some(self, device_id: str, channel_ids: Collection[str]) -> list[Channel]:
+        """These channels of a device, as far as they are present, of whatever kind."""
+        return [
+            channel_from(row)
+            for chunk in chunks(channel_ids)
+            for row in await self._rows(
+                select(channels).where(
+                    channels.c.device_id == device_id, channels.c.channel_id.in_(chunk), channels.c.present
+                )
+            )
+        ]
+
     async def get_channel(self, key: ChannelKey) -> Channel | None:
         """The channel, present or not, or None when nobody knows it."""
         rows = await self._rows(select(channels).where(*_is_channel(key)))
@@ -221,6 +239,7 @@ class CatalogStore:
         async with self._writing.begin() as connection:
             if (await connection.execute(statement)).rowcount == 0:
                 raise UnknownChannel(str(key))
+        self._tell(key.device_id, (key.channel_id,))
 
     async def replace_catalog(
         self, device_id: str, items: Sequence[CatalogRow], complete: bool
@@ -241,6 +260,7 @@ class CatalogStore:
             for chunk in chunks(rows, REPLACE_ROWS):
                 await connection.execute(self._store_channel, chunk)
             missing = await _mark_missing(connection, device_id, run, now) if complete else 0
+        self._tell(device_id, None)
         return CatalogReplaced(
             stored=len({row.channel_id for row in items}), missing=missing, complete=complete
         )
@@ -252,7 +272,9 @@ class CatalogStore:
             UnknownDevice: the device is not in the catalogue.
         """
         async with self._writing.begin() as connection:
-            return await apply_changes(connection, device_id, changes, self._clock())
+            changed = await apply_changes(connection, device_id, changes, self._clock())
+        self._tell(device_id, changed.touched)
+        return changed
 
     # ------------------------------------------------------------------ for storage
 
@@ -314,6 +336,10 @@ class CatalogStore:
         return {row["device_id"]: row["cameras"] for each in queries for row in await self._rows(each)}
 
     # ------------------------------------------------------------------ inside
+
+    def _tell(self, device_id: str, channel_ids: Collection[str] | None) -> None:
+        for listener in self.listeners:
+            listener(device_id, channel_ids)
 
     async def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
         async with self._reading.connect() as connection:

@@ -143,6 +143,13 @@ channels: Final = Table(
         server_default=false(),
         comment="reachable but no picture (VLOST, DEFECT)",
     ),
+    Column(
+        "defect",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="the fault was notified as DEFECT, not as VLOST",
+    ),
     Column("longitude", Float, comment="degrees, WGS-84; NULL unknown"),
     Column("latitude", Float, comment="degrees, WGS-84; NULL unknown"),
     Column("business_group_id", String(ID_LENGTH), nullable=False, server_default=""),

@@ -34,6 +34,7 @@ from console.api.leases import Leases
 from console.api.limiter import LoginLimiter
 from console.api.models import ServerInfo
 from console.auth import COOKIE, source_of
+from console.channel_standing import ChannelStanding
 from console.channel_streams import ChannelStreams
 from console.client import Client
 from console.errors import StartFailed
@@ -242,7 +243,7 @@ class Platform:
                     unseal=lambda sealed: box.unseal(sealed, SUPERIOR_CONTEXT),
                 ),
                 catalog=self.catalog,
-                standing=self.devices.presence,
+                standing=ChannelStanding(self.devices.presence, self.gateway.device_id),
                 pictures=self.streams,
                 calls=self.devices.calls,
                 ssrcs=SsrcPool(settings.sip.id),
@@ -255,8 +256,12 @@ class Platform:
             )
         )
         self.devices.share_transport(self.superiors.receive, self.superiors.flow_closed)
-        self.devices.presence.subscribe(lambda _: self.superiors.catalog_changed(), CAME_OR_WENT)
+        self.devices.presence.subscribe(self._tell_superiors, CAME_OR_WENT)
         await self._steps.take(Step("superiors", self.superiors.open, self.superiors.close, DEVICES_CLOSE_S))
+
+    def _tell_superiors(self, event: DeviceEvent) -> None:
+        if isinstance(event, CAME_OR_WENT):
+            self.superiors.device_changed(event.device_id)
 
     def _publish_authorities(self, host: str | None) -> Mapping[str, str]:
         """Where pushes are taken; without an advertised host, at the one that a caller reached us by."""

@@ -11,6 +11,7 @@ TransportName = Literal["UDP", "TCP"]
 EditionName = Literal["1.0", "1.1", "2.0", "3.0"]
 CharsetName = Literal["GB2312", "GBK", "GB18030", "UTF-8"]
 TreeName = Literal["flat", "regions", "groups"]
+InitialReportName = Literal["abnormal", "full", "none"]
 ShareKindName = Literal["all", "region", "group", "device", "channel"]
 
 PlatformId = Annotated[str, Field(pattern=r"^[0-9]{20}$", examples=["34000000002000000001"])]
@@ -66,6 +67,16 @@ class _Settings(ApiModel):
     keeps_ids: bool = Field(default=True, description="Channels keep their own ids of 20 digits.")
     fragment_items: int = Field(default=1, ge=1, le=100, description="Items in one message.")
     fragment_pause_s: float = Field(default=0.0, ge=0, le=10)
+    notify_items: int = Field(default=20, ge=1, le=100, description="Changes of status in one NOTIFY.")
+    notify_wait_s: float = Field(
+        default=1.0, ge=0.1, le=4, description="How long changes are gathered before they are told."
+    )
+    initial_report: InitialReportName = Field(
+        default="abnormal", description="What it is told at once when it subscribes to the catalogue."
+    )
+    pushes_alarms: bool = Field(
+        default=False, description="Alarms go by MESSAGE when it has not subscribed to them."
+    )
     shares: list[SuperiorShare] = Field(default_factory=list, max_length=10_000)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Path
 
 from access.roles import Action
-from cascade.model import Superior, TreeForm
+from cascade.model import InitialReport, Superior, TreeForm
 from cascade.post import SuperiorPost
 from cascade.relay import RelayedStream
 from cascade.shares import Share, ShareKind
@@ -41,6 +41,7 @@ SAME_NAMES = (
     "name", "host", "port", "alternate", "domain", "own_id", "own_domain", "username", "charset",
     "advertised_host", "expires_s", "keepalive_s", "keepalive_misses", "retry_s", "retry_max_s",
     "with_own_item", "id_prefix", "keeps_ids", "fragment_items", "fragment_pause_s",
+    "notify_items", "notify_wait_s", "pushes_alarms",
 )  # fmt: skip
 """Fields that the API and the room call the same."""
 
@@ -159,6 +160,7 @@ def _superior(
         transport=Transport(body.transport),
         edition=Edition(body.edition),
         tree=TreeForm(body.tree),
+        initial_report=InitialReport(body.initial_report),
         shares=tuple(Share(ShareKind[share.kind.upper()], share.value, share.shown) for share in body.shares),
     )
 
@@ -175,6 +177,7 @@ def _view(caller: Caller, post: SuperiorPost) -> SuperiorItem:
         transport=cast(TransportName, superior.transport.value),
         edition=superior.edition.value,
         tree=superior.tree.value,
+        initial_report=superior.initial_report.value,
         shares=[
             SuperiorShare(
                 kind=cast(ShareKindName, share.kind.name.lower()), value=share.value, shown=share.is_shown

@@ -79,7 +79,7 @@ async def test_nothing_is_shown_without_a_rule_and_a_change_is_seen_by_the_next_
     items = await asked(above, "2", OWN_ID)
     assert [item.device_id for item in items] == ["34", "3401", "340102", "34010200001320000002"]
     below.standing.online.clear()
-    below.superiors.catalog_changed()
+    below.superiors.devices_changed()
     assert (await asked(above, "3", OWN_ID))[-1].status == "OFF"
     assert above.count("REGISTER") == 2, "one registration, challenged once"
 

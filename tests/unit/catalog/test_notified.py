@@ -37,7 +37,7 @@ def change(kind: ChangeKind | None, number: int, given: str = "", **fields: Any)
 
 @pytest.mark.parametrize(("kind", "status"), STATUS_OF.items())
 async def test_status_events_change_the_status_alone(
-    store: CatalogStore, kind: ChangeKind, status: tuple[bool, bool]
+    store: CatalogStore, kind: ChangeKind, status: tuple[bool, bool, bool]
 ) -> None:
     """GB-C091: ON, OFF, VLOST, DEFECT."""
     await _catalogue(store)
@@ -45,7 +45,7 @@ async def test_status_events_change_the_status_alone(
     changed = await store.apply_events(DEVICE, [change(kind, 0, name="another")])
     assert changed == CatalogChanged(statuses=1)
     after = await _channel(store, 0)
-    assert (after.status_online, after.fault) == status
+    assert (after.status_online, after.fault, after.defect) == status
     assert (after.name, after.address) == (before.name, before.address)
     assert (await _channel(store, 0, OTHER_DEVICE)).status_online is True
 
