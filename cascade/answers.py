@@ -12,20 +12,23 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from cascade.catalogue import PresentedCatalogue
-from cascade.errors import CascadeError, SuperiorRefused
+from cascade.errors import CascadeError
+from cascade.fragments import send_in_turn
 from cascade.link import SuperiorLink
 from cascade.presented import PresentedChannel
+from cascade.record_answers import RecordAnswers
+from cascade.trail import Asker
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import Document, Element
-from sipserver.gb.messages.catalog import CatalogQuery, CatalogResponse, fragments
+from sipserver.gb.messages.catalog import CatalogQuery, fragments
 from sipserver.gb.messages.device_info import DeviceInfoQuery, DeviceInfoResponse
 from sipserver.gb.messages.device_status import DeviceStatusQuery, DeviceStatusResponse
+from sipserver.gb.messages.record_info import RecordQuery
 
 MANUFACTURER: Final = "Tongshi"
 MAX_ANSWERS: Final = 16
 """Answers to one superior that may be under way: a flood of queries gets no further."""
-FRAGMENT_TRIES: Final = 3
 
 Answer: TypeAlias = Coroutine[Any, Any, None]
 
@@ -43,6 +46,7 @@ class Answers:
         own_name: str,
         version: str,
         wall: Callable[[], datetime],
+        records: RecordAnswers,
     ) -> None:
         self._link = link
         self._catalogue = catalogue
@@ -51,17 +55,18 @@ class Answers:
         self._wall = wall
         self._tasks: set[asyncio.Task[None]] = set()
         self._one_catalog = asyncio.Lock()
-        self._table: Final[Mapping[str, Callable[[Element], Answer]]] = {
-            "Catalog": lambda query: self._list(CatalogQuery.from_xml(query)),
-            "DeviceInfo": lambda query: self._info(DeviceInfoQuery.from_xml(query)),
-            "DeviceStatus": lambda query: self._status(DeviceStatusQuery.from_xml(query)),
+        self._table: Final[Mapping[str, Callable[[Element, Asker], Answer]]] = {
+            "Catalog": lambda query, _: self._list(CatalogQuery.from_xml(query)),
+            "DeviceInfo": lambda query, _: self._info(DeviceInfoQuery.from_xml(query)),
+            "DeviceStatus": lambda query, _: self._status(DeviceStatusQuery.from_xml(query)),
+            "RecordInfo": lambda query, asker: records.answer(RecordQuery.from_xml(query), asker),
         }
         self.overflow = 0
         """Queries that were dropped because too many were under way."""
         self.failures = 0
         """Answers that could not be sent to their end."""
 
-    def receive(self, document: Document) -> bool:
+    def receive(self, document: Document, asker: Asker) -> bool:
         """Begin to answer a query, which was answered with 200 already; False when it is of no known kind."""
         make = self._table.get(document.cmd_type)
         if document.root != "Query" or make is None:
@@ -70,7 +75,7 @@ class Answers:
             self.overflow += 1
             return True
         try:
-            work = make(document.element)
+            work = make(document.element, asker)
         except MalformedText as error:
             logger.info("superior %s asks %s, unreadable: %s", self._superior_id, document.cmd_type, error)
             return True
@@ -108,23 +113,8 @@ class Answers:
         async with self._one_catalog:
             superior = self._link.superior
             items = (await self._catalogue.tree()).below(query.device_id)
-            for fragment in fragments(query.sn, query.device_id, items, superior.fragment_items):
-                await self._send_fragment(fragment)
-                if superior.fragment_pause_s:
-                    await asyncio.sleep(superior.fragment_pause_s)
-
-    async def _send_fragment(self, fragment: CatalogResponse) -> None:
-        """A fragment that is lost makes the whole list useless: it is sent again."""
-        element = fragment.to_xml(self._link.superior.edition)
-        for last in range(FRAGMENT_TRIES - 1, -1, -1):
-            try:
-                await self._link.send_document(element)
-                return
-            except SuperiorRefused:
-                raise
-            except CascadeError:
-                if not last:
-                    raise
+            parts = fragments(query.sn, query.device_id, items, superior.fragment_items)
+            await send_in_turn(self._link, (part.to_xml(superior.edition) for part in parts))
 
     async def _info(self, query: DeviceInfoQuery) -> None:
         """From the catalogue: nothing of a camera's maker that it did not tell in its item."""

@@ -17,6 +17,7 @@ NOT_REGISTERED: Final = frozenset(
         "name", "charset", "keepalive_s", "keepalive_misses", "retry_s", "retry_max_s", "tree",
         "with_own_item", "id_prefix", "keeps_ids", "fragment_items", "fragment_pause_s", "shares",
         "notify_items", "notify_wait_s", "initial_report", "pushes_alarms",
+        "record_source", "record_wait_s", "takes_ssrc", "awaits_ack", "speech_tcp",
     }
 )  # fmt: skip
 """What a registration does not know: it goes on when these are changed."""
@@ -36,6 +37,14 @@ class InitialReport(StrEnum):
     ABNORMAL = "abnormal"  # what is off or has a fault: the rest it takes to be on
     FULL = "full"  # every item
     NONE = "none"  # nothing until something changes
+
+
+class RecordSource(StrEnum):
+    """Where recordings that a superior asks for come from. The other is taken where the first has none."""
+
+    OWN_FIRST = "own_first"  # our own disk
+    DEVICE_FIRST = "device_first"  # the device, or the platform below
+    MERGED = "merged"  # both are listed; what our own disk has is played from there
 
 
 class LinkState(StrEnum):
@@ -91,6 +100,15 @@ class Superior:
     initial_report: InitialReport = InitialReport.ABNORMAL
     pushes_alarms: bool = False
     """Alarms go by MESSAGE when it has not subscribed to them."""
+    record_source: RecordSource = RecordSource.OWN_FIRST
+    record_wait_s: float = 15.0
+    """Longest that a device may take over a search for recordings; then what there is is answered."""
+    takes_ssrc: bool = True
+    """The ``y=`` of its INVITE is used; off: always one of our own domain (gb28181.md 6.6)."""
+    awaits_ack: bool = True
+    """Media begins with its ACK; off: with our 200, for those whose ACK never fits (gb28181.md 8.5)."""
+    speech_tcp: bool = False
+    """Its announcements are asked for over TCP."""
     shares: tuple[Share, ...] = ()
     """Which channels it is shown; none without a rule."""
 

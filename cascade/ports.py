@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from catalog.keyset import Page
 from catalog.model import Channel, ChannelKey, ChannelKind
+from media.recordings import Play
 from media.session import MediaSession
+from sipserver.devices.history.records import FoundRecords, RecordSearch
+from sipserver.devices.history.relays import HistoryRelay, OnAnswer
 from sipserver.devices.stream_request import LiveStream
+from sipserver.gb.sdp import SessionKind
 from sipserver.sip.events import ServerKey
 from sipserver.sip.message import SipRequest
+from storage.model import Segment
+from storage.recorded_playback import RecordedPlayback
 
 
 class CascadeCatalog(Protocol):
@@ -56,6 +64,51 @@ class LivePictures(Protocol):
     async def hold(
         self, key: ChannelKey, purpose: str, *, tag: str, stream: LiveStream = ...
     ) -> HeldPicture: ...
+
+
+class DeviceRecords(Protocol):
+    """Which recordings devices, and platforms below, hold; see ``sipserver.devices.history.records``."""
+
+    @property
+    def days_max(self) -> float: ...
+    async def search(self, what: RecordSearch, *, deadline_s: float | None = None) -> FoundRecords: ...
+
+
+class DeviceHistory(Protocol):
+    """Playbacks and downloads from devices; see ``sipserver.devices.history.relays``."""
+
+    async def open(
+        self,
+        key: ChannelKey,
+        start: datetime,
+        end: datetime,
+        kind: SessionKind,
+        *,
+        tag: str,
+        record_type: str = "all",
+        uri: str = "",
+        speed: int | None = None,
+        stream_number: int | None = None,
+        on_answer: OnAnswer,
+    ) -> HistoryRelay: ...
+
+
+class OwnRecordings(Protocol):
+    """What is on our own disk; see ``storage.recorded_playback``."""
+
+    async def segments(self, key: ChannelKey, start: datetime, end: datetime) -> list[Segment]: ...
+    async def open(
+        self, key: ChannelKey, start: datetime, end: datetime, play: Play | None = None, *, label: str = ""
+    ) -> RecordedPlayback: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRooms:
+    """Where recordings are found."""
+
+    records: DeviceRecords
+    devices: DeviceHistory
+    own: OwnRecordings
 
 
 class AnsweredCall(Protocol):

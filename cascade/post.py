@@ -13,11 +13,13 @@ from cascade.catalogue import PresentedCatalogue
 from cascade.link import SuperiorLink
 from cascade.model import LinkState, Superior
 from cascade.permits import Permits
-from cascade.ports import Calls, CascadeCatalog, LivePictures, Standing
+from cascade.ports import Calls, CascadeCatalog, HistoryRooms, LivePictures, Standing
+from cascade.record_answers import RecordAnswers
 from cascade.relay import RelayDesk
+from cascade.source_desk import SourceDesk
 from cascade.stock import ChannelStock
 from cascade.store import SuperiorStore
-from cascade.trail import Trail
+from cascade.trail import Trail, asker_of
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.manscdp import Document, parse_document
 from sipserver.gb.ssrc import SsrcPool
@@ -25,7 +27,8 @@ from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest, SipTransport
 
-NOT_BUILT: Final = {"SUBSCRIBE": 489, "INFO": 481}
+NO_DIALOG: Final = 481
+NOT_BUILT: Final = {"SUBSCRIBE": 489}
 """Refusals that tell a superior to do without."""
 
 
@@ -47,6 +50,8 @@ class Surroundings:
     own_name: str
     version: str
     wall: Callable[[], datetime]
+    history: HistoryRooms | None = None
+    """Without it a superior gets live pictures alone."""
     start_spread_s: float = 30.0
     """Within which all superiors are registered with after our start (gb28181.md 8.1)."""
 
@@ -57,21 +62,22 @@ class SuperiorPost:
     def __init__(self, superior: Superior, around: Surroundings, stock: ChannelStock) -> None:
         self.link: Final = SuperiorLink(superior, around.transport, start_spread_s=around.start_spread_s)
         self.catalogue: Final = PresentedCatalogue(superior, around.own_name, around.store, stock)
+        self.permits: Final = Permits(
+            superior.superior_id, around.rights, around.trail, around.wall, around.transport.clock
+        )
         self.answers: Final = Answers(
             self.link,
             self.catalogue,
             own_name=around.own_name,
             version=around.version,
             wall=around.wall,
-        )
-        self.permits: Final = Permits(
-            superior.superior_id, around.rights, around.trail, around.wall, around.transport.clock
+            records=RecordAnswers(self.link, self.catalogue, self.permits, around.history, around.wall),
         )
         self.relay: Final = RelayDesk(
             self.link,
             self.catalogue,
             self.permits,
-            around.pictures,
+            SourceDesk(self.link, around.pictures, around.history),
             around.calls,
             around.transport,
             around.ssrcs,
@@ -116,7 +122,11 @@ class SuperiorPost:
                 return True
             case "BYE":
                 return self.relay.receive_bye(incoming)
-            case "SUBSCRIBE" | "INFO" as method:
+            case "INFO":
+                if not self.relay.receive_info(incoming):
+                    self._transport.respond(incoming, NO_DIALOG)
+                return True
+            case "SUBSCRIBE" as method:
                 self._transport.respond(incoming, NOT_BUILT[method])
                 return True
             case _:
@@ -140,7 +150,7 @@ class SuperiorPost:
         if document.root not in ("Query", "Control"):
             return False
         self._transport.respond(incoming, 200)
-        self.answers.receive(document)
+        self.answers.receive(document, asker_of(incoming, self.link.superior.superior_id))
         return True
 
 

@@ -6,11 +6,15 @@ from typing import Final
 
 from access.rights import Decision, Reason
 from sipserver.devices import errors
+from storage.errors import NoFootage, PlaybacksBusy
 
+BAD_REQUEST: Final = 400
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 REQUEST_TIMEOUT: Final = 408
 UNAVAILABLE_NOW: Final = 480
+NO_DIALOG: Final = 481
+LOOP: Final = 482
 BUSY: Final = 486
 NOT_ACCEPTABLE: Final = 488
 FAILED: Final = 500
@@ -28,6 +32,8 @@ _OF_ERROR: Final[tuple[tuple[type[Exception], int], ...]] = (
     (errors.NoMedia, UNAVAILABLE_NOW),
     (errors.BadAnswer, NOT_ACCEPTABLE),
     (errors.InviteEnded, UNAVAILABLE_NOW),
+    (NoFootage, NOT_FOUND),
+    (PlaybacksBusy, NO_CAPACITY),
 )
 
 

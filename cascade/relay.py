@@ -1,16 +1,17 @@
-"""Live pictures that go up to one superior: its INVITE, our source, RTP until somebody says BYE (B2BUA).
+"""Pictures that go up to one superior, live and recorded: INVITE, our source, RTP until BYE (B2BUA).
 
 ```text
-INVITE ──▶ channel, limits ──▶ picture held ──▶ 200 with our port ──▶ ACK ──▶ RTP ──▶ BYE of either side
+INVITE ──▶ channel, limits ──▶ source ──▶ 200 with our port ──▶ ACK ──▶ RTP ──▶ [INFO] ──▶ [121] ──▶ BYE
 ```
 
-Source: gb28181.md 8.4, 8.5; GB-C131, GB-C132.
+Source: gb28181.md 6.8, 6.9, 8.4, 8.5; GB-C108, GB-C110, GB-C131, GB-C132.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -18,20 +19,21 @@ from typing import Final
 from access.rights import Right, StreamChoice
 from cascade import refusals
 from cascade.catalogue import PresentedCatalogue
+from cascade.course import Course
 from cascade.link import SuperiorLink
 from cascade.permits import Permit, Permits
-from cascade.ports import Calls, HeldPicture, LivePictures
+from cascade.ports import Calls
 from cascade.presented import PresentedChannel
+from cascade.relayed import RelayedStream, Unacceptable, check, usable_ssrc
+from cascade.source_desk import SourceDesk
+from cascade.sources import StreamSource, Wanted
 from cascade.trail import asker_of
 from media.errors import MediaError
-from media.outputs.rtp import RtpSender, SenderRequest
-from media.session import MediaTransport
 from sipserver.devices.errors import DeviceError
-from sipserver.devices.stream_request import LiveStream
 from sipserver.gb import sdp
 from sipserver.gb.errors import MalformedSdp, SsrcExhausted
-from sipserver.gb.sdp import SessionDescription, SessionKind, Setup
-from sipserver.gb.ssrc import SsrcPool, to_int
+from sipserver.gb.sdp import SessionDescription, SessionKind
+from sipserver.gb.ssrc import SsrcKind, SsrcPool
 from sipserver.sip.dialog import Dialog
 from sipserver.sip.errors import RemoteViolation
 from sipserver.sip.events import ServerKey
@@ -39,68 +41,30 @@ from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest, SipTransport
 from sipserver.transport.errors import TransportError
+from storage.errors import StorageError
 
 MAX_STREAMS: Final = 1_000
 """Of one superior, those included that are being set up."""
+MAX_ENDED: Final = 1_000
+RIGHTS: Final = {
+    SessionKind.PLAY: Right.LIVE,
+    SessionKind.PLAYBACK: Right.PLAYBACK,
+    SessionKind.DOWNLOAD: Right.DOWNLOAD,
+}
 BYE_TIMEOUT_S: Final = 5.0
 
 logger = logging.getLogger(__name__)
 
 
-class RelayedStream:
-    """One INVITE of a superior and all that hangs on it. ``end`` is harmless when repeated."""
-
-    def __init__(self, incoming: IncomingRequest, offer: SessionDescription, presented: str) -> None:
-        self.incoming: Final = incoming
-        self.offer: Final = offer
-        self.presented: Final = presented
-        self.subject: Final = _subject_key(incoming.request)
-        self.ssrc = ""
-        self.allocated = False
-        self.permit: Permit | None = None
-        self.held: HeldPicture | None = None
-        self.sender: RtpSender | None = None
-        self.dialog: Dialog | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.over = asyncio.Event()
-        self.reason = ""
-        self.is_answered = False
-        """A final answer went out."""
-        self.remote_bye = False
-
-    @property
-    def key(self) -> ServerKey:
-        return self.incoming.key
-
-    @property
-    def flow(self) -> Flow:
-        return self.incoming.flow
-
-    def acknowledged(self, _ack: SipRequest) -> None:
-        """Media starts with the ACK (gb28181.md 8.5)."""
-        if self.sender is not None:
-            self.sender.start()
-
-    def abandoned(self, reason: str) -> None:
-        # A CANCEL that is in time has been answered with 487.
-        self.is_answered = True
-        self.end(reason)
-
-    def end(self, reason: str) -> None:
-        if not self.over.is_set():
-            self.reason = reason
-            self.over.set()
-
-
 class RelayDesk:
-    """All streams to one superior."""
+    """All streams of pictures to one superior."""
 
     def __init__(
         self,
         link: SuperiorLink,
         catalogue: PresentedCatalogue,
         permits: Permits,
-        pictures: LivePictures,
+        sources: SourceDesk,
         calls: Calls,
         transport: SipTransport,
         ssrcs: SsrcPool,
@@ -110,12 +74,15 @@ class RelayDesk:
         self._link = link
         self._catalogue = catalogue
         self._permits = permits
-        self._pictures = pictures
+        self._sources = sources
         self._calls = calls
         self._transport = transport
         self._ssrcs = ssrcs
         self._media_host = media_host
         self._streams: dict[ServerKey, RelayedStream] = {}
+        self._ended: deque[str] = deque(maxlen=MAX_ENDED)
+        """Call-IDs: a BYE that is said again is answered again."""
+        self._course = Course(link, transport)
         self.refused = 0
 
     @property
@@ -126,32 +93,39 @@ class RelayDesk:
 
     def receive_invite(self, incoming: IncomingRequest) -> None:
         """Begin to serve an INVITE, or refuse it at once."""
-        try:
-            offer = SessionDescription.parse(incoming.request.body)
-        except MalformedSdp as error:
-            self._refuse(incoming, refusals.NOT_ACCEPTABLE, str(error))
+        request = incoming.request
+        if request.to.tag is not None:
+            status = refusals.NOT_ACCEPTABLE if self._find(request) else refusals.NO_DIALOG
+            self._refuse(incoming, status, "a session is not changed while it runs")
             return
-        if offer.kind != SessionKind.PLAY or offer.media != "video":
-            self._refuse(incoming, refusals.NOT_ACCEPTABLE, f"s={offer.kind} of {offer.media} is not relayed")
+        if any(each.is_same_invite(request) for each in self.streams):
+            self._refuse(incoming, refusals.LOOP, "the same INVITE by another way")
+            return
+        try:
+            offer = SessionDescription.parse(request.body)
+            check(offer)
+        except (MalformedSdp, Unacceptable) as error:
+            self._refuse(incoming, refusals.NOT_ACCEPTABLE, str(error))
             return
         if len(self._streams) >= MAX_STREAMS:
             self._refuse(incoming, refusals.NO_CAPACITY, f"{MAX_STREAMS} streams are open")
             return
-        stream = RelayedStream(incoming, offer, _asked_for(incoming.request))
+        stream = RelayedStream(incoming, offer)
         for former in self.streams:
             # GB/T 28181-2022 annex K: the same key in the Subject replaces the stream that runs.
-            if stream.subject and former.subject == stream.subject:
+            if stream.subject[1] and former.subject == stream.subject:
                 former.end("the superior asked again")
         self._streams[stream.key] = stream
         self._calls.add(stream.key, stream)
-        stream.task = asyncio.get_running_loop().create_task(
-            self._serve(stream), name=f"relay to {self._link.superior.superior_id}"
-        )
+        stream.task = asyncio.get_running_loop().create_task(self._serve(stream), name=f"relay to {self._id}")
 
     def receive_bye(self, incoming: IncomingRequest) -> bool:
-        """End the stream of this dialog; False when there is none."""
+        """End the stream of this dialog; False when there is none, and never was."""
         stream = self._find(incoming.request)
         if stream is None or stream.dialog is None:
+            if incoming.request.call_id in self._ended:
+                self._transport.respond(incoming, 200)
+                return True
             return False
         try:
             stream.dialog.receive(incoming.request)
@@ -163,6 +137,14 @@ class RelayDesk:
         stream.end("the superior said BYE")
         return True
 
+    def receive_info(self, incoming: IncomingRequest) -> bool:
+        """Obey a control inside the dialog of a stream; False when there is no such dialog."""
+        stream = self._find(incoming.request)
+        if stream is None or stream.dialog is None:
+            return False
+        self._course.receive_control(stream, stream.dialog, incoming)
+        return True
+
     def end_all(self, reason: str) -> None:
         for stream in self.streams:
             stream.end(reason)
@@ -171,9 +153,13 @@ class RelayDesk:
         """End every stream and wait until the superior was told."""
         tasks = [stream.task for stream in self.streams if stream.task is not None]
         self.end_all(reason)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, self._course.close(), return_exceptions=True)
 
-    # ---------------------------------------------------------------- inside
+    # ---------------------------------------------------------------- from INVITE to 200
+
+    @property
+    def _id(self) -> str:
+        return self._link.superior.superior_id
 
     def _find(self, request: SipRequest) -> RelayedStream | None:
         return next(
@@ -184,27 +170,30 @@ class RelayDesk:
         """From INVITE to BYE; whatever happens, everything is given back."""
         try:
             if await self._set_up(stream):
-                await self._run(stream)
+                await self._course.run(stream)
         except Exception:
-            logger.exception("a stream to superior %s failed", self._link.superior.superior_id)
+            logger.exception("a stream to superior %s failed", self._id)
         finally:
             await self._tear_down(stream)
 
     async def _set_up(self, stream: RelayedStream) -> bool:
-        entry = (await self._catalogue.tree()).channels.get(stream.presented)
+        shown = (await self._catalogue.tree()).channels
+        stream.presented = next((name for name in stream.names if name in shown), stream.presented)
+        entry = shown.get(stream.presented)
         if entry is None:
-            self._give_up(stream, refusals.NOT_FOUND, f"{stream.presented} is not presented")
+            self._give_up(stream, refusals.NOT_FOUND, f"{stream.presented[:64]} is not presented")
             return False
         if not self._is_permitted(stream, entry):
             return False
         try:
-            held = await self._hold(stream, entry)
-            if held is None:
+            source = stream.source = await self._open(stream, entry)
+            if source is None:
                 return False
-            stream.held = held
             stream.ssrc = self._ssrc_for(stream)
-            stream.sender = held.session.attach_sender(self._sender_request(stream))
-        except (DeviceError, MediaError, SsrcExhausted) as error:
+            stream.sender = source.session.attach_sender(
+                stream.sender_request(f"{self._id} {stream.presented}")
+            )
+        except (DeviceError, StorageError, MediaError, SsrcExhausted) as error:
             self._give_up(stream, refusals.status_of(error), str(error))
             return False
         if stream.over.is_set():
@@ -212,79 +201,72 @@ class RelayDesk:
         sender = stream.sender
         if stream.permit is not None:
             stream.permit.measure = lambda: sender.stats().payload_bytes
-        sender.on_closed = lambda end: stream.end(f"the sender ended: {end}")
-        self._answer(stream, sender.local_port)
+        sender.on_started = source.ready
+        sender.on_closed = stream.sender_closed
+        self._answer(stream, sender.local_port, source.file_size)
+        if not self._link.superior.awaits_ack:
+            stream.start()
         return True
 
     def _is_permitted(self, stream: RelayedStream, entry: PresentedChannel) -> bool:
-        asker = asker_of(stream.incoming, self._link.superior.superior_id)
-        is_sub = self._wanted(stream) is LiveStream.SUB
-        found = self._permits.hold(Right.LIVE, entry, stream.end, asker, guess="sub" if is_sub else "main")
+        action, asker = RIGHTS[stream.kind], asker_of(stream.incoming, self._id)
+        guess = "sub" if self._wanted(stream).stream_number else "main"
+        found = self._permits.hold(action, entry, stream.end, asker, guess=guess)
         if isinstance(found, Permit):
             stream.permit = found
-            self._permits.note("superior.live", str(entry.paths[0]), asker)
+            self._permits.note(f"superior.{action}", str(entry.paths[0]), asker)
             return True
         self._give_up(stream, refusals.status_of_decision(found), found.text)
         return False
 
-    def _wanted(self, stream: RelayedStream) -> LiveStream:
-        """Which of the camera's streams: as the superior asks, unless its limits choose."""
+    def _wanted(self, stream: RelayedStream) -> Wanted:
+        """What is asked for; which of the camera's live streams it is, its limits may choose."""
+        wanted = stream.wanted(stream.presented)
+        if stream.kind is not SessionKind.PLAY:
+            return wanted
         match self._permits.limits.stream:
             case StreamChoice.MAIN:
-                return LiveStream.MAIN
+                return replace(wanted, stream_number=None)
             case StreamChoice.SUB:
-                return LiveStream.SUB
+                return replace(wanted, stream_number=1)
             case _:
-                return LiveStream.SUB if stream.offer.stream_number else LiveStream.MAIN
+                return wanted
 
-    async def _hold(self, stream: RelayedStream, entry: PresentedChannel) -> HeldPicture | None:
-        """The picture by the first way that works; None when the superior gave up meanwhile."""
-        wanted = self._wanted(stream)
-        error: DeviceError | None = None
-        tag = f"superior {self._link.superior.superior_id}"
-        for key in entry.paths:
-            holding = asyncio.ensure_future(self._pictures.hold(key, "relay", tag=tag, stream=wanted))
-            given_up = asyncio.ensure_future(stream.over.wait())
-            try:
-                await asyncio.wait((holding, given_up), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                given_up.cancel()
-            if not holding.done():
-                holding.cancel()
-                return None
-            try:
-                return holding.result()
-            except DeviceError as failure:
-                error = failure
-        if error is not None:
-            raise error
+    async def _open(self, stream: RelayedStream, entry: PresentedChannel) -> StreamSource | None:
+        """The source; None when the superior gave up meanwhile."""
+        opening = asyncio.ensure_future(self._sources.open(self._wanted(stream), entry))
+        given_up = asyncio.ensure_future(stream.over.wait())
+        try:
+            await asyncio.wait((opening, given_up), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            given_up.cancel()
+        if opening.done():
+            return opening.result()
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
         return None
 
     def _ssrc_for(self, stream: RelayedStream) -> str:
         """The superior's, where it gave one that means something; else of our own domain (GB-C132)."""
-        asked = stream.offer.ssrc
-        if asked is not None and asked.strip("0"):
+        asked = usable_ssrc(stream.offer)
+        if asked is not None and self._link.superior.takes_ssrc:
             return asked
+        kind = SsrcKind.LIVE if stream.kind is SessionKind.PLAY else SsrcKind.HISTORY
+        ssrc = self._ssrcs.allocate(kind, self._transport.clock())
         stream.allocated = True
-        return self._ssrcs.allocate("live", self._transport.clock())
+        return ssrc
 
-    def _sender_request(self, stream: RelayedStream) -> SenderRequest:
-        offer = stream.offer
-        kind = MediaTransport.UDP
-        if offer.is_tcp:
-            is_ours = (offer.setup or Setup.PASSIVE) is Setup.PASSIVE
-            kind = MediaTransport.TCP_ACTIVE if is_ours else MediaTransport.TCP_PASSIVE
-        return SenderRequest(
-            transport=kind,
-            ssrc=to_int(stream.ssrc) & 0xFFFFFFFF,
-            host=offer.host or stream.flow.remote[0],
-            port=0 if kind is MediaTransport.TCP_PASSIVE else offer.port,
-            label=f"{self._link.superior.superior_id} {stream.presented}",
+    def _answer(self, stream: RelayedStream, port: int, file_size: int | None) -> None:
+        is_download = stream.kind is SessionKind.DOWNLOAD
+        answer = sdp.make_answer(
+            stream.offer,
+            stream.presented,
+            self._media_host(stream.flow),
+            port,
+            ssrc=stream.ssrc,
+            payload=stream.payload,
+            file_size=file_size if is_download else None,
         )
-
-    def _answer(self, stream: RelayedStream, port: int) -> None:
-        host = self._media_host(stream.flow)
-        answer = sdp.make_answer(stream.offer, stream.presented, host, port, ssrc=stream.ssrc)
         stream.is_answered = True
         response = self._transport.respond(
             stream.incoming,
@@ -296,38 +278,35 @@ class RelayDesk:
         )
         stream.dialog = Dialog.from_request(stream.incoming.request, response)
 
-    async def _run(self, stream: RelayedStream) -> None:
-        """Until one side has had enough."""
-        held = stream.held
-        assert held is not None  # noqa: S101 - _set_up has made it
-        waits = [asyncio.ensure_future(each.wait()) for each in (stream.over, held.lost)]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        stream.end(held.lost_reason or "the picture ended")
+    # ---------------------------------------------------------------- the end
 
     async def _tear_down(self, stream: RelayedStream) -> None:
         if not stream.is_answered:
             self._give_up(stream, refusals.UNAVAILABLE_NOW, stream.reason)
+        if stream.farewell is not None:
+            stream.farewell.cancel()
         self._calls.remove(stream.key)
         self._streams.pop(stream.key, None)
         if stream.permit is not None:
             self._permits.release(stream.permit)
         if stream.sender is not None and stream.sender.end is None:
-            stream.sender.on_closed = None
+            stream.sender.on_closed = stream.sender.on_started = None
             stream.sender.close(stream.reason)
-        if stream.held is not None:
-            await stream.held.release()
         if stream.allocated:
             self._ssrcs.release(stream.ssrc, self._transport.clock())
-        if stream.dialog is not None and not stream.remote_bye:
-            await self._say_goodbye(stream, stream.dialog)
+        ending = [stream.source.release()] if stream.source is not None else []
+        if stream.dialog is not None:
+            self._ended.append(stream.dialog.call_id)
+            if not stream.remote_bye:
+                ending.append(self._say_goodbye(stream, stream.dialog))
+        for failure in await asyncio.gather(*ending, return_exceptions=True):
+            if isinstance(failure, Exception):
+                logger.error("a stream to superior %s did not end cleanly", self._id, exc_info=failure)
         logger.info(
-            "%s to superior %s ended: %s",
+            "%s of %s to superior %s ended: %s",
+            stream.kind,
             stream.presented,
-            self._link.superior.superior_id,
+            self._id,
             stream.reason or "refused",
         )
 
@@ -336,7 +315,7 @@ class RelayDesk:
             bye = dialog.make_request("BYE")
             await self._transport.request(bye, stream.flow, timeout_s=BYE_TIMEOUT_S)
         except TransportError as error:
-            logger.info("BYE to superior %s: %s", self._link.superior.superior_id, error)
+            logger.info("BYE to superior %s: %s", self._id, error)
 
     def _give_up(self, stream: RelayedStream, status: int, why: str) -> None:
         stream.end(why)
@@ -346,16 +325,5 @@ class RelayDesk:
 
     def _refuse(self, incoming: IncomingRequest, status: int, why: str) -> None:
         self.refused += 1
-        logger.info("superior %s is refused with %d: %s", self._link.superior.superior_id, status, why)
+        logger.info("superior %s is refused with %d: %s", self._id, status, why)
         self._transport.respond(incoming, status)
-
-
-def _asked_for(request: SipRequest) -> str:
-    """Which channel: by the Request-URI, else by To."""
-    user = request.uri.removeprefix("sip:").partition("@")[0]
-    return user if user == request.to.uri.user or not request.to.uri.user else request.to.uri.user
-
-
-def _subject_key(request: SipRequest) -> str:
-    """Sender and its sequence, without the receiver's half."""
-    return request.headers.get("Subject").partition(",")[0].strip()

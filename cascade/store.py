@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cascade.errors import SuperiorExists, UnknownSuperior
 from cascade.items import Override
-from cascade.model import InitialReport, Superior, TreeForm
+from cascade.model import InitialReport, RecordSource, Superior, TreeForm
 from cascade.shares import Share, ShareKind
 from cascade.tables import ledger, presented_ids, shares, superiors
 from catalog.columns import CHUNK_ROWS, chunks, for_writing
@@ -28,7 +28,8 @@ Seal = Callable[[str], str]
 _PLAIN: Final = tuple(
     each.name
     for each in fields(Superior)
-    if each.name not in {"password", "shares", "transport", "edition", "tree", "initial_report"}
+    if each.name
+    not in {"password", "shares", "transport", "edition", "tree", "initial_report", "record_source"}
 )
 
 
@@ -122,6 +123,7 @@ class SuperiorStore:
             "edition": superior.edition.value,
             "tree": superior.tree.value,
             "initial_report": superior.initial_report.value,
+            "record_source": superior.record_source.value,
             "password_sealed": self._seal(superior.password) if superior.password else None,
         }
 
@@ -133,6 +135,7 @@ class SuperiorStore:
             edition=Edition(row["edition"]),
             tree=TreeForm(row["tree"]),
             initial_report=InitialReport(row["initial_report"]),
+            record_source=RecordSource(row["record_source"]),
             password=self._unseal(sealed) if sealed else "",
             shares=rules,
         )

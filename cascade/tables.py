@@ -77,6 +77,19 @@ superiors: Final = Table(
         server_default=false(),
         comment="alarms go by MESSAGE when it has not subscribed",
     ),
+    Column("record_source", String(16), nullable=False, server_default="own_first", comment="RecordSource"),
+    Column(
+        "record_wait_s",
+        Float,
+        nullable=False,
+        server_default="15",
+        comment="for a device that searches its recordings, s",
+    ),
+    Column("takes_ssrc", Boolean, nullable=False, server_default=true(), comment="its y= is used; else ours"),
+    Column("awaits_ack", Boolean, nullable=False, server_default=true(), comment="media begins with its ACK"),
+    Column(
+        "speech_tcp", Boolean, nullable=False, server_default=false(), comment="announcements come over TCP"
+    ),
 )
 
 shares: Final = Table(

@@ -20,6 +20,7 @@ from access.secrets import SecretBox
 from access.stats import AccessStats
 from access.tokens import Tokens
 from access.users import Users
+from cascade.ports import HistoryRooms
 from cascade.post import Surroundings
 from cascade.store import SuperiorStore
 from cascade.superiors import Superiors
@@ -253,6 +254,9 @@ class Platform:
                 own_name=settings.sip.id,
                 version=product_version(),
                 wall=wall_clock,
+                history=HistoryRooms(
+                    self.devices.records, self.devices.history_relays, self.storage.playbacks
+                ),
             )
         )
         self.devices.share_transport(self.superiors.receive, self.superiors.flow_closed)

@@ -10,6 +10,7 @@ StateName = Literal["off", "waiting", "registering", "online"]
 TransportName = Literal["UDP", "TCP"]
 EditionName = Literal["1.0", "1.1", "2.0", "3.0"]
 CharsetName = Literal["GB2312", "GBK", "GB18030", "UTF-8"]
+RecordSourceName = Literal["own_first", "device_first", "merged"]
 TreeName = Literal["flat", "regions", "groups"]
 InitialReportName = Literal["abnormal", "full", "none"]
 ShareKindName = Literal["all", "region", "group", "device", "channel"]
@@ -77,6 +78,17 @@ class _Settings(ApiModel):
     pushes_alarms: bool = Field(
         default=False, description="Alarms go by MESSAGE when it has not subscribed to them."
     )
+    record_source: RecordSourceName = Field(
+        default="own_first",
+        description="Where recordings come from. The other is taken where the first has none; `merged`:"
+        " both are listed.",
+    )
+    record_wait_s: float = Field(
+        default=15.0, ge=1, le=60, description="Longest that a device may take over a search for recordings."
+    )
+    takes_ssrc: bool = Field(default=True, description="The `y=` of its INVITE is used; off: one of ours.")
+    awaits_ack: bool = Field(default=True, description="Media begins with its ACK; off: with our answer.")
+    speech_tcp: bool = Field(default=False, description="Its announcements are asked for over TCP.")
     shares: list[SuperiorShare] = Field(default_factory=list, max_length=10_000)
 
 

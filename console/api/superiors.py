@@ -6,9 +6,9 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Path
 
 from access.roles import Action
-from cascade.model import InitialReport, Superior, TreeForm
+from cascade.model import InitialReport, RecordSource, Superior, TreeForm
 from cascade.post import SuperiorPost
-from cascade.relay import RelayedStream
+from cascade.relayed import RelayedStream
 from cascade.shares import Share, ShareKind
 from catalog.keyset import decode_cursor, encode_cursor
 from console.api.models import Page
@@ -42,6 +42,7 @@ SAME_NAMES = (
     "advertised_host", "expires_s", "keepalive_s", "keepalive_misses", "retry_s", "retry_max_s",
     "with_own_item", "id_prefix", "keeps_ids", "fragment_items", "fragment_pause_s",
     "notify_items", "notify_wait_s", "pushes_alarms",
+    "record_wait_s", "takes_ssrc", "awaits_ack", "speech_tcp",
 )  # fmt: skip
 """Fields that the API and the room call the same."""
 
@@ -161,6 +162,7 @@ def _superior(
         edition=Edition(body.edition),
         tree=TreeForm(body.tree),
         initial_report=InitialReport(body.initial_report),
+        record_source=RecordSource(body.record_source),
         shares=tuple(Share(ShareKind[share.kind.upper()], share.value, share.shown) for share in body.shares),
     )
 
@@ -178,6 +180,7 @@ def _view(caller: Caller, post: SuperiorPost) -> SuperiorItem:
         edition=superior.edition.value,
         tree=superior.tree.value,
         initial_report=superior.initial_report.value,
+        record_source=superior.record_source.value,
         shares=[
             SuperiorShare(
                 kind=cast(ShareKindName, share.kind.name.lower()), value=share.value, shown=share.is_shown

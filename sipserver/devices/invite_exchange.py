@@ -91,8 +91,12 @@ class InviteExchange:
         dialog = Dialog.from_answer(request, response)
         self.dialog = UpstreamDialog(context, key, dialog, flow, ssrc)
         # Before the ACK, as media comes after it: whose it is must be known by then.
-        self._announce(offer, response)
-        call.ack(dialog.make_ack())
+        answer = self._announce(offer, response)
+        try:
+            if self._wanted.before_ack is not None and answer is not None:
+                await self._wanted.before_ack(answer)
+        finally:
+            call.ack(dialog.make_ack())
         await self.dialog.remember()
         return self._answered(transport, response)
 
@@ -146,10 +150,15 @@ class InviteExchange:
             return self._without_tcp("answered RTP/AVP to an offer over TCP")
         return Input.ANSWERED
 
-    def _announce(self, offer: sdp.SessionDescription, response: SipResponse) -> None:
+    def _announce(
+        self, offer: sdp.SessionDescription, response: SipResponse
+    ) -> sdp.SessionDescription | None:
+        """Tell the answer; None when it is of no use, which ``_answered`` finds out in its turn."""
         with suppress(MalformedSdp):
             answer = sdp.SessionDescription.parse(response.body)
             self._on_answer(sdp.expected_ssrc(offer, answer), answer)
+            return answer if answer.is_tcp or not offer.is_tcp else None
+        return None
 
     def _without_tcp(self, evidence: str) -> Input:
         """The device does not do TCP (Q61)."""

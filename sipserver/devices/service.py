@@ -30,6 +30,7 @@ from sipserver.devices.history.desk import HistoryDesk
 from sipserver.devices.history.downloads import Downloads
 from sipserver.devices.history.playbacks import Playbacks
 from sipserver.devices.history.records import Records
+from sipserver.devices.history.relays import HistoryRelays
 from sipserver.devices.incoming_calls import IncomingCalls
 from sipserver.devices.invites import Invites
 from sipserver.devices.limiter import TokenBuckets
@@ -189,6 +190,7 @@ class DeviceService:
         history = HistoryDesk(self._parts, self.records)
         self.playbacks: Final = Playbacks(self._parts, history)
         self.downloads: Final = Downloads(self._parts, history)
+        self.history_relays: Final = HistoryRelays(self._parts, history)
         self.audio: Final = Audio(self._parts)
         self.subscriptions: Final = Subscriptions(self._parts, self.sync_catalog)
         self.positions: Final = Positions(self._parts, self.subscriptions)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
 from media.session import MediaSession
 from sipserver.devices.settings import DeviceSettings
-from sipserver.gb.sdp import SessionKind
+from sipserver.gb.sdp import SessionDescription, SessionKind
 from sipserver.gb.ssrc import SsrcKind
 
 
@@ -42,6 +42,9 @@ class StreamRequest:
     """Silence of the media that ends it; None: its owner watches."""
     on_session: Callable[[MediaSession], None] | None = None
     """Called with the media session before the device is invited; again when the transport is changed."""
+    before_ack: Callable[[SessionDescription], Awaitable[None]] | None = None
+    """Called with the device's answer, and waited for before that is acknowledged: devices send from the ACK
+    on. A ``DeviceError`` that it raises ends the invite."""
 
     @classmethod
     def live(cls, settings: DeviceSettings, stream: LiveStream = LiveStream.MAIN) -> Self:

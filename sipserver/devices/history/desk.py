@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -31,7 +31,7 @@ from sipserver.gb.errors import MalformedDocument
 from sipserver.gb.gb_time import to_unix
 from sipserver.gb.manscdp import Document
 from sipserver.gb.messages.media_status import MediaStatus
-from sipserver.gb.sdp import SessionKind
+from sipserver.gb.sdp import SessionDescription, SessionKind
 from sipserver.transport.driver import IncomingRequest
 
 WATCH_EVERY_S: Final = 0.25
@@ -85,12 +85,13 @@ class HistoryDesk:
         speed: int | None = None,
         stream_number: int | None = None,
         on_session: Callable[[MediaSession], None] | None = None,
+        before_ack: Callable[[SessionDescription], Awaitable[None]] | None = None,
     ) -> HistoryStream:
         """Invite the device; returns when the first key frame is there.
 
         Args:
             uri: the file as a RecordInfo line names it (``http://...``); empty: the channel and its type.
-            on_session: see ``StreamRequest``.
+            on_session, before_ack: see ``StreamRequest``.
 
         Raises:
             UnknownChannel, UnknownDevice, DeviceOffline, NoAnswer, Refused, BadAnswer, NoMedia, WrongSsrc,
@@ -110,6 +111,7 @@ class HistoryDesk:
             tcp_keyframe_timeout_s=settings.media_timeout_s,
             silence_timeout_s=None,
             on_session=on_session,
+            before_ack=before_ack,
         )
         invite, hold = await self._invite(key, start, end, request, tag)
         stream = HistoryStream(

@@ -97,11 +97,14 @@ class Records:
     def days_max(self) -> float:
         return self._settings.search_days_max
 
-    async def search(self, what: RecordSearch) -> FoundRecords:
+    async def search(self, what: RecordSearch, *, deadline_s: float | None = None) -> FoundRecords:
         """Ask for all recordings that overlap an interval.
 
         A day is asked for at a time. When the number of lines is one at which devices stop without saying so
         (Q38), or lines are missing, the two halves of the day are asked for again.
+
+        Args:
+            deadline_s: the longest that the caller waits, where that is less than the setting.
 
         Raises:
             UnknownDevice, DeviceOffline, NoAnswer, Refused
@@ -111,8 +114,12 @@ class Records:
         if not timedelta(0) < what.end - what.start <= longest:
             raise ValueError(f"a search covers more than nothing and at most {longest.days} days")
         search = _Search(what)
+        longest_s = self._settings.query_deadline_s
         try:
-            async with asyncio.timeout(self._settings.query_deadline_s), self._turn(what.key.device_id):
+            async with (
+                asyncio.timeout(min(deadline_s or longest_s, longest_s)),
+                self._turn(what.key.device_id),
+            ):
                 for start, end in windows(what.start, what.end, self._settings.query_window_s):
                     await self._search_window(search, start, end)
         except TimeoutError:
