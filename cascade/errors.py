@@ -1,4 +1,4 @@
-"""What can go wrong between us and a superior."""
+"""What can go wrong between us and other platforms."""
 
 from __future__ import annotations
 
@@ -29,3 +29,11 @@ class SuperiorRefused(CascadeError):
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
         self.status = status
+
+
+class SubordinateExists(CascadeError):
+    """A platform below us with this id is on file."""
+
+
+class UnknownSubordinate(CascadeError):
+    """No platform below us has this id."""

@@ -123,3 +123,9 @@ class Calls(Protocol):
 
     def add(self, key: ServerKey, call: AnsweredCall) -> None: ...
     def remove(self, key: ServerKey) -> None: ...
+
+
+class Footage(Protocol):
+    """The part of the index of recordings that tells of which channels there is something."""
+
+    async def channels_of(self, device_id: str) -> set[str]: ...

@@ -7,6 +7,7 @@ lists change from year to year, and vendors use the extension ranges.
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+PLATFORM_TYPE: Final = "200"
 REGION_LENGTHS: Final = (2, 4, 6, 8)
 REGION_LEVELS: Final[Mapping[int, str]] = {2: "province", 4: "prefecture", 6: "county", 8: "unit"}
 
@@ -111,6 +112,11 @@ PROVINCES: Final[Mapping[str, Name]] = {
 def type_code(gb_id: str) -> str:
     """Digits 11-13 of a 20-digit id, empty for every other form."""
     return gb_id[10:13] if len(gb_id) == 20 and gb_id.isascii() and gb_id.isdigit() else ""
+
+
+def is_platform_id(gb_id: str) -> bool:
+    """Whether the id is one of a whole platform. Some have ids of other types: operators say so then."""
+    return type_code(gb_id) == PLATFORM_TYPE
 
 
 def type_name(gb_id: str) -> Name | None:

@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self, TypedDict
 
+DEFAULT_PATH_RANK: Final = 100
+
 
 class RetentionClass(StrEnum):
     """How long recordings of a channel are kept (R-15)."""
@@ -18,6 +20,7 @@ class RetentionClass(StrEnum):
     ORDINARY = "ordinary"  # 30 days
     KEY = "key"  # three months: the longer of 90 days and three calendar months
     COUNTER_TERRORISM = "counter_terrorism"  # 90 days
+    TEMPORARY = "temporary"  # some days: what a superior keeps of a subordinate's channel for an event (R-4)
 
 
 class Priority(StrEnum):
@@ -110,6 +113,16 @@ class Device:
     catalog_complete: bool = False
     created_time: datetime | None = None
     is_gateway: bool = False
+    is_subordinate: bool = False
+    """A platform below us, which presents what it has as one large device (下级平台)."""
+    account: str = ""
+    """The user name that its digest must carry; empty: nothing of its own."""
+    expected_hosts: str = ""
+    """Addresses and networks that it may register from, with blanks between; empty: any."""
+    path_rank: int = DEFAULT_PATH_RANK
+    """Of several platforms that bring the same camera, the lowest is asked first."""
+    catalog_every_s: int | None = None
+    """Between two queries for its whole catalogue, s; None: as all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +189,7 @@ class Channel(CatalogRow):
     present: bool = True
     first_seen_time: datetime | None = None
     missing_since_time: datetime | None = None
+    preferred_path: str = ""
 
     @property
     def key(self) -> ChannelKey:
@@ -199,6 +213,11 @@ class DeviceChanges(TypedDict, total=False):
     blocked: bool
     send_date: bool
     media_transport: str | None
+    is_subordinate: bool
+    account: str
+    expected_hosts: str
+    path_rank: int
+    catalog_every_s: int | None
 
 
 class ChannelChanges(TypedDict, total=False):
@@ -209,6 +228,7 @@ class ChannelChanges(TypedDict, total=False):
     retention_class: RetentionClass
     record_always: bool
     camera_class: int | None
+    preferred_path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +243,13 @@ class CatalogCounts:
 
 @dataclass(frozen=True, slots=True)
 class CatalogReplaced:
-    """What one catalogue answer changed."""
+    """What one catalogue answer changed. Rows that say what they said before are left alone."""
 
     stored: int
     missing: int
     complete: bool
+    written: int = 0
+    """Rows that are new or say something else."""
 
 
 Row = dict[str, Any]

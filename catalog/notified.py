@@ -66,7 +66,8 @@ STATUS_OF: Final[Mapping[ChangeKind, tuple[bool, bool, bool]]] = {
     ChangeKind.DEFECT: (True, True, True),
 }
 # The columns that a change may write to a row that exists; what this platform decided is not among them.
-WRITTEN: Final = (*CATALOG_COLUMNS, "present", "missing_since_time")
+# The digest goes with the first of them: what the last catalogue answer said is no longer what stands there.
+WRITTEN: Final = (*CATALOG_COLUMNS, "present", "missing_since_time", "digest")
 MERGED: Final = ("info", "unknown")
 # What ``channel_values`` gives a new row. A row that is read has the same: both go into one statement.
 _COLUMNS: Final = (
@@ -78,6 +79,7 @@ _COLUMNS: Final = (
     "catalog_run",
     "first_seen_time",
     "missing_since_time",
+    "digest",
 )
 
 
@@ -113,6 +115,7 @@ class Fold:
             self.unknown[channel_id] = None
         else:
             row["status_online"], row["fault"], row["defect"] = STATUS_OF[change.kind]
+            row["digest"] = None
             self.statuses += 1
             self.changed[channel_id] = None
 
@@ -125,7 +128,7 @@ class Fold:
             )
             self.next_position += 1
         else:
-            row |= _merged(row, change) | {"present": True, "missing_since_time": None}
+            row |= _merged(row, change) | {"present": True, "missing_since_time": None, "digest": None}
         self.added += not is_known
         self.updated += is_known
         self.changed[channel_id] = None

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import RowMapping
 
+from catalog.codes import is_platform_id
 from catalog.model import CatalogRow, Channel, ChannelKind, Device, PresenceRow, Priority, RetentionClass, Row
 
 DEVICE_COLUMNS: Final = tuple(field.name for field in fields(Device))
@@ -30,6 +31,9 @@ def channel_from(row: RowMapping) -> Channel:
 def device_values(device: Device, now: datetime) -> Row:
     values: Row = {name: getattr(device, name) for name in DEVICE_COLUMNS}
     values["created_time"] = device.created_time or now
+    values["is_subordinate"] = device.is_subordinate or (
+        not device.is_gateway and is_platform_id(device.device_id)
+    )
     return values
 
 
@@ -53,5 +57,6 @@ def channel_values(device_id: str, row: CatalogRow, position: int, run: int, now
         "catalog_run": run,
         "first_seen_time": now,
         "missing_since_time": None,
+        "digest": None,
     }
     return values

@@ -49,6 +49,6 @@ def store_channel(dialect: str) -> Any:
         dialect,
         channels,
         key=["device_id", "channel_id"],
-        update=[*theirs, "position", "present", "catalog_run", "missing_since_time"],
+        update=[*theirs, "position", "present", "catalog_run", "missing_since_time", "digest"],
         keep_when_null=KEPT_WHEN_EMPTY,
     )

@@ -8,7 +8,9 @@ from sqlalchemy import RowMapping, Select, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from catalog import statements
+from catalog.codes import is_platform_id
 from catalog.columns import chunks, for_writing, upsert
+from catalog.comparison import compare, mark_missing
 from catalog.errors import AmbiguousChannel, UnknownChannel, UnknownDevice
 from catalog.keyset import DEFAULT_LIMIT, Page, clamp_limit, decode_cursor, encode_cursor, page_of
 from catalog.model import (
@@ -28,7 +30,6 @@ from catalog.model import (
 from catalog.notified import CatalogChange, CatalogChanged, apply_changes
 from catalog.rows import (
     channel_from,
-    channel_values,
     device_from,
     device_values,
     presence_values,
@@ -75,10 +76,14 @@ class CatalogStore:
 
     # ------------------------------------------------------------------ devices
 
-    async def list_devices(self, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Device]:
-        """Devices in the order of their ids."""
+    async def list_devices(
+        self, cursor: str | None = None, limit: int = DEFAULT_LIMIT, *, subordinates: bool = False
+    ) -> Page[Device]:
+        """Devices in the order of their ids, or the platforms among them alone."""
         limit = clamp_limit(limit)
         query = select(devices).order_by(devices.c.device_id).limit(limit + 1)
+        if subordinates:
+            query = query.where(devices.c.is_subordinate)
         if cursor is not None:
             (after,) = decode_cursor(cursor, (str,))
             query = query.where(devices.c.device_id > after)
@@ -109,7 +114,10 @@ class CatalogStore:
         if not device_ids:
             return
         now = self._clock()
-        rows = [{"device_id": device_id, "created_time": now} for device_id in device_ids]
+        rows = [
+            {"device_id": device_id, "created_time": now, "is_subordinate": is_platform_id(device_id)}
+            for device_id in device_ids
+        ]
         async with self._writing.begin() as connection:
             await connection.execute(self._add_device, rows)
 
@@ -244,7 +252,7 @@ class CatalogStore:
     async def replace_catalog(
         self, device_id: str, items: Sequence[CatalogRow], complete: bool
     ) -> CatalogReplaced:
-        """Store a catalogue answer in one transaction: readers see the old one until the new one is whole.
+        """Store what an answer changes in one transaction: readers see the old catalogue until then.
 
         A whole answer marks the channels that it lacks as missing; their rows stay, recordings
         refer to them. An answer with holes adds and updates, and takes nothing away.
@@ -252,17 +260,17 @@ class CatalogStore:
         Raises:
             UnknownDevice: the device is not in the catalogue.
         """
+        found = await compare(self._reading, device_id, items, complete=complete)
         now = self._clock()
         async with self._writing.begin() as connection:
             run = await self._next_run(connection, device_id, complete, now)
-            # Made as they are written: a hundred thousand rows at once would hold up everything else.
-            rows = (channel_values(device_id, row, place, run, now) for place, row in enumerate(items))
-            for chunk in chunks(rows, REPLACE_ROWS):
+            for chunk in chunks(found.rows(device_id, run, now), REPLACE_ROWS):
                 await connection.execute(self._store_channel, chunk)
-            missing = await _mark_missing(connection, device_id, run, now) if complete else 0
-        self._tell(device_id, None)
+            missing = await mark_missing(connection, device_id, found.missing, now)
+        if found:
+            self._tell(device_id, found.touched)
         return CatalogReplaced(
-            stored=len({row.channel_id for row in items}), missing=missing, complete=complete
+            stored=found.named, missing=missing, complete=complete, written=len(found.to_write)
         )
 
     async def apply_events(self, device_id: str, changes: Sequence[CatalogChange]) -> CatalogChanged:
@@ -275,6 +283,10 @@ class CatalogStore:
             changed = await apply_changes(connection, device_id, changes, self._clock())
         self._tell(device_id, changed.touched)
         return changed
+
+    def changed_elsewhere(self, device_id: str) -> None:
+        """Tell the listeners of a change of a device's channels that was made beside this store."""
+        self._tell(device_id, None)
 
     # ------------------------------------------------------------------ for storage
 
@@ -359,15 +371,6 @@ class CatalogStore:
         if run is None:
             raise UnknownDevice(device_id)
         return run
-
-
-async def _mark_missing(connection: AsyncConnection, device_id: str, run: int, now: datetime) -> int:
-    statement = (
-        update(channels)
-        .where(channels.c.device_id == device_id, channels.c.catalog_run < run, channels.c.present)
-        .values(present=False, missing_since_time=now)
-    )
-    return (await connection.execute(statement)).rowcount
 
 
 def _channels_query(

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -92,6 +93,35 @@ devices: Final = Table(
         server_default=false(),
         comment="this platform itself, for the sources that it brings in: it never registers",
     ),
+    Column(
+        "is_subordinate",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="a platform below us: it presents what it has as one large device",
+    ),
+    Column(
+        "account",
+        String(255),
+        nullable=False,
+        server_default="",
+        comment="user name that its digest must carry; empty: nothing of its own",
+    ),
+    Column(
+        "expected_hosts",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="addresses and networks that it may register from, with blanks between; empty: any",
+    ),
+    Column(
+        "path_rank",
+        Integer,
+        nullable=False,
+        server_default="100",
+        comment="of several platforms that bring the same camera the lowest is asked first",
+    ),
+    Column("catalog_every_s", Integer, comment="between queries for the whole catalogue, s; NULL: as all"),
 )
 
 channels: Final = Table(
@@ -194,6 +224,18 @@ channels: Final = Table(
     ),
     Column("first_seen_time", UtcTime, nullable=False, comment="µs UTC"),
     Column("missing_since_time", UtcTime, comment="when a whole catalogue first lacked it, µs UTC"),
+    Column(
+        "preferred_path",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="platforms that it is to be asked for by, joined by - (annex H of 2022); empty: by default",
+    ),
+    Column(
+        "digest",
+        LargeBinary(16),
+        comment="of what the last catalogue answer said; NULL: something was notified since, or never said",
+    ),
     CheckConstraint("camera_class IN (1, 2, 3)", name="camera_class"),
     Index("ix_channels_channel_id", "channel_id"),
     Index("ix_channels_record_always", "record_always"),

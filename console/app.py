@@ -23,10 +23,12 @@ from access.users import Users
 from cascade.ports import HistoryRooms
 from cascade.post import Surroundings
 from cascade.store import SuperiorStore
+from cascade.subordinates import Subordinates
 from cascade.superiors import Superiors
 from cascade.trail import Trail
 from catalog.model import ChannelKey
 from catalog.store import CAMERAS, CatalogStore
+from catalog.subordinates import SubordinateCatalogs
 from config.database import migrate, open_database
 from config.schema import Settings, cautions
 from console.api.application import make_application
@@ -323,6 +325,10 @@ class Platform:
             devices=self.devices,
             gateway=self.gateway,
             superiors=self.superiors,
+            subordinates=Subordinates(
+                self.devices, self.catalog, SubordinateCatalogs(self._engine), self.storage.index
+            ),
+            pictures=self.streams,
             media=self.media,
             pushes=pushes,
             leases=leases,

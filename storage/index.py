@@ -91,6 +91,11 @@ class SegmentIndex:
         """The end of the newest footage, per channel: where a gap began."""
         return await self._per_channel(func.max(segments.c.end_time), keys)
 
+    async def channels_of(self, device_id: str) -> set[str]:
+        """Channels of a device of which there is footage on disk."""
+        query = select(segments.c.channel_id).where(segments.c.device_id == device_id, _in_states(ON_DISK))
+        return {row["channel_id"] for row in await self._rows(query.distinct())}
+
     async def totals(self) -> tuple[int, int]:
         """Segments on disk, and their bytes."""
         query = select(func.count(), func.coalesce(func.sum(segments.c.size_bytes), 0)).where(

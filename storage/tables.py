@@ -62,6 +62,24 @@ recording_requests: Final = Table(
 )
 """Desired state: a row means that the channel is to be recorded until the row goes."""
 
+temporary_recordings: Final = Table(
+    "temporary_recordings",
+    metadata,
+    Column("recording_id", String(32), primary_key=True, comment="ours, random"),
+    Column("device_id", String(ID_LENGTH), nullable=False),
+    Column("channel_id", String(ID_LENGTH), nullable=False),
+    Column("requested_by", Text, nullable=False, comment="user name, for the page and the audit"),
+    Column("reason", Text, nullable=False, comment="the emergency or inspection that it is for"),
+    Column("retention_class", String(32), nullable=False, comment="RetentionClass of what is recorded"),
+    Column("start_time", UtcTime, nullable=False, comment="asked for, µs UTC"),
+    Column("end_time", UtcTime, nullable=False, comment="recorded until then, µs UTC"),
+    Column("ended_time", UtcTime, comment="when it was over, µs UTC; NULL: in force"),
+    Column("ended_why", String(16), nullable=False, server_default="", comment="EndedWhy; empty: in force"),
+    Index("ix_temporary_recordings_ended_time", "ended_time"),
+    Index("ix_temporary_recordings_device_id", "device_id", "channel_id"),
+)
+"""What a superior keeps of a subordinate's channel for a stated time (R-4)."""
+
 recording_gaps: Final = Table(
     "recording_gaps",
     metadata,

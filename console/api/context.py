@@ -8,6 +8,8 @@ from starlette.requests import HTTPConnection
 from access.audit import AuditLog
 from access.tokens import Tokens
 from access.users import Users
+from cascade.ports import LivePictures
+from cascade.subordinates import Subordinates
 from cascade.superiors import Superiors
 from catalog.store import CatalogStore
 from config.tables import HttpSettings
@@ -42,6 +44,8 @@ class ApiContext:
     devices: DeviceService
     gateway: Gateway
     superiors: Superiors
+    subordinates: Subordinates
+    pictures: LivePictures
     media: MediaPlane
     pushes: PushDesk
     leases: Leases

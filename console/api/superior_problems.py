@@ -1,4 +1,4 @@
-"""Failures between us and superior platforms: code, status, title and advice of each.
+"""Failures between us and other platforms: code, status, title and advice of each.
 
 A part of the one table in ``problems.py``.
 """
@@ -29,4 +29,16 @@ SUPERIOR_KINDS: Final[Mapping[type[BaseException], tuple[str, int, str, str]]] =
     ),
     cascade.errors.SuperiorSilent: ("superior-silent", 504, "The superior does not answer", ""),
     cascade.errors.SuperiorRefused: ("superior-refused", 502, "The superior refuses", ""),
+    cascade.errors.UnknownSubordinate: (
+        "unknown-subordinate",
+        404,
+        "No such subordinate",
+        "GET /api/v1/subordinates lists those that exist.",
+    ),
+    cascade.errors.SubordinateExists: (
+        "subordinate-exists",
+        409,
+        "The subordinate is on file already",
+        "Change it with PUT /api/v1/subordinates/{subordinate_id}.",
+    ),
 }

@@ -16,6 +16,7 @@ from console.pages import (
     texts_problems,
     texts_sources,
     texts_streams,
+    texts_subordinates,
     texts_superiors,
 )
 from console.pages.text import LANGUAGES, Language, Text
@@ -168,6 +169,7 @@ TEXTS: Final[Mapping[str, Text]] = dict(
         texts_problems.TEXTS.items(),
         texts_sources.TEXTS.items(),
         texts_streams.TEXTS.items(),
+        texts_subordinates.TEXTS.items(),
         texts_superiors.TEXTS.items(),
     )
 )

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
 
+from catalog.codes import is_platform_id
 from catalog.model import Device
 from sipserver.devices.settings import DeviceSettings, MediaPreference
 
@@ -22,10 +24,14 @@ class Refusal(StrEnum):
     BLOCKED_ID = "blocked id"
     BLOCKED_ADDRESS = "blocked address"
     BLOCKED_USER_AGENT = "blocked user agent"
+    OTHER_ADDRESS = "not an address that it may register from"
     NOT_ALLOWED = "not on the allow-list"
     NO_PASSWORD = "no password is set for it"  # noqa: S105
     WRONG_PASSWORD = "wrong password"  # noqa: S105
-    WRONG_USERNAME = "user name is not the id"
+    WRONG_USERNAME = "user name is not the id, or not its account"
+
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 @dataclass(slots=True)
@@ -35,6 +41,9 @@ class _Known:
     password_sealed: str | None
     sends_date: bool
     media_transport: MediaPreference | None
+    account: str = ""
+    expected: tuple[Network, ...] = ()
+    is_subordinate: bool = False
     password: str | None = None
 
 
@@ -52,9 +61,7 @@ class Admission:
         self._own_ids = {settings.id}
         self._blocked_ids = frozenset(settings.blocked_ids)
         self._date_off = frozenset(settings.date_off_ids)
-        self._blocked_networks: tuple[IPv4Network | IPv6Network, ...] = tuple(
-            ip_network(text, strict=False) for text in settings.blocked_networks
-        )
+        self._blocked_networks = networks_of(" ".join(settings.blocked_networks))
         self._blocked_user_agents = tuple(text.casefold() for text in settings.blocked_user_agents)
 
     def load(self, devices: Iterable[Device]) -> None:
@@ -69,6 +76,9 @@ class Admission:
             device.password_sealed,
             device.send_date,
             None if device.media_transport is None else MediaPreference(device.media_transport),
+            device.account,
+            networks_of(device.expected_hosts),
+            device.is_subordinate,
         )
 
     def forget(self, device_id: str) -> None:
@@ -77,6 +87,11 @@ class Admission:
     def reserve(self, device_id: str) -> None:
         """An id of the platform itself: nobody registers with it."""
         self._own_ids.add(device_id)
+
+    def is_platform(self, device_id: str) -> bool:
+        """Whether it is a whole platform, by an operator's word, else by its id."""
+        known = self._known.get(device_id)
+        return is_platform_id(device_id) or (known is not None and known.is_subordinate)
 
     def is_known(self, device_id: str) -> bool:
         return device_id in self._known
@@ -88,8 +103,10 @@ class Admission:
         known = self._known.get(device_id)
         if device_id in self._blocked_ids or (known is not None and known.is_blocked):
             return Refusal.BLOCKED_ID
-        if self._blocked_networks and self._is_blocked_address(host):
+        if self._blocked_networks and _is_in(host, self._blocked_networks):
             return Refusal.BLOCKED_ADDRESS
+        if known is not None and known.expected and not _is_in(host, known.expected):
+            return Refusal.OTHER_ADDRESS
         if self._blocked_user_agents:
             folded = user_agent.casefold()
             if any(text in folded for text in self._blocked_user_agents):
@@ -119,9 +136,26 @@ class Admission:
             return known.media_transport
         return self._settings.media_preference_of.get(device_id)
 
-    def _is_blocked_address(self, host: str) -> bool:
-        try:
-            address = ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        return any(address.version == each.version and address in each for each in self._blocked_networks)
+    def username_of(self, device_id: str) -> str | None:
+        """The user name that its digest must carry; None: any."""
+        known = self._known.get(device_id)
+        if known is not None and known.account:
+            return known.account
+        return device_id if self._settings.username_must_be_id else None
+
+
+def networks_of(text: str) -> tuple[Network, ...]:
+    """Addresses and networks with blanks between.
+
+    Raises:
+        ValueError: one of them is neither.
+    """
+    return tuple(ip_network(each, strict=False) for each in text.split())
+
+
+def _is_in(host: str, networks: Iterable[Network]) -> bool:
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return any(address.version == each.version and address in each for each in networks)

@@ -121,6 +121,10 @@ class CatalogSync:
         """Devices whose catalogue is still to be asked for, those that are being asked included."""
         return len(self._queue)
 
+    def is_awaited(self, device_id: str) -> bool:
+        """Whether this device is to be asked, or asked again."""
+        return device_id in self._queue
+
     def load(self, devices: Iterable[Device], wall: datetime) -> None:
         """Remember from before our restart whose catalogue is whole, and since when."""
         now = self._clock()

@@ -46,3 +46,5 @@ class InviteContext:
     ssrc_behaviour: SsrcBehaviour
     substreams: Substreams
     ask_keyframe: Callable[[ChannelKey], Coroutine[None, None, None]]
+    is_platform: Callable[[str], bool]
+    """Whether a device is a whole platform, which may pass an INVITE on."""

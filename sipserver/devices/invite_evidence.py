@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from media.session import MediaTransport
 from media.stats import SessionStats
+from sipserver.gb.route_path import Path
 from sipserver.gb.sdp import SessionDescription
 
 
@@ -22,6 +23,8 @@ class InviteEvidence:
     """Of the final answer."""
     heard_provisional: bool = False
     answer: SessionDescription | None = None
+    route_path: Path = ()
+    """The platforms below us that the final answer came by, the nearest first; empty: none."""
     media: SessionStats | None = None
     """The reception when it was given up, or when the first picture was there."""
     instead_of: MediaTransport | None = None

@@ -18,6 +18,7 @@ from sipserver.devices.substreams import Attempt
 from sipserver.devices.upstream_dialog import UpstreamDialog
 from sipserver.gb import sdp
 from sipserver.gb.errors import MalformedSdp
+from sipserver.gb.route_path import route_of
 from sipserver.sip.dialog import Dialog
 from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest, SipResponse
@@ -86,6 +87,10 @@ class InviteExchange:
         call, response = await self._final(request, flow)
         context.presence.answered(key.device_id)
         evidence.status = response.status
+        if context.is_platform(key.device_id):
+            # A platform that says nothing about the way is the way itself (gb28181.md 8.7).
+            told = route_of(response)
+            evidence.route_path = told if told[:1] == (key.device_id,) else (key.device_id, *told)
         if response.status >= 300:
             return self._refused(transport, response)
         dialog = Dialog.from_answer(request, response)

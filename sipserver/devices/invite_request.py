@@ -57,6 +57,10 @@ def make_invite(
     )
     request = context.signalling.request("INVITE", key.channel_id, flow)
     request.headers.set("Subject", f"{key.channel_id}:{ssrc},{platform_id}:0")
+    if context.is_platform(key.device_id):
+        request.headers.set("Max-Forwards", str(max(0, wanted.route.forwards)))
+        for name, value in wanted.route.to_platform(platform_id, key.device_id):
+            request.headers.set(name, value)
     request.headers.set("Content-Type", sdp.CONTENT_TYPE)
     request.body = offer.serialize()
     return request, offer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -29,6 +29,7 @@ from sipserver.devices.stats import DeviceStats
 from sipserver.devices.stream_request import LiveStream, StreamRequest
 from sipserver.devices.substreams import Substreams
 from sipserver.devices.tasks import TaskOwner
+from sipserver.gb.route_path import DIRECT, InviteRoute, Path, parse_path
 from sipserver.gb.ssrc import SsrcPool
 from sipserver.transport.driver import IncomingRequest
 
@@ -55,6 +56,8 @@ class InviteState:
     state_since: float
     stall: str | None = None
     """Why the picture stands still now (``media.facts.StallReason``)."""
+    route_path: Path = ()
+    """The platforms below us that it comes by, the nearest first; empty: none."""
 
 
 class LiveKey(NamedTuple):
@@ -85,6 +88,7 @@ class Invites:
         ask_keyframe: Callable[[ChannelKey], Awaitable[None]],
         profiles: Profiles,
         preference_of: Callable[[str], MediaPreference | None],
+        is_platform: Callable[[str], bool],
     ) -> None:
         self._settings = settings
         self._presence = presence
@@ -118,6 +122,7 @@ class Invites:
             ssrc_behaviour=SsrcBehaviour(profiles),
             substreams=self._substreams,
             ask_keyframe=self._nudge,
+            is_platform=is_platform,
         )
 
     async def close(self) -> None:
@@ -155,12 +160,19 @@ class Invites:
     # ---------------------------------------------------------------- holding
 
     async def hold(
-        self, key: ChannelKey, purpose: str, *, tag: str, stream: LiveStream = LiveStream.MAIN
+        self,
+        key: ChannelKey,
+        purpose: str,
+        *,
+        tag: str,
+        stream: LiveStream = LiveStream.MAIN,
+        route: InviteRoute = DIRECT,
     ) -> StreamHold:
         """Get a live picture of a channel, inviting the device when nobody has it yet.
 
         Returns when the first key frame is there. A channel without sub-stream gives its main one: the hold
-        says which it is.
+        says which it is. ``route`` counts where the device is a platform and is invited now: a picture that
+        runs is shared, whichever way it came.
 
         Raises:
             UnknownChannel, UnknownDevice, DeviceOffline, NoAnswer, Refused, BadAnswer, NoMedia, WrongSsrc,
@@ -169,13 +181,13 @@ class Invites:
         self._context.signalling.entry_of(key.device_id)
         if stream is LiveStream.SUB:
             try:
-                return await self._hold(LiveKey(key, LiveStream.SUB), purpose, tag)
+                return await self._hold(LiveKey(key, LiveStream.SUB), purpose, tag, route)
             except NoSubstream as error:
                 logger.info("the main stream instead of the sub-stream: %s", error)
                 await self._wait_for_old_bye(LiveKey(key, LiveStream.SUB))
-        return await self._hold(LiveKey(key, LiveStream.MAIN), purpose, tag)
+        return await self._hold(LiveKey(key, LiveStream.MAIN), purpose, tag, route)
 
-    async def _hold(self, live: LiveKey, purpose: str, tag: str) -> StreamHold:
+    async def _hold(self, live: LiveKey, purpose: str, tag: str, route: InviteRoute) -> StreamHold:
         channel = None
         if live.stream is LiveStream.SUB or live not in self._invites:
             channel = await self._known_channel(live.channel)
@@ -184,7 +196,7 @@ class Invites:
             raise DeviceOffline("the platform is shutting down", device_id=live.channel.device_id)
         invite = self._invites.get(live)
         if invite is None:
-            invite = self._make(live, channel)
+            invite = self._make(live, channel, route)
         hold = invite.attach(purpose, tag)
         try:
             await invite.ready()
@@ -262,14 +274,19 @@ class Invites:
             )
         return channel
 
-    def _make(self, live: LiveKey, channel: Channel | None) -> Invite:
+    def _make(self, live: LiveKey, channel: Channel | None, route: InviteRoute) -> Invite:
         key, attempt = live.channel, None
         if live.stream is LiveStream.SUB:
             attempt = self._substreams.begin(channel) if channel is not None else None
             if attempt is None:
                 raise NoSubstream.about(key, "it is known to have no sub-stream")
         transport = self._paths.choose(key.device_id)
-        invite = self._invites[live] = Invite(key, self._context, transport, self._live[live.stream], attempt)
+        if channel is not None and channel.preferred_path and not route.preferred:
+            route = replace(route, preferred=parse_path(channel.preferred_path))
+        request = self._live[live.stream]
+        if route != DIRECT:
+            request = replace(request, route=route)
+        invite = self._invites[live] = Invite(key, self._context, transport, request, attempt)
         return invite
 
     async def _wait_for_old_bye(self, live: LiveKey) -> None:
@@ -316,4 +333,5 @@ def _view(invite: Invite) -> InviteState:
         started_at=invite.started_at,
         state_since=invite.state_since,
         stall=invite.upkeep.standstill.reason,
+        route_path=invite.evidence.route_path,
     )

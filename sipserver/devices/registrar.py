@@ -128,7 +128,7 @@ class Registrar:
         if self._failures.count(host, device_id, now) >= settings.failures_before_silence:
             self._stats.registrations_silenced += 1
             return False
-        if settings.username_must_be_id and authorization.username != device_id:
+        if (username := self._admission.username_of(device_id)) and authorization.username != username:
             if self._may_be_wrong(incoming):
                 self._refuse(incoming, device_id, Refusal.WRONG_USERNAME)
             return False

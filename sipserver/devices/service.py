@@ -149,6 +149,7 @@ class DeviceService:
             ask_keyframe=self._control.request_keyframe,
             profiles=self.profiles,
             preference_of=self._admission.media_preference_of,
+            is_platform=self._admission.is_platform,
         )
         self._reconciler = Reconciler(settings, self.invites, media, self.presence, self.stats, clock=clock)
         self._router = self._make_router(features.registration.expires_spread)
@@ -363,6 +364,10 @@ class DeviceService:
     def media_host_for(self, flow: Flow) -> str:
         """Our address for media, as the peer of a flow reaches it."""
         return self._signalling.media_host(flow)
+
+    def is_platform(self, device_id: str) -> bool:
+        """Whether a device is a whole platform below us."""
+        return self._admission.is_platform(device_id)
 
     @property
     def stale_dialogs(self) -> int:

@@ -9,6 +9,7 @@ from media.session import MediaSession, StreamInfo
 from sipserver.devices.errors import InviteEnded
 from sipserver.devices.invite_evidence import InviteEvidence
 from sipserver.devices.stream_request import LiveStream
+from sipserver.gb.route_path import Path
 
 if TYPE_CHECKING:
     from sipserver.devices.invite import Invite
@@ -45,6 +46,11 @@ class StreamHold:
     def evidence(self) -> InviteEvidence:
         """What the invite behind it showed of itself."""
         return self._invite.evidence
+
+    @property
+    def route_path(self) -> Path:
+        """The platforms below us that the picture comes by, the nearest first; empty: none."""
+        return self._invite.evidence.route_path
 
     @property
     def info(self) -> StreamInfo:

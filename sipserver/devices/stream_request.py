@@ -10,6 +10,8 @@ from typing import Self
 from media.session import MediaSession
 from sipserver.devices.settings import DeviceSettings
 from sipserver.gb.sdp import SessionDescription, SessionKind
+from sipserver.gb.route_path import DIRECT, InviteRoute
+from sipserver.gb.sdp import SessionKind
 from sipserver.gb.ssrc import SsrcKind
 
 
@@ -35,6 +37,8 @@ class StreamRequest:
     download_speed: int | None = None
     stream_number: int | None = None
     is_shared: bool = True
+    route: InviteRoute = DIRECT
+    """By which platforms it comes to us and is to be passed on, where a platform is asked."""
     invite_timeout_s: float
     keyframe_timeout_s: float
     tcp_keyframe_timeout_s: float

@@ -77,6 +77,9 @@ class SyncQueue:
         """Devices that wait for their turn, for another try, or for their answer."""
         return len(self._ready) + len(self._pausing) + len(self._active)
 
+    def __contains__(self, device_id: str) -> bool:
+        return device_id in self._ready or device_id in self._pausing or device_id in self._active
+
     def add(self, device_id: str) -> None:
         """Ask this device as soon as it is its turn, with all its tries, whatever it was waiting for.
 

@@ -21,6 +21,8 @@ from access.secrets import SecretBox
 from access.settings import AccessSettings
 from access.tokens import Tokens
 from access.users import Users
+from cascade.ports import LivePictures
+from cascade.subordinates import Subordinates
 from cascade.superiors import Superiors
 from catalog.model import CatalogRow, ChannelKey, ChannelKind, Device
 from catalog.store import CatalogStore
@@ -253,6 +255,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         devices=cast(DeviceService, devices),
         gateway=cast(Gateway, object()),
         superiors=cast(Superiors, SimpleNamespace()),
+        subordinates=cast(Subordinates, SimpleNamespace()),
+        pictures=cast(LivePictures, SimpleNamespace()),
         pushes=cast(PushDesk, SimpleNamespace()),
         media=cast(MediaPlane, SimpleNamespace(sessions={})),
         leases=leases,

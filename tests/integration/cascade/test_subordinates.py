@@ -1,0 +1,135 @@
+"""Platforms below us through the API, with this very platform as the subordinate. GB-C128, GB-C131."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.platform_process import eventually
+from tests.support.two_platforms import LOWER_ID, UPPER_ID, TwoPlatforms, two_platforms
+
+
+@pytest.fixture
+async def platforms(tmp_path: Path) -> AsyncIterator[TwoPlatforms]:
+    async with two_platforms(tmp_path) as opened:
+        yield opened
+
+
+async def test_a_subordinate_is_entered_joins_is_watched_tried_out_and_removed(
+    platforms: TwoPlatforms,
+) -> None:
+    upper, lower = platforms.upper.api, platforms.lower
+    camera = await lower.add_camera()
+    (channel,) = camera.settings.all_channel_ids
+    await platforms.join()
+    found = await platforms.subordinate()
+    assert (found["name"], found["has_password"], found["link"]["why"]) == ("County", True, "")
+    assert found["link"]["registered_at"] is not None
+    assert found["link"]["edition"] == "3.0"
+    assert (found["catalogue"]["cameras"], found["catalogue"]["directories"]) == (1, 1)
+    key = f"{LOWER_ID}~{channel}"
+
+    live = await upper.post(f"/channels/{channel}/live")
+    assert live.status_code == 200, live.text
+    (stream,) = (await upper.get(f"/subordinates/{LOWER_ID}/streams")).json()["items"]
+    assert (stream["channel"], stream["state"], stream["path"]) == (key, "playing", [LOWER_ID])
+    (watched,) = (await lower.api.get(f"/superiors/{UPPER_ID}/streams")).json()["items"]
+    assert (watched["id"], watched["state"]) == (channel, "sending")
+
+    tried = (await upper.post(f"/subordinates/{LOWER_ID}/test-call")).json()
+    assert tried["ok"], tried
+    assert [step["name"] for step in tried["steps"]] == ["registration", "answer", "catalogue", "picture"]
+
+    assert (await upper.delete(f"/subordinates/{LOWER_ID}")).status_code == 204
+    assert (await upper.get(f"/subordinates/{LOWER_ID}")).json()["code"] == "unknown-subordinate"
+    assert (await upper.get("/channels")).json()["items"] == []
+
+    async def is_free() -> bool:
+        streams = (await lower.api.get(f"/superiors/{UPPER_ID}/streams")).json()["items"]
+        return not streams
+
+    await eventually(is_free, "the picture ended below")
+
+
+async def test_settings_are_checked_kept_and_acted_on(platforms: TwoPlatforms) -> None:
+    upper = platforms.upper.api
+
+    def body(**values: Any) -> dict[str, Any]:
+        return {"subordinate_id": LOWER_ID, "password": "a word"} | values
+
+    for wrong in (
+        {"subordinate_id": "12"},
+        {"password": ""},
+        {"expected_hosts": ["not an address"]},
+        {"edition": "4.0"},
+        {"charset": "KOI8"},
+        {"path_rank": -1},
+        {"catalog_every_s": 1},
+        {"unknown": 1},
+    ):
+        assert (await upper.post("/subordinates", json=body(**wrong))).status_code == 422, wrong
+    entered = await upper.post(
+        "/subordinates",
+        json=body(expected_hosts=["10.1.2.3", "10.9.8.7/16"], edition="2.0", charset="GB18030", account="us"),
+    )
+    assert entered.status_code == 201, entered.text
+    assert "a word" not in entered.text
+    found = entered.json()
+    assert (found["link"]["state"], found["link"]["why"]) == ("expected", "it has not registered yet")
+    assert found["expected_hosts"] == ["10.1.2.3/32", "10.9.0.0/16"]
+    assert (found["edition"], found["charset"], found["account"]) == ("2.0", "GB18030", "us")
+    assert found["catalogue"]["state"] == "none"
+    assert (await upper.post("/subordinates", json=body())).json()["code"] == "subordinate-exists"
+    changed = await upper.put(f"/subordinates/{LOWER_ID}", json={"name": "Town", "enabled": False})
+    assert changed.status_code == 200, changed.text
+    found = changed.json()
+    assert (found["name"], found["has_password"], found["link"]["state"]) == ("Town", True, "off")
+    assert (found["edition"], found["charset"], found["expected_hosts"]) == (None, None, [])
+    tried = (await upper.post(f"/subordinates/{LOWER_ID}/test-call")).json()
+    assert (tried["ok"], len(tried["steps"]), tried["steps"][0]["ok"]) == (False, 1, False)
+    for method, path in (("put", ""), ("get", "/streams"), ("post", "/test-call"), ("delete", "")):
+        call = getattr(upper, method)
+        missing = await call(
+            f"/subordinates/34019900002000000009{path}", **({"json": {}} if method == "put" else {})
+        )
+        assert missing.json()["code"] == "unknown-subordinate", method
+    page = (await upper.get("/subordinates", params={"limit": 1})).json()
+    assert ([item["subordinate_id"] for item in page["items"]], page["next"]) == ([LOWER_ID], None)
+
+
+async def test_only_its_own_account_and_address_get_in(platforms: TwoPlatforms) -> None:
+    """Another password, another user name, another address: refused; corrected, it comes in by itself."""
+    await platforms.lower.add_camera()
+    upper = platforms.upper.api
+    word = {"subordinate_id": LOWER_ID, "password": "county's own word"}
+    assert (await upper.post("/subordinates", json=word | {"account": "county"})).status_code == 201
+    superior = {
+        "superior_id": UPPER_ID, "host": "127.0.0.1", "port": platforms.upper.sip_port, "retry_s": 1.0,
+        "retry_max_s": 1.0, "password": word["password"], "shares": [{"kind": "all"}],
+    }  # fmt: skip
+    assert (await platforms.lower.api.post("/superiors", json=superior)).status_code == 201
+
+    async def refused() -> bool:
+        link = (await platforms.lower.api.get(f"/superiors/{UPPER_ID}")).json()["link"]
+        return bool(link["refusals"])
+
+    await eventually(refused, "its user name is not the account", timeout_s=45.0)
+    assert (await platforms.subordinate())["link"]["state"] == "expected"
+    settings = {"account": "", "expected_hosts": ["192.0.2.0/24"]}
+    assert (await upper.put(f"/subordinates/{LOWER_ID}", json=settings)).status_code == 200
+    stats = platforms.upper.platform.devices.stats.registrations_refused
+
+    async def other_address() -> bool:
+        return stats["not an address that it may register from"] > 0
+
+    await eventually(other_address, "it comes from another address")
+    assert (await platforms.subordinate())["link"]["state"] == "expected"
+    settings = {"account": "", "expected_hosts": ["127.0.0.0/8"]}
+    assert (await upper.put(f"/subordinates/{LOWER_ID}", json=settings)).status_code == 200
+    await platforms.whole()
+    settings["expected_hosts"] = ["192.0.2.0/24"]
+    moved = (await upper.put(f"/subordinates/{LOWER_ID}", json=settings)).json()
+    assert moved["link"]["state"] == "lost", "what may not register any more does not stay"
