@@ -9,9 +9,8 @@ from typing import Self
 
 from media.session import MediaSession
 from sipserver.devices.settings import DeviceSettings
-from sipserver.gb.sdp import SessionDescription, SessionKind
 from sipserver.gb.route_path import DIRECT, InviteRoute
-from sipserver.gb.sdp import SessionKind
+from sipserver.gb.sdp import SessionDescription, SessionKind
 from sipserver.gb.ssrc import SsrcKind
 
 
