@@ -30,7 +30,8 @@ class PolicyStore:
                 found[row.subject].append(Grant(actions, Scope(ScopeKind(row.scope), row.value), hours))
             return {
                 row.subject: Policy(
-                    tuple(found[row.subject]), Limits(row.streams, row.kbps, StreamChoice(row.stream))
+                    tuple(found[row.subject]),
+                    Limits(row.streams, row.kbps, StreamChoice(row.stream), row.priority),
                 )
                 for row in await connection.execute(select(limits))
             }
@@ -44,7 +45,11 @@ class PolicyStore:
                 await connection.execute(delete(table).where(table.c.subject == subject))
             await connection.execute(
                 insert(limits).values(
-                    subject=subject, streams=bounds.streams, kbps=bounds.kbps, stream=bounds.stream.value
+                    subject=subject,
+                    streams=bounds.streams,
+                    kbps=bounds.kbps,
+                    stream=bounds.stream.value,
+                    priority=bounds.priority,
                 )
             )
             if rows:

@@ -110,6 +110,8 @@ class Limits:
     kbps: int | None = None
     """Kilobits per second, 1,000 bits each."""
     stream: StreamChoice = StreamChoice.AS_ASKED
+    priority: int = 40
+    """Of its control of cameras, 0 to 100; below an operator's, unless somebody decides otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,4 +87,5 @@ limits = Table(
     Column("streams", Integer, nullable=True, comment="open at once; NULL: no limit"),
     Column("kbps", Integer, nullable=True, comment="of all that are open, kbit/s; NULL: no limit"),
     Column("stream", String(16), nullable=False, comment="rights.StreamChoice"),
+    Column("priority", Integer, nullable=False, comment="of its control of cameras, 0 to 100"),
 )

@@ -11,12 +11,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
+from cascade import refusals
 from cascade.catalogue import PresentedCatalogue
 from cascade.errors import CascadeError
 from cascade.fragments import send_in_turn
 from cascade.link import SuperiorLink
 from cascade.presented import PresentedChannel
-from cascade.record_answers import RecordAnswers
 from cascade.trail import Asker
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.ids import GbId
@@ -24,13 +24,15 @@ from sipserver.gb.manscdp import Document, Element
 from sipserver.gb.messages.catalog import CatalogQuery, fragments
 from sipserver.gb.messages.device_info import DeviceInfoQuery, DeviceInfoResponse
 from sipserver.gb.messages.device_status import DeviceStatusQuery, DeviceStatusResponse
-from sipserver.gb.messages.record_info import RecordQuery
+from sipserver.transport.driver import IncomingRequest, SipTransport
 
 MANUFACTURER: Final = "Tongshi"
 MAX_ANSWERS: Final = 16
 """Answers to one superior that may be under way: a flood of queries gets no further."""
 
 Answer: TypeAlias = Coroutine[Any, Any, None]
+Ask: TypeAlias = Callable[[Element, Asker], Answer]
+"""Makes the answer to a query. Raises MalformedText, before anything is done."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,48 +45,56 @@ class Answers:
         link: SuperiorLink,
         catalogue: PresentedCatalogue,
         *,
+        transport: SipTransport,
+        more: Mapping[str, Ask],
         own_name: str,
         version: str,
         wall: Callable[[], datetime],
-        records: RecordAnswers,
     ) -> None:
         self._link = link
         self._catalogue = catalogue
+        self._transport = transport
         self._own_name = own_name
         self._version = version
         self._wall = wall
         self._tasks: set[asyncio.Task[None]] = set()
         self._one_catalog = asyncio.Lock()
-        self._table: Final[Mapping[str, Callable[[Element, Asker], Answer]]] = {
+        self._table: Final[Mapping[str, Ask]] = {
             "Catalog": lambda query, _: self._list(CatalogQuery.from_xml(query)),
             "DeviceInfo": lambda query, _: self._info(DeviceInfoQuery.from_xml(query)),
             "DeviceStatus": lambda query, _: self._status(DeviceStatusQuery.from_xml(query)),
-            "RecordInfo": lambda query, asker: records.answer(RecordQuery.from_xml(query), asker),
+            **more,
         }
         self.overflow = 0
-        """Queries that were dropped because too many were under way."""
+        """Queries that were refused because too many were under way."""
+        self.refused = 0
+        """Queries that could not be read, or are of no known kind."""
         self.failures = 0
         """Answers that could not be sent to their end."""
 
-    def receive(self, document: Document, asker: Asker) -> bool:
-        """Begin to answer a query, which was answered with 200 already; False when it is of no known kind."""
+    def receive(self, incoming: IncomingRequest, document: Document, asker: Asker) -> None:
+        """Take a query, and begin to answer it."""
         make = self._table.get(document.cmd_type)
-        if document.root != "Query" or make is None:
-            return False
+        if make is None:
+            self._refuse(
+                incoming, refusals.NOT_ACCEPTABLE, f"{document.cmd_type[:40]} is no query of the standard"
+            )
+            return
         if len(self._tasks) >= MAX_ANSWERS:
             self.overflow += 1
-            return True
+            self._transport.respond(incoming, refusals.NO_CAPACITY)
+            return
         try:
             work = make(document.element, asker)
         except MalformedText as error:
-            logger.info("superior %s asks %s, unreadable: %s", self._superior_id, document.cmd_type, error)
-            return True
+            self._refuse(incoming, refusals.BAD_REQUEST, f"{document.cmd_type}: {error}")
+            return
+        self._transport.respond(incoming, 200)
         task = asyncio.get_running_loop().create_task(
             self._answer(work, document.cmd_type), name=f"answer to {self._superior_id}"
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return True
 
     async def close(self) -> None:
         tasks = list(self._tasks)
@@ -97,6 +107,11 @@ class Answers:
     @property
     def _superior_id(self) -> str:
         return self._link.superior.superior_id
+
+    def _refuse(self, incoming: IncomingRequest, status: int, why: str) -> None:
+        self.refused += 1
+        logger.info("a query of superior %s is refused with %d: %s", self._superior_id, status, why)
+        self._transport.respond(incoming, status)
 
     async def _answer(self, work: Answer, what: str) -> None:
         try:

@@ -47,7 +47,17 @@ def place_of(entry: PresentedChannel) -> Place:
 class Permit:
     """The right to something that lasts. ``release`` it, whoever ended it."""
 
-    def __init__(self, action: Right, entry: PresentedChannel, end: End, guess_kbps: int, now: float) -> None:
+    def __init__(
+        self,
+        action: Right,
+        entry: PresentedChannel,
+        end: End,
+        guess_kbps: int,
+        now: float,
+        *,
+        is_stream: bool,
+    ) -> None:
+        self.is_stream: Final = is_stream
         self.action: Final = action
         self.entry: Final = entry
         self.end: Final = end
@@ -118,7 +128,12 @@ class Permits:
 
     @property
     def view(self) -> PermitsView:
-        return PermitsView(len(self._held), sum(permit.kbps for permit in self._held))
+        streams = self._streams
+        return PermitsView(len(streams), sum(permit.kbps for permit in streams))
+
+    @property
+    def _streams(self) -> list[Permit]:
+        return [permit for permit in self._held if permit.is_stream]
 
     # ---------------------------------------------------------------- asking
 
@@ -136,7 +151,7 @@ class Permits:
     def hold(
         self, action: Right, entry: PresentedChannel, end: End, asker: Asker = NOBODY, *, guess: str = "main"
     ) -> Permit | Decision:
-        """Whether the superior may begin what lasts: a permit, or the decision against it.
+        """Whether the superior may begin a stream: a permit, or the decision against it.
 
         Args:
             end: called with a reason once the right has ended; it must end what was permitted.
@@ -149,13 +164,11 @@ class Permits:
         if not decision.allowed:
             self._note_refusal(action, entry, decision, asker)
             return decision
-        permit = Permit(action, entry, end, expected, self._clock())
-        self._held.append(permit)
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(
-                self._watch(), name=f"rights of {self.subject}"
-            )
-        return permit
+        return self._keep(Permit(action, entry, end, expected, self._clock(), is_stream=True))
+
+    def hold_movement(self, action: Right, entry: PresentedChannel, end: End) -> Permit:
+        """For what lasts and is no stream; it was asked for and allowed."""
+        return self._keep(Permit(action, entry, end, 0, self._clock(), is_stream=False))
 
     def release(self, permit: Permit) -> None:
         """It is over; harmless when repeated."""
@@ -172,11 +185,20 @@ class Permits:
         *,
         outcome: Outcome = Outcome.DONE,
         detail: Mapping[str, object] | None = None,
+        often: bool = False,
     ) -> None:
-        """Write down what the superior did."""
-        self._trail.note(Entry(self.subject, action, target, outcome, asker, detail or {}))
+        """Write down what the superior did; what is done ``often`` is counted for a while."""
+        self._trail.note(Entry(self.subject, action, target, outcome, asker, detail or {}, often))
 
     # ---------------------------------------------------------------- inside
+
+    def _keep(self, permit: Permit) -> Permit:
+        self._held.append(permit)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(
+                self._watch(), name=f"rights of {self.subject}"
+            )
+        return permit
 
     def _may(self, action: Right, entry: PresentedChannel | None) -> Decision:
         place = None if entry is None else place_of(entry)
@@ -230,9 +252,9 @@ class Permits:
             if not decision.allowed:
                 self._withdraw(permit, decision)
         limits = self.limits
-        while limits.streams is not None and len(self._held) > limits.streams:
-            text = f"{len(self._held)} streams are open, allowed are {limits.streams}"
-            self._withdraw(self._held[-1], Decision(Reason.STREAMS, text))
+        while limits.streams is not None and len(streams := self._streams) > limits.streams:
+            text = f"{len(streams)} streams are open, allowed are {limits.streams}"
+            self._withdraw(streams[-1], Decision(Reason.STREAMS, text))
         self._look_at_bandwidth(limits, now)
 
     def _look_at_bandwidth(self, limits: Limits, now: float) -> None:
@@ -241,10 +263,10 @@ class Permits:
             self._over_since = None
         elif self._over_since is None:
             self._over_since = now
-        elif now - self._over_since >= OVER_FOR_S and self._held:
+        elif now - self._over_since >= OVER_FOR_S:
             self._over_since = now
             text = f"{used:.0f} kbit/s are in use, allowed are {limits.kbps}"
-            self._withdraw(self._held[-1], Decision(Reason.BANDWIDTH, text))
+            self._withdraw(self._streams[-1], Decision(Reason.BANDWIDTH, text))
 
     def _withdraw(self, permit: Permit, decision: Decision) -> None:
         self._held.remove(permit)

@@ -9,7 +9,10 @@ from typing import Final
 
 from access.rights import Rights
 from cascade.answers import Answers
+from cascade.camera_answers import CameraAnswers
+from cascade.camera_ports import Cameras
 from cascade.catalogue import PresentedCatalogue
+from cascade.controls import Controls
 from cascade.link import SuperiorLink
 from cascade.model import LinkState, Superior
 from cascade.permits import Permits
@@ -41,6 +44,7 @@ class Surroundings:
     catalog: CascadeCatalog
     standing: Standing
     pictures: LivePictures
+    cameras: Cameras
     calls: Calls
     ssrcs: SsrcPool
     rights: Rights
@@ -65,13 +69,19 @@ class SuperiorPost:
         self.permits: Final = Permits(
             superior.superior_id, around.rights, around.trail, around.wall, around.transport.clock
         )
+        questions = CameraAnswers(self.link, self.catalogue, self.permits, around.cameras)
+        records = RecordAnswers(self.link, self.catalogue, self.permits, around.history, around.wall)
         self.answers: Final = Answers(
             self.link,
             self.catalogue,
+            transport=around.transport,
+            more={**questions.table, "RecordInfo": records.ask},
             own_name=around.own_name,
             version=around.version,
             wall=around.wall,
-            records=RecordAnswers(self.link, self.catalogue, self.permits, around.history, around.wall),
+        )
+        self.controls: Final = Controls(
+            self.link, self.catalogue, self.permits, around.cameras, around.transport
         )
         self.relay: Final = RelayDesk(
             self.link,
@@ -95,6 +105,7 @@ class SuperiorPost:
 
     async def close(self) -> None:
         await self.answers.close()
+        await self.controls.close()
         await self.relay.close("the platform stops")
         await self.permits.close()
         await self.link.close("the platform stops")
@@ -133,9 +144,10 @@ class SuperiorPost:
                 return False
 
     def _link_changed(self, link: SuperiorLink) -> None:
-        """A superior that has lost us, or that we have left, gets no pictures (gb28181.md 8.1)."""
+        """A superior that has lost us, or that we have left, gets no pictures and moves nothing (8.1)."""
         if not link.is_online and link.view.state is not LinkState.REGISTERING:
             self.relay.end_all(f"the superior is gone: {link.view.why}")
+            self.controls.let_go()
 
     def _media_host(self, flow: Flow) -> str:
         return self.link.superior.advertised_host or self._around.media_host(flow)
@@ -147,10 +159,13 @@ class SuperiorPost:
             self.unreadable += 1
             self._transport.respond(incoming, 400)
             return True
-        if document.root not in ("Query", "Control"):
-            return False
-        self._transport.respond(incoming, 200)
-        self.answers.receive(document, asker_of(incoming, self.link.superior.superior_id))
+        match document.root:
+            case "Query":
+                self.answers.receive(incoming, document, asker_of(incoming, self.link.superior.superior_id))
+            case "Control":
+                self.controls.receive(incoming, document)
+            case _:
+                return False
         return True
 
 

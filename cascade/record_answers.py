@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from access.audit import Outcome
+from cascade.answers import Answer
 from cascade.catalogue import PresentedCatalogue
 from cascade.fragments import send_in_turn
 from cascade.link import SuperiorLink
@@ -17,6 +18,7 @@ from cascade.permits import Permits
 from cascade.ports import HistoryRooms
 from cascade.records import ListedRecords, RecordsDesk
 from cascade.trail import Asker
+from sipserver.gb.manscdp import Element
 from sipserver.gb.messages.record_info import RecordQuery, record_fragments
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,10 @@ class RecordAnswers:
         self._catalogue = catalogue
         self._permits = permits
         self._desk = None if rooms is None else RecordsDesk(rooms, lambda: link.superior, wall)
+
+    def ask(self, element: Element, asker: Asker) -> Answer:
+        """The answer to a query. Raises MalformedText."""
+        return self.answer(RecordQuery.from_xml(element), asker)
 
     async def answer(self, query: RecordQuery, asker: Asker) -> None:
         """Of a channel that is not shown, or of nothing at all, the answer is an empty list.

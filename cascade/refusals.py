@@ -1,4 +1,4 @@
-"""With which status a superior's INVITE is refused when the way down fails (gb28181.md 8.5)."""
+"""With which status a superior is refused: by us, or because the way down fails (gb28181.md 8.5)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ PASSED_ON: Final = frozenset({404, 408, 480, 486, 488, 503})
 """What a device may answer that its superior is told as it is."""
 
 _OF_ERROR: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (errors.NotAGbDevice, NOT_ACCEPTABLE),
     (errors.UnknownDevice, NOT_FOUND),
     (errors.UnknownChannel, NOT_FOUND),
     (errors.DeviceOffline, UNAVAILABLE_NOW),
@@ -34,6 +35,8 @@ _OF_ERROR: Final[tuple[tuple[type[Exception], int], ...]] = (
     (errors.InviteEnded, UNAVAILABLE_NOW),
     (NoFootage, NOT_FOUND),
     (PlaybacksBusy, NO_CAPACITY),
+    (errors.NotInEdition, NOT_ACCEPTABLE),
+    (errors.ControlHeld, BUSY),
 )
 
 

@@ -1,6 +1,6 @@
 """What superiors did and what they were refused, into the audit log (gb28181.md 8.8).
 
-A superior never waits for the log, and a flood of the same refusal is one entry with a number.
+A superior never waits for the log, and a flood of the same is one entry with a number.
 """
 
 from __future__ import annotations
@@ -59,10 +59,16 @@ class Entry:
     outcome: Outcome
     asker: Asker
     detail: Mapping[str, object] = field(default_factory=dict)
+    often: bool = False
+    """Repetitions within a while are counted instead of written; those of refusals always are."""
 
     @property
     def sameness(self) -> tuple[object, ...]:
-        return self.actor, self.action, self.target, self.asker.user, self.detail.get("reason")
+        detail = self.detail
+        return (
+            self.actor, self.action, self.target, self.outcome, self.asker.user, detail.get("reason"),
+            detail.get("command"),
+        )  # fmt: skip
 
 
 def asker_of(incoming: IncomingRequest, superior_id: str) -> Asker:
@@ -106,9 +112,9 @@ class Trail:
         self._task = None
 
     def note(self, entry: Entry) -> None:
-        """Write an entry some time soon. Refusals that repeat are counted for a while."""
+        """Write an entry some time soon."""
         detail = dict(entry.detail)
-        if entry.outcome is Outcome.REFUSED:
+        if entry.often or entry.outcome is Outcome.REFUSED:
             before = self._count(entry)
             if before is None:
                 return

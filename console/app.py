@@ -248,6 +248,7 @@ class Platform:
                 catalog=self.catalog,
                 standing=ChannelStanding(self.devices.presence, self.gateway.device_id),
                 pictures=self.streams,
+                cameras=self.devices,
                 calls=self.devices.calls,
                 ssrcs=SsrcPool(settings.sip.id),
                 rights=self.rights,

@@ -47,5 +47,6 @@ def upgrade() -> None:
             "kbps", sa.Integer(), nullable=True, comment="of all that are open, kbit/s; NULL: no limit"
         ),
         sa.Column("stream", sa.String(length=16), nullable=False, comment="rights.StreamChoice"),
+        sa.Column("priority", sa.Integer(), nullable=False, comment="of its control of cameras, 0 to 100"),
         sa.PrimaryKeyConstraint("subject"),
     )

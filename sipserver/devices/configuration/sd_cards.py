@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.model import ChannelKey
-from sipserver.devices.errors import BadAnswer, NotInEdition
+from sipserver.devices.errors import BadAnswer, NotInEdition, Refused
 from sipserver.devices.features import Parts
 from sipserver.gb.editions import Feature, allows
 from sipserver.gb.errors import MalformedText
@@ -32,13 +32,20 @@ class SdCards:
             key.device_id, "SDCardStatus", sn, query, timeout_s=parts.settings.query_timeout_s
         )
         try:
-            return SdCardStatusResponse.from_xml(document.element).cards
+            answer = SdCardStatusResponse.from_xml(document.element)
         except MalformedText as error:
             parts.stats.malformed_bodies += 1
             raise BadAnswer(
                 f"device {key.device_id} answered SDCardStatus with what cannot be read: {error}",
                 device_id=key.device_id,
             ) from error
+        if not answer.ok:
+            raise Refused(
+                f"device {key.device_id} answered SDCardStatus with Result ERROR",
+                status=0,
+                device_id=key.device_id,
+            )
+        return answer.cards
 
     async def format(self, key: ChannelKey, card: int, *, despite_edition: bool = False) -> None:
         """Erase a card; 0 means all. The device answers the MESSAGE alone (GB-C063).

@@ -234,7 +234,15 @@ class Ptz:
         holder = Holder("platform", "the platform", self.settings.operator_priority)
         await self.instruct(key, holder, Preset(PresetAction.CALL, preset))
 
-    async def relay(self, key: ChannelKey, holder: Holder, frame: str) -> None:
+    async def relay(
+        self,
+        key: ChannelKey,
+        holder: Holder,
+        frame: str,
+        *,
+        preset_name: str = "",
+        cruise_name: str = "",
+    ) -> None:
         """Do what a superior's frame says. It says stop itself; ``ptz.move_max_s`` is for one that forgets.
 
         Raises:
@@ -242,7 +250,7 @@ class Ptz:
         """
         instruction = read_instruction(PtzFrame.parse(frame))
         if not isinstance(instruction, Move | FocusIris):
-            await self.instruct(key, holder, instruction)
+            await self.instruct(key, holder, instruction, preset_name=preset_name, cruise_name=cruise_name)
         elif instruction == Move():
             await self.stop(key, holder)
         else:

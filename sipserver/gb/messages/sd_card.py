@@ -6,7 +6,7 @@ Source: GB/T 28181-2022 A.2.4.14 and A.2.6.16; GB-C076.
 from dataclasses import dataclass
 from typing import Final, Self
 
-from sipserver.gb import manscdp
+from sipserver.gb import manscdp, quirks
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import Element
 
@@ -49,6 +49,8 @@ class SdCardStatusResponse:
     sn: str
     device_id: GbId
     cards: tuple[SdCard, ...] = ()
+    ok: bool = True
+    """False when it says Result ERROR, which the text does not have and some say."""
 
     @classmethod
     def from_xml(cls, response: Element) -> Self:
@@ -57,10 +59,13 @@ class SdCardStatusResponse:
             manscdp.child_text(response, "SN"),
             manscdp.child_id(response),
             tuple(_card(item) for item in items[:MAX_READ_CARDS]),
+            quirks.apply("result-case", manscdp.child_text(response, "Result", "OK")) != "ERROR",
         )
 
     def to_xml(self) -> Element:
         response = manscdp.new_document("Response", "SDCardStatus", self.sn, self.device_id)
+        if not self.ok:
+            manscdp.add_text(response, "Result", "ERROR")
         manscdp.add_text(response, "SumNum", len(self.cards))
         if self.cards:
             group = manscdp.add_group(response, "SDCardStatusInfo", Num=str(len(self.cards)))

@@ -1,15 +1,18 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from access.audit import AuditLog
+from access.audit import AuditEntry, AuditLog
 from access.policy_store import PolicyStore
-from access.rights import Rights
-from cascade.post import Surroundings
+from access.rights import Grant, Limits, Policy, Right, Rights
+from cascade.permits import subject_of
+from cascade.post import SuperiorPost, Surroundings
+from cascade.shares import Share, ShareKind
 from cascade.store import SuperiorStore
 from cascade.superiors import Superiors
 from cascade.trail import Trail
@@ -19,16 +22,24 @@ from config.database import migrate, open_database
 from media.session import MediaPlane, MediaSession
 from media.settings import MediaSettings
 from sipserver.devices.incoming_calls import IncomingCalls
+from sipserver.devices.service import DeviceService
+from sipserver.devices.settings import DeviceSettings
 from sipserver.devices.stream_request import LiveStream
+from sipserver.gb.editions import Edition
 from sipserver.gb.gb_time import BEIJING
 from sipserver.gb.ssrc import SsrcPool
+from sipserver.simulator.device import SimulatedDevice
+from sipserver.simulator.settings import SimulatedDeviceSettings
 from sipserver.transport.driver import IncomingRequest, SipTransport
 from sipserver.transport.settings import SipTransportSettings, listen_pair
+from tests.integration.sipserver.fakes import FakeMediaPlane
 from tests.support.port_ranges import rtp_ports
-from tests.unit.cascade.conftest import OWN_ID
-from tests.unit.sipserver.simulator.small_platform import SmallPlatform
+from tests.unit.cascade.conftest import OWN_ID, superior_at
+from tests.unit.sipserver.simulator.small_platform import PLATFORM_ID, SMALL, SmallPlatform
 
 NVR = "34010200001180000001"
+CAMERA_PASSWORD = "Abc-12345"
+ALL_LIMITS = Limits()
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
 
@@ -99,6 +110,14 @@ class Below:
         self.store = SuperiorStore(engine, seal=lambda text: text[::-1], unseal=lambda text: text[::-1])
         self.pictures = FedPictures()
         self.calls = IncomingCalls()
+        self.devices = DeviceService(
+            DeviceSettings(
+                id=OWN_ID, host="127.0.0.1", port=0, password=CAMERA_PASSWORD, query_timeout_s=2.0
+            ),
+            transport,
+            FakeMediaPlane(),  # type: ignore[arg-type]
+            self.catalog,
+        )
         self.rights = Rights(PolicyStore(engine), BEIJING)
         self.audit = AuditLog(engine, b"key")
         transport.ack_handler = self.calls.acknowledged
@@ -112,6 +131,7 @@ class Below:
                 catalog=self.catalog,
                 standing=self.standing,
                 pictures=self.pictures,
+                cameras=self.devices,
                 calls=self.calls,
                 ssrcs=SsrcPool(OWN_ID),
                 rights=self.rights,
@@ -125,6 +145,11 @@ class Below:
         )
         transport.request_handler = self._receive
         transport.flow_closed_handler = self.superiors.flow_closed
+
+    async def serve_devices(self) -> None:
+        """Devices may register with us; they come to the same sockets as superiors."""
+        await self.devices.open()
+        self.devices.share_transport(self.superiors.receive, self.superiors.flow_closed)
 
     async def cameras(self, count: int, device_id: str = NVR) -> None:
         """Put an NVR with so many cameras into the catalogue."""
@@ -166,6 +191,78 @@ async def below(tmp_path: Path) -> AsyncIterator[Below]:
     await opened.superiors.close()
     await transport.close()
     await engine.dispose()
+
+
+class Site:
+    """A camera on real sockets that superiors reach through us."""
+
+    def __init__(self, below: Below, above: SmallPlatform, camera: SimulatedDevice) -> None:
+        self.below = below
+        self.above = above
+        self.camera = camera
+
+    @property
+    def post(self) -> SuperiorPost:
+        return self.below.superiors.get(PLATFORM_ID)
+
+    @property
+    def subject(self) -> str:
+        return subject_of(PLATFORM_ID)
+
+    async def until(self, claim: Callable[[], object]) -> None:
+        await self.above.until(lambda: bool(claim()))
+
+    async def grant(self, *rights: Right, limits: Limits = ALL_LIMITS) -> None:
+        """The superior may do this and nothing else."""
+        await self.below.rights.replace(self.subject, Policy((Grant(frozenset(rights)),), limits))
+
+    async def entries(self, action: str, count: int = 1) -> list[AuditEntry]:
+        """What the audit log says about an action, the newest first."""
+        found: list[AuditEntry] = []
+        async with asyncio.timeout(10):
+            while len(found) < count:
+                found = [each for each in await self.below.audit.list() if each.action == action]
+        return found
+
+
+MakeSite = Callable[..., Awaitable[Site]]
+
+
+@pytest.fixture
+async def make_site(below: Below, above: SmallPlatform) -> AsyncIterator[MakeSite]:
+    """A recorder with two channels, registered with us, and we with a superior that is shown both."""
+    cameras: list[SimulatedDevice] = []
+
+    async def make(*, superior: Mapping[str, object] | None = None, **changes: Any) -> Site:
+        await below.cameras(2)
+        await below.serve_devices()
+        address = below.transport.addresses[0]
+        values: dict[str, Any] = {
+            "edition": Edition.V3_0,
+            "channel_ids": tuple(f"{NVR[:10]}1320{number:06d}" for number in (1, 2)),
+            "pictures": SMALL,
+        }
+        settings = SimulatedDeviceSettings(
+            NVR, OWN_ID, address.host, address.port, password=CAMERA_PASSWORD, **(values | changes)
+        )
+        camera = SimulatedDevice(settings)
+        cameras.append(camera)
+        await camera.start()
+        await camera.wait_registered(5.0)
+        values = {"keepalive_s": 3_600.0, "shares": (Share(ShareKind.ALL),), **(superior or {})}
+        post = await below.superiors.add(superior_at(above.port, **values))
+        await above.until(lambda: post.link.is_online)
+        return Site(below, above, camera)
+
+    yield make
+    await asyncio.gather(*(camera.stop() for camera in cameras))
+    await below.superiors.close()
+    await below.devices.close()
+
+
+@pytest.fixture
+async def site(make_site: MakeSite) -> Site:
+    return await make_site()
 
 
 @pytest.fixture

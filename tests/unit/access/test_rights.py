@@ -138,7 +138,7 @@ async def test_policies_are_as_they_were_after_a_restart(engine: AsyncEngine) ->
             ),
             grant(Right.TALK),
         ),
-        Limits(3, 20_000, StreamChoice.SUB),
+        Limits(3, 20_000, StreamChoice.SUB, 90),
     )
     rights = Rights(PolicyStore(engine), ZONE)
     await rights.replace(SUPERIOR, Policy())
