@@ -18,3 +18,8 @@ class MediaTransport(StrEnum):
     def is_tcp(self) -> bool:
         """RTP over TCP."""
         return self in {MediaTransport.TCP_PASSIVE, MediaTransport.TCP_ACTIVE}
+
+    @property
+    def is_received(self) -> bool:
+        """RTP from somebody else; false where this platform gives the frames itself."""
+        return self not in {MediaTransport.FED, MediaTransport.RECORDED}

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from media.session import MediaSession, MediaTransport
+from media.session import MediaSession
 from sipserver.devices.errors import DeviceOffline, InviteEnded, NoMedia
 from sipserver.devices.invite import Invite
 from sipserver.devices.invite_state import Input, State
@@ -125,5 +125,5 @@ class Reconciler:
 
 
 def _is_of_a_device(session: MediaSession) -> bool:
-    """Whether an invite should own it: what is fed by this platform itself comes from no device."""
-    return "~" in session.label and session.transport is not MediaTransport.FED
+    """Whether an invite should own it: what this platform feeds or plays itself comes from no device."""
+    return "~" in session.label and session.transport.is_received

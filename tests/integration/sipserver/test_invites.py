@@ -437,6 +437,19 @@ async def test_a_session_without_invite_and_an_invite_without_session_are_repair
         assert bench.service.stats.reconcile_repairs == {"session gone": 1, "session without invite": 1}
 
 
+@pytest.mark.parametrize("transport", [MediaTransport.FED, MediaTransport.RECORDED])
+async def test_what_this_platform_plays_itself_needs_no_invite(
+    make_bench: MakeBench, transport: MediaTransport
+) -> None:
+    bench, device = await camera(make_bench)
+    async with device:
+        played = await bench.media.open_session(transport=transport, ssrc=None, label=f"{DEVICE_ID}~other")
+        for _ in range(3):
+            await bench.service.reconcile()
+        assert played.close_reason is None
+        assert not bench.service.stats.reconcile_repairs
+
+
 async def test_flowing_media_keeps_a_device_online_that_sends_no_keepalive(make_bench: MakeBench) -> None:
     """Field lesson 1: shown offline while streaming."""
     bench, device = await camera(make_bench)
