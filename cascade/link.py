@@ -118,8 +118,12 @@ class SuperiorLink:
         return self._view.state is LinkState.ONLINE
 
     def is_peer(self, flow: Flow) -> bool:
-        """Whether a flow leads to the superior that we are registered with."""
-        return self.is_online and self.signalling.has_flow(flow)
+        """Whether a flow leads to the superior that we are registered with.
+
+        Also while we register: a superior may ask right behind its 200, in the same burst of packets.
+        """
+        is_there = self._view.state in (LinkState.REGISTERING, LinkState.ONLINE)
+        return is_there and self.signalling.has_flow(flow)
 
     def flow_closed(self, flow: Flow) -> None:
         """A connection is gone; if it was ours we register again."""

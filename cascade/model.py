@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from cascade.shares import Share
 from sipserver.gb.charset import GB2312
 from sipserver.gb.editions import Edition
 from sipserver.sip.flow import Transport
+from sipserver.transport.tls import TlsTrust
 
 DOMAIN_DIGITS: Final = 10
 NOT_REGISTERED: Final = frozenset(
@@ -109,6 +111,12 @@ class Superior:
     """Media begins with its ACK; off: with our 200, for those whose ACK never fits (gb28181.md 8.5)."""
     speech_tcp: bool = False
     """Its announcements are asked for over TCP."""
+    tls_authorities: str = ""
+    """PEM file with those that may have signed its certificate; empty: those that the system trusts."""
+    tls_verify: bool = True
+    """False: any certificate will do."""
+    tls_name: str = ""
+    """What its certificate has to be for; empty: ``host``."""
     shares: tuple[Share, ...] = ()
     """Which channels it is shown; none without a rule."""
 
@@ -119,6 +127,14 @@ class Superior:
     @property
     def own_sip_domain(self) -> str:
         return self.own_domain or self.own_id[:DOMAIN_DIGITS]
+
+    @property
+    def tls_trust(self) -> TlsTrust:
+        return TlsTrust(
+            Path(self.tls_authorities) if self.tls_authorities else None,
+            self.tls_verify,
+            self.tls_name,
+        )
 
     @property
     def user(self) -> str:

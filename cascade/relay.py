@@ -205,6 +205,7 @@ class RelayDesk:
         sender.on_closed = stream.sender_closed
         self._answer(stream, sender.local_port, source.file_size)
         if not self._link.superior.awaits_ack:
+            stream.awaits_ack = False
             stream.start()
         return True
 

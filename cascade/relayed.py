@@ -67,6 +67,8 @@ class RelayedStream:
         self.is_answered = False
         """A final answer went out."""
         self.remote_bye = False
+        self.awaits_ack = True
+        """Off: its absence says nothing about this superior, and ends nothing."""
         self.controls = 0
         """INFOs that are being obeyed."""
         self.obeying = asyncio.Lock()
@@ -134,6 +136,8 @@ class RelayedStream:
             self.source.begin()
 
     def abandoned(self, reason: str) -> None:
+        if not self.awaits_ack:
+            return
         # A CANCEL that is in time has been answered with 487.
         self.is_answered = True
         self.end(reason)

@@ -71,7 +71,17 @@ class SuperiorSignalling:
             self._flow = self.transport.flow_to(remote)
         elif self._flow is None or not self.transport.is_flow_open(self._flow) or self._flow.remote != remote:
             self.disconnect("registering elsewhere")
-            self._flow = await self.transport.connect(superior.transport, remote)
+            self._flow = await self._connected(remote, server.host)
+
+    async def _connected(self, remote: tuple[str, int], host: str) -> Flow:
+        superior = self.superior
+        if superior.transport is not Transport.TLS:
+            return await self.transport.connect(superior.transport, remote)
+        trust = superior.tls_trust
+        # Its files are read at each attempt: a certificate that was renewed needs no restart.
+        return await self.transport.connect(
+            Transport.TLS, remote, tls=self.transport.tls_towards(trust), server_name=trust.name or host
+        )
 
     def disconnect(self, reason: str) -> None:
         if self._flow is not None:

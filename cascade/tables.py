@@ -54,6 +54,15 @@ superiors: Final = Table(
     Column("keeps_ids", Boolean, nullable=False, comment="channels keep ids of 20 digits"),
     Column("fragment_items", Integer, nullable=False, comment="items in one MESSAGE"),
     Column("fragment_pause_s", Float, nullable=False, comment="after the answer to one, s"),
+    Column(
+        "tls_authorities", Text, nullable=False, server_default="", comment="PEM file; empty: the system's"
+    ),
+    Column(
+        "tls_verify", Boolean, nullable=False, server_default=true(), comment="its certificate is checked"
+    ),
+    Column(
+        "tls_name", String(255), nullable=False, server_default="", comment="its certificate's; empty: host"
+    ),
     Column("created_time", UtcTime, nullable=False, comment="µs UTC"),
     Column(
         "notify_items",

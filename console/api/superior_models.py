@@ -7,7 +7,7 @@ from pydantic import Field
 from console.api.models import ApiCommand, ApiModel, Instant
 
 StateName = Literal["off", "waiting", "registering", "online"]
-TransportName = Literal["UDP", "TCP"]
+TransportName = Literal["UDP", "TCP", "TLS"]
 EditionName = Literal["1.0", "1.1", "2.0", "3.0"]
 CharsetName = Literal["GB2312", "GBK", "GB18030", "UTF-8"]
 RecordSourceName = Literal["own_first", "device_first", "merged"]
@@ -41,7 +41,7 @@ class _Settings(ApiModel):
     name: Words = ""
     enabled: bool = True
     host: Host
-    port: Port = 5060
+    port: Port = Field(default=5060, description="Over TLS usually 5061.")
     transport: TransportName = "UDP"
     alternate: OptionalHost = Field(default="", description="`host:port` tried when the first is silent.")
     domain: OptionalHost = Field(default="", description="Its SIP domain; empty: 10 digits of its id.")
@@ -89,6 +89,15 @@ class _Settings(ApiModel):
     takes_ssrc: bool = Field(default=True, description="The `y=` of its INVITE is used; off: one of ours.")
     awaits_ack: bool = Field(default=True, description="Media begins with its ACK; off: with our answer.")
     speech_tcp: bool = Field(default=False, description="Its announcements are asked for over TCP.")
+    tls_authorities: str = Field(
+        default="",
+        max_length=1_024,
+        description="PEM file on this server with those that may have signed its certificate.",
+    )
+    tls_verify: bool = Field(default=True, description="False: any certificate will do.")
+    tls_name: OptionalHost = Field(
+        default="", description="What its certificate has to be for; empty: the host."
+    )
     shares: list[SuperiorShare] = Field(default_factory=list, max_length=10_000)
 
 

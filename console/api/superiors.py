@@ -23,7 +23,6 @@ from console.api.superior_models import (
     SuperiorReplace,
     SuperiorShare,
     SuperiorStream,
-    TransportName,
 )
 from console.auth import Caller, may
 from sipserver.gb.editions import Edition
@@ -43,6 +42,7 @@ SAME_NAMES = (
     "with_own_item", "id_prefix", "keeps_ids", "fragment_items", "fragment_pause_s",
     "notify_items", "notify_wait_s", "pushes_alarms",
     "record_wait_s", "takes_ssrc", "awaits_ack", "speech_tcp",
+    "tls_authorities", "tls_verify", "tls_name",
 )  # fmt: skip
 """Fields that the API and the room call the same."""
 
@@ -176,7 +176,7 @@ def _view(caller: Caller, post: SuperiorPost) -> SuperiorItem:
         superior_id=superior.superior_id,
         has_password=bool(superior.password),
         enabled=superior.is_enabled,
-        transport=cast(TransportName, superior.transport.value),
+        transport=superior.transport.value,
         edition=superior.edition.value,
         tree=superior.tree.value,
         initial_report=superior.initial_report.value,

@@ -35,6 +35,7 @@ from sipserver.transport.network import Network
 from sipserver.transport.sampled_log import SampledLog
 from sipserver.transport.settings import ListenAddress, SipTransportSettings
 from sipserver.transport.stats import TransportStats
+from sipserver.transport.tls import TlsTrust
 from sipserver.transport.tokens import TokenSource
 from sipserver.transport.trace import SipTrace
 
@@ -142,14 +143,30 @@ class SipTransport:
         return self._network.flow_to(remote, local)
 
     async def connect(
-        self, kind: Transport, remote: tuple[str, int], *, tls: ssl.SSLContext | None = None
+        self,
+        kind: Transport,
+        remote: tuple[str, int],
+        *,
+        tls: ssl.SSLContext | None = None,
+        server_name: str = "",
     ) -> Flow:
         """Open a connection of our own, as a device or a subordinate platform does.
 
+        Args:
+            server_name: what a certificate has to be for, where ``tls`` looks at it; empty: the host.
+
         Raises:
-            ConnectFailed: refused, unreachable or not within ``connect_timeout_s``.
+            ConnectFailed: refused, unreachable, not within ``connect_timeout_s``, or not whom we look for.
         """
-        return await self._network.connect(kind, remote, tls)
+        return await self._network.connect(kind, remote, tls, server_name)
+
+    def tls_towards(self, trust: TlsTrust) -> ssl.SSLContext:
+        """The context for ``connect`` over TLS.
+
+        Raises:
+            ConnectFailed: a file does not hold what it should.
+        """
+        return self._network.tls_towards(trust)
 
     def close_flow(self, flow: Flow, reason: str) -> None:
         """Close the connection of a flow; nothing happens on UDP."""

@@ -18,7 +18,7 @@ from sipserver.transport.sampled_log import SampledLog
 from sipserver.transport.settings import ListenAddress, SipTransportSettings
 from sipserver.transport.sockets import OpenSocket, open_sockets
 from sipserver.transport.stats import TransportStats
-from sipserver.transport.tls import server_context
+from sipserver.transport.tls import TlsTrust, checking_context, reason_of, server_context
 from sipserver.transport.udp import UdpListener
 
 SWEEP_INTERVAL_S: Final = 5.0
@@ -133,21 +133,39 @@ class Network:
             return flow.local in self._udp
         return flow.connection in self._connections
 
-    async def connect(self, kind: Transport, remote: tuple[str, int], tls: ssl.SSLContext | None) -> Flow:
+    async def connect(
+        self, kind: Transport, remote: tuple[str, int], tls: ssl.SSLContext | None, server_name: str = ""
+    ) -> Flow:
         """Open a connection of our own.
 
         Raises:
-            ConnectFailed: refused, unreachable or not within ``connect_timeout_s``.
+            ConnectFailed: refused, unreachable, not within ``connect_timeout_s``, or not whom we look for.
         """
+        timeout_s = self._settings.connect_timeout_s
         try:
-            async with asyncio.timeout(self._settings.connect_timeout_s):
+            async with asyncio.timeout(timeout_s):
                 _, connection = await self._loop.create_connection(
-                    lambda: self._make_connection(kind, None, None), *remote, ssl=tls
+                    lambda: self._make_connection(kind, None, None),
+                    *remote,
+                    ssl=tls,
+                    server_hostname=(server_name or None) if tls is not None else None,
                 )
-        except (OSError, TimeoutError) as error:
-            raise ConnectFailed(f"cannot connect to {remote[0]}:{remote[1]}: {error}") from error
+        except TimeoutError as error:
+            raise ConnectFailed(
+                f"cannot connect to {remote[0]}:{remote[1]}: no answer within {timeout_s:g} s"
+            ) from error
+        except OSError as error:
+            raise ConnectFailed(f"cannot connect to {remote[0]}:{remote[1]}: {reason_of(error)}") from error
         self._stats.connections_opened += 1
         return connection.flow
+
+    def tls_towards(self, trust: TlsTrust) -> ssl.SSLContext:
+        """The context for ``connect``, with the certificate that we listen with.
+
+        Raises:
+            ConnectFailed: a file does not hold what it should.
+        """
+        return checking_context(trust, self._settings.tls_certificate, self._settings.tls_key)
 
     def close_flow(self, flow: Flow, reason: str) -> None:
         connection = self._connections.get(flow.connection)

@@ -186,3 +186,37 @@ async def test_a_stranger_s_invite_and_bye_are_left_to_others(joined: Below, abo
         assert above.flow.transport is Transport.UDP
         assert OWN_ID in dialog.local or OWN_ID in dialog.remote or dialog.remote_target
         await above.bye(dialog)
+
+
+async def test_pictures_start_with_the_200_for_a_superior_whose_ack_never_fits(
+    below: Below, above: SmallPlatform, plane: MediaPlane
+) -> None:
+    """gb28181.md 8.5, option "start on 200": the ACK is neither waited for nor missed."""
+    await below.cameras(1)
+    await registered(below, above, shared(above, awaits_ack=False))
+    with udp_platform() as (receiver, port, _):
+        response, dialog = await above.invite(CAMERA, offer(port), SUBJECT, acknowledge=False)
+        assert response.status == 200
+        assert dialog is not None
+        playing = play(below.pictures.holds[-1])
+        await until(lambda: len(receiver.packets) > 50, above)
+        (stream,) = below.superiors.list()[0].relay.streams
+        below.calls.unacknowledged(stream.key)
+        assert not stream.over.is_set()
+        assert (await above.bye(dialog)).status == 200
+        playing.cancel()
+
+
+async def test_a_superior_that_never_acknowledges_gets_nothing_and_is_told_bye(
+    joined: Below, above: SmallPlatform
+) -> None:
+    """gb28181.md 8.5. The 32 s are those of the transaction, which has tests of its own."""
+    with udp_platform() as (receiver, port, _):
+        await above.invite(CAMERA, offer(port), SUBJECT, acknowledge=False)
+        playing = play(joined.pictures.holds[-1])
+        (stream,) = joined.superiors.list()[0].relay.streams
+        joined.calls.unacknowledged(stream.key)
+        await until(lambda: len(above.byes) == 1, above)
+        assert stream.reason == "the peer never acknowledged our 200"
+        assert receiver.packets == []
+        playing.cancel()

@@ -79,7 +79,13 @@ class SmallPlatform:
         return await self.transport.request(self._request(method, user), self.flow, timeout_s=5.0)
 
     async def invite(
-        self, user: str, offer: SessionDescription | bytes, subject: str = "", timeout_s: float = 5.0
+        self,
+        user: str,
+        offer: SessionDescription | bytes,
+        subject: str = "",
+        timeout_s: float = 5.0,
+        *,
+        acknowledge: bool = True,
     ) -> tuple[SipResponse, Dialog | None]:
         """INVITE and, after a 2xx, ACK."""
         body = offer if isinstance(offer, bytes) else offer.serialize()
@@ -92,7 +98,8 @@ class SmallPlatform:
         if response.status >= 300:
             return response, None
         dialog = Dialog.from_answer(request, response)
-        call.ack(dialog.make_ack())
+        if acknowledge:
+            call.ack(dialog.make_ack())
         return response, dialog
 
     async def bye(self, dialog: Dialog) -> SipResponse:
