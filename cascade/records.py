@@ -140,7 +140,7 @@ class RecordsDesk:
             return list(in_order([*(replace(each, location=each.device_id) for each in device), *own]))
         covered = [(each.start - ON_TOP, each.end + ON_TOP) for each in joined(own)]
         new = [each for each in device if not any(a <= each.start and each.end <= b for a, b in covered)]
-        return list(in_order([*new, *(replace(each, location="") for each in own)]))
+        return list(in_order(replace(each, location="") for each in (*new, *own)))
 
 
 def lines_of(

@@ -32,6 +32,7 @@ from sipserver.simulator.device import SimulatedDevice
 from sipserver.simulator.settings import SimulatedDeviceSettings
 from sipserver.transport.driver import IncomingRequest, SipTransport
 from sipserver.transport.settings import SipTransportSettings, listen_pair
+from tests.integration.cascade.recording_rooms import FakeRooms
 from tests.integration.sipserver.fakes import FakeMediaPlane
 from tests.support.port_ranges import rtp_ports
 from tests.unit.cascade.conftest import OWN_ID, superior_at
@@ -120,6 +121,7 @@ class Below:
         )
         self.rights = Rights(PolicyStore(engine), BEIJING)
         self.audit = AuditLog(engine, b"key")
+        self.recordings = FakeRooms()
         transport.ack_handler = self.calls.acknowledged
         transport.cancelled_handler = self.calls.cancelled
         transport.unacknowledged_handler = self.calls.unacknowledged
@@ -140,6 +142,7 @@ class Below:
                 own_name="county",
                 version="1.0",
                 wall=lambda: self.now,
+                history=self.recordings.rooms,
                 start_spread_s=0.0,
             )
         )
