@@ -15,7 +15,8 @@ from console.errors import StartFailed
 from console.http_connection import bounded_protocol
 
 START_TIMEOUT_S: Final = 30.0
-BACKLOG: Final = 512
+BACKLOG: Final = 2_048
+"""Connections that wait to be accepted; the kernel may have a lower bound (net.core.somaxconn)."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class _Server(uvicorn.Server):
         except SystemExit:
             # uvicorn ends the process when the application does not start; here the platform decides.
             self.should_exit = True
-        finally:
+        else:
             self.has_started.set()
 
 
@@ -68,6 +69,7 @@ class HttpServer:
                 forwarded_allow_ips=list(settings.trusted_proxies),
                 timeout_graceful_shutdown=max(1, round(settings.close_timeout_s)),
                 ws_max_size=1024 * 1024,
+                backlog=BACKLOG,
             )
         )
 
@@ -87,8 +89,11 @@ class HttpServer:
         started = asyncio.create_task(self._server.has_started.wait())
         await asyncio.wait({self._task, started}, timeout=START_TIMEOUT_S, return_when="FIRST_COMPLETED")
         started.cancel()
-        if not self._server.has_started.is_set() or self._server.should_exit:
-            await self.close()
+        if self._task.done() or not self._server.has_started.is_set() or self._server.should_exit:
+            try:
+                await self.close()
+            except OSError as error:
+                raise StartFailed(f"the web pages did not start: {error}") from error
             raise StartFailed("the web pages did not start: the lines above say why")
         self._task.add_done_callback(self._ended)
         _log.info("http open on %s:%d", *self.address)
@@ -113,7 +118,9 @@ class HttpServer:
 
 
 def bind_tcp(table: str, host: str, port: int) -> socket.socket:
-    """A listening-ready socket, or one line that says what to change.
+    """A socket that listens already: bound ones may be bound twice. Or one line that says what to change.
+
+    Who comes before the platform has started waits in the backlog.
 
     Raises:
         StartFailed
@@ -123,6 +130,7 @@ def bind_tcp(table: str, host: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
+        sock.listen(BACKLOG)
         sock.setblocking(False)
     except OSError as error:
         sock.close()

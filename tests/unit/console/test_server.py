@@ -41,9 +41,16 @@ async def test_an_application_that_does_not_start_is_one_line() -> None:
         await server.open()
 
 
+async def test_a_socket_that_cannot_be_served_is_a_failed_start() -> None:
+    sock = bind_tcp("http", "127.0.0.1", 0)
+    server = HttpServer(FastAPI(), sock, HttpSettings())
+    sock.close()
+    with pytest.raises(StartFailed, match="web pages did not start"):
+        await server.open()
+
+
 def test_a_taken_port_is_told_with_what_to_do() -> None:
     with bind_tcp("http", "127.0.0.1", 0) as taken:
-        taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(
             StartFailed, match=f"http cannot listen on 127.0.0.1:{port}: another program has it"
