@@ -12,13 +12,13 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -152,11 +152,24 @@ class AuditLog:
             row = (await connection.execute(query.limit(1))).one_or_none()
         return (0, FIRST_PREVIOUS_HASH) if row is None else (row.sequence, row.hash)
 
-    async def list(self, *, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
-        """Newest entries first; ``before`` is the cursor, a sequence number."""
+    async def list(
+        self,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        about: Collection[str] = (),
+    ) -> list[AuditEntry]:
+        """Newest entries first.
+
+        Args:
+            before: the cursor, a sequence number.
+            about: only what one of these did, or what was done to one of these.
+        """
         query = select(audit_entries).order_by(audit_entries.c.sequence.desc()).limit(limit)
         if before is not None:
             query = query.where(audit_entries.c.sequence < before)
+        if about:
+            query = query.where(or_(audit_entries.c.actor.in_(about), audit_entries.c.target.in_(about)))
         async with self._engine.connect() as connection:
             return [_entry(row) for row in await connection.execute(query)]
 

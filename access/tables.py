@@ -67,6 +67,7 @@ audit_entries = Table(
     Column("previous_hash", String(64), nullable=False, comment="hash of sequence - 1; zeros for the first"),
     Column("hash", String(64), nullable=False, comment="HMAC-SHA-256 over previous_hash and this row"),
     Index("ix_access_audit_target", "target", "sequence"),
+    Index("ix_access_audit_actor", "actor", "sequence"),
 )
 
 grants = Table(

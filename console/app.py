@@ -321,6 +321,7 @@ class Platform:
             users=self.users,
             tokens=Tokens(self._engine, box.derive("tokens"), settings.access, stats=self._access_stats),
             audit=self.audit,
+            rights=self.rights,
             catalog=self.catalog,
             streams=streams,
             devices=self.devices,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 
 from access.audit import AuditLog
+from access.rights import Rights
 from access.tokens import Tokens
 from access.users import Users
 from cascade.ports import LivePictures
@@ -44,6 +45,7 @@ class ApiContext:
     devices: DeviceService
     gateway: Gateway
     superiors: Superiors
+    rights: Rights
     subordinates: Subordinates
     pictures: LivePictures
     media: MediaPlane

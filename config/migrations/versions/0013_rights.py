@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_index("ix_access_audit_actor", "access_audit", ["actor", "sequence"], unique=False)
     op.create_table(
         "access_grant",
         sa.Column("subject", sa.String(length=64), nullable=False, comment="who: superior:<20 digits>"),

@@ -16,6 +16,7 @@ import access.tables
 import catalog.tables
 import storage.tables
 from access.audit import AuditLog
+from access.rights import Rights
 from access.roles import Role
 from access.secrets import SecretBox
 from access.settings import AccessSettings
@@ -255,6 +256,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         devices=cast(DeviceService, devices),
         gateway=cast(Gateway, object()),
         superiors=cast(Superiors, SimpleNamespace()),
+        rights=cast(Rights, SimpleNamespace()),
         subordinates=cast(Subordinates, SimpleNamespace()),
         pictures=cast(LivePictures, SimpleNamespace()),
         pushes=cast(PushDesk, SimpleNamespace()),

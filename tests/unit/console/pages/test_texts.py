@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from access.rights import Reason as RightReason
+from access.rights import Right, StreamChoice
 from cascade.model import LinkState, TreeForm
 from cascade.shares import ShareKind
 from console.api.problems import KINDS
@@ -41,6 +43,8 @@ SAID_BY_THE_PLATFORM = {
     "outcome": set(StepOutcome),
     "place": set(Place),
     "reason": set(Reason),
+    "refusal": set(RightReason) - {RightReason.GRANTED},
+    "right": set(Right),
     "share_kind": {kind.name.lower() for kind in ShareKind},
     "source_kind": set(SourceKind),
     "source_mode": set(PullMode),
@@ -51,6 +55,7 @@ SAID_BY_THE_PLATFORM = {
     "step": {"registered", "answers", "addresses", "listed", "invited", "picture", "quality"},
     "subscription": set(Kind),
     "superior_state": set(LinkState),
+    "superior_stream": set(StreamChoice),
     "tree_form": set(TreeForm),
 }
 BUILT = (
