@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -66,6 +66,8 @@ class ChannelTable:
     """Rows are numbers; a row belongs to one channel for ever, also when the channel has gone."""
 
     def __init__(self) -> None:
+        self.path_rank: Callable[[str], int] = lambda _: 0
+        """By device: of several ways to one camera, as good as each other, the lowest is taken."""
         self.channel_ids: Final[list[str]] = []
         self.places: Final[list[Place]] = []
         self.records: Final[list[bytes]] = []
@@ -141,6 +143,10 @@ class ChannelTable:
         if bits & _FAULT:
             return ItemState.DEFECT if bits & _DEFECT else ItemState.VLOST
         return ItemState.ON
+
+    def preference(self, row: int) -> tuple[int, int]:
+        """Of several ways to one camera the one with the lowest is taken."""
+        return BEST_FIRST[self.state(row)], self.path_rank(self.places[row].device_id)
 
     def kept(self, row: int) -> Kept:
         return Kept._make(marshal.loads(self.records[row]))  # noqa: S302 - written by this class alone

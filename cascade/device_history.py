@@ -15,12 +15,14 @@ from typing import Final
 
 from cascade.ports import DeviceHistory
 from cascade.sources import ControlAnswer, ControlRefused, Wanted, description_size
+from catalog.codes import is_platform_id
 from catalog.model import ChannelKey
 from media.session import MediaSession
 from sipserver.devices.errors import DeviceError, InviteEnded, KnownRefusal, NoAnswer, NotInEdition
 from sipserver.devices.history.relays import HistoryRelay
 from sipserver.devices.history.stream import Outcome
 from sipserver.gb.mansrtsp import CONTENT_TYPE, Control
+from sipserver.gb.route_path import Path
 from sipserver.gb.sdp import SessionDescription
 
 ACK_WAIT_S: Final = 4.0
@@ -61,6 +63,16 @@ class RelayedRecording:
         except BaseException:
             await self.release()
             raise
+
+    @property
+    def route_path(self) -> Path:
+        done = self._relay.done() and not self._relay.cancelled() and self._relay.exception() is None
+        return self._relay.result().stream.hold.route_path if done else self._nearest
+
+    @property
+    def _nearest(self) -> Path:
+        """Until the picture is there no more than the first platform is known."""
+        return (self._key.device_id,) if is_platform_id(self._key.device_id) else ()
 
     @property
     def session(self) -> MediaSession:
@@ -120,6 +132,7 @@ class RelayedRecording:
                 uri=wanted.uri,
                 speed=wanted.speed if wanted.is_download else None,
                 stream_number=wanted.stream_number,
+                route=wanted.route,
                 on_answer=self._device_answered,
             )
         except DeviceError as error:

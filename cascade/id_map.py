@@ -38,7 +38,7 @@ class IdMap:
         self._head = prefix.ljust(10, "0")[:10]
         self._keeps_own = keeps_own
         self._presented: dict[str, str] = dict(known or {})
-        self._taken = set(self._presented.values())
+        self._taken = {presented: identity for identity, presented in self._presented.items()}
         self._reserved = frozenset(reserved)
         self._serials: dict[str, int] = {}
         self._new: dict[str, str] = {}
@@ -56,13 +56,17 @@ class IdMap:
         if not (self._keeps_own and GbId(own_id).is_standard and self._is_free(own_id)):
             chosen = self._next(GbId(own_id).type_code or CAMERA_TYPE)
         self._presented[identity] = chosen
-        self._taken.add(chosen)
+        self._taken[chosen] = identity
         self._new[identity] = chosen
         return chosen
 
     def known(self, identity: str) -> str | None:
         """The id for a superior, if it has one."""
         return self._presented.get(identity)
+
+    def identity(self, presented: str) -> str | None:
+        """What of ours a superior knows by this id."""
+        return self._taken.get(presented)
 
     def take_new(self) -> dict[str, str]:
         """What was assigned since the last call, to be written down."""

@@ -35,6 +35,8 @@ class PlayedRecording:
         self.reason = ""
         self.is_complete = False
         self.file_size = size_bytes
+        self.route_path: Final[tuple[str, ...]] = ()
+        """It comes by no other platform."""
         self._playback = playback
         self._wanted = wanted
         self._scale = 1.0

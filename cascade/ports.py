@@ -15,6 +15,7 @@ from media.session import MediaSession
 from sipserver.devices.history.records import FoundRecords, RecordSearch
 from sipserver.devices.history.relays import HistoryRelay, OnAnswer
 from sipserver.devices.stream_request import LiveStream
+from sipserver.gb.route_path import InviteRoute, Path
 from sipserver.gb.sdp import SessionKind
 from sipserver.sip.events import ServerKey
 from sipserver.sip.message import SipRequest
@@ -55,6 +56,10 @@ class HeldPicture(Protocol):
     def lost(self) -> asyncio.Event: ...
     @property
     def lost_reason(self) -> str: ...
+    @property
+    def route_path(self) -> Path:
+        """The platforms below us that it comes by, the nearest first; empty: none."""
+
     async def release(self) -> None: ...
 
 
@@ -62,7 +67,13 @@ class LivePictures(Protocol):
     """One way to every channel's picture, whoever brings it."""
 
     async def hold(
-        self, key: ChannelKey, purpose: str, *, tag: str, stream: LiveStream = ...
+        self,
+        key: ChannelKey,
+        purpose: str,
+        *,
+        tag: str,
+        stream: LiveStream = ...,
+        route: InviteRoute = ...,
     ) -> HeldPicture: ...
 
 
@@ -89,6 +100,7 @@ class DeviceHistory(Protocol):
         uri: str = "",
         speed: int | None = None,
         stream_number: int | None = None,
+        route: InviteRoute = ...,
         on_answer: OnAnswer,
     ) -> HistoryRelay: ...
 

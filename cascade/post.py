@@ -56,6 +56,10 @@ class Surroundings:
     wall: Callable[[], datetime]
     history: HistoryRooms | None = None
     """Without it a superior gets live pictures alone."""
+    platform_id: str = ""
+    """Our own id towards platforms below us: an INVITE that comes round carries it."""
+    path_rank: Callable[[str], int] = lambda _: 0
+    """By device: of several ways to one camera the lowest is taken."""
     start_spread_s: float = 30.0
     """Within which all superiors are registered with after our start (gb28181.md 8.1)."""
 
@@ -92,6 +96,7 @@ class SuperiorPost:
             around.transport,
             around.ssrcs,
             media_host=self._media_host,
+            platform_id=around.platform_id,
         )
         self.link.listeners.append(self._link_changed)
         self._around = around

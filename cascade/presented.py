@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, overload
 
-from cascade.channel_table import BEST_FIRST, ChannelTable, ItemState
+from cascade.channel_table import ChannelTable, ItemState
 from cascade.id_map import IdMap, OutOfIds
 from cascade.items import (
     NO_OVERRIDE,
@@ -253,7 +253,7 @@ class PresentedTree:
         """Work out a camera's state anew; True when the superior is to hear of it."""
         table, ways = self._table, self._ways[entry] or ()
         if len(ways) > 1:
-            ways = tuple(sorted(ways, key=lambda row: BEST_FIRST[table.state(row)]))
+            ways = tuple(sorted(ways, key=table.preference))
             self._ways[entry] = ways
         former = self.states[entry], self.sums[entry]
         if former[0]:
@@ -353,7 +353,13 @@ class PresentedTree:
         return self._directories.get(entry) == OWN
 
     def _identity(self, row: int) -> str:
-        return identity_of(self._table.places[row].device_id, self._table.channel_ids[row])
+        channel_id = self._table.channel_ids[row]
+        identity = identity_of(self._table.places[row].device_id, channel_id)
+        if identity == channel_id and "~" in (known := self.ids.identity(channel_id) or ""):
+            # A platform brings what the superior knows as a camera of our own: the same camera by another
+            # way (R-3), perhaps round a ring. As a camera of its own it would come back with every round.
+            return known
+        return identity
 
     def _group(self) -> str:
         own = self.how.own_id

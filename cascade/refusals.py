@@ -6,6 +6,7 @@ from typing import Final
 
 from access.rights import Decision, Reason
 from sipserver.devices import errors
+from sipserver.gb.route_path import Path
 from storage.errors import NoFootage, PlaybacksBusy
 
 BAD_REQUEST: Final = 400
@@ -53,3 +54,9 @@ def status_of(error: Exception) -> int:
     if isinstance(error, errors.Refused):
         return error.status if error.status in PASSED_ON else UNAVAILABLE_NOW
     return next((status for kind, status in _OF_ERROR if isinstance(error, kind)), FAILED)
+
+
+def route_of(error: Exception) -> Path:
+    """The platforms below us that a failure came by, as far as they are known."""
+    evidence = error.evidence if isinstance(error, errors.DeviceError) else None
+    return evidence.route_path if evidence is not None else ()

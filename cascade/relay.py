@@ -31,7 +31,9 @@ from cascade.trail import asker_of
 from media.errors import MediaError
 from sipserver.devices.errors import DeviceError
 from sipserver.gb import sdp
+from sipserver.gb.editions import Edition
 from sipserver.gb.errors import MalformedSdp, SsrcExhausted
+from sipserver.gb.route_path import ROUTE_PATH, InviteRoute, Path, print_path
 from sipserver.gb.sdp import SessionDescription, SessionKind
 from sipserver.gb.ssrc import SsrcKind, SsrcPool
 from sipserver.sip.dialog import Dialog
@@ -70,7 +72,9 @@ class RelayDesk:
         ssrcs: SsrcPool,
         *,
         media_host: Callable[[Flow], str],
+        platform_id: str = "",
     ) -> None:
+        self._platform_id = platform_id
         self._link = link
         self._catalogue = catalogue
         self._permits = permits
@@ -98,8 +102,9 @@ class RelayDesk:
             status = refusals.NOT_ACCEPTABLE if self._find(request) else refusals.NO_DIALOG
             self._refuse(incoming, status, "a session is not changed while it runs")
             return
-        if any(each.is_same_invite(request) for each in self.streams):
-            self._refuse(incoming, refusals.LOOP, "the same INVITE by another way")
+        route = InviteRoute.of(request)
+        if route.is_ring(self._own_ids) or any(each.is_same_invite(request) for each in self.streams):
+            self._refuse(incoming, refusals.LOOP, "it came round, or the same INVITE comes by another way")
             return
         try:
             offer = SessionDescription.parse(request.body)
@@ -110,7 +115,7 @@ class RelayDesk:
         if len(self._streams) >= MAX_STREAMS:
             self._refuse(incoming, refusals.NO_CAPACITY, f"{MAX_STREAMS} streams are open")
             return
-        stream = RelayedStream(incoming, offer)
+        stream = RelayedStream(incoming, offer, route.passed_by(self._own_ids))
         for former in self.streams:
             # GB/T 28181-2022 annex K: the same key in the Subject replaces the stream that runs.
             if stream.subject[1] and former.subject == stream.subject:
@@ -161,6 +166,11 @@ class RelayDesk:
     def _id(self) -> str:
         return self._link.superior.superior_id
 
+    @property
+    def _own_ids(self) -> tuple[str, str]:
+        """As this superior knows us, and as all others may."""
+        return self._link.superior.own_id, self._platform_id
+
     def _find(self, request: SipRequest) -> RelayedStream | None:
         return next(
             (each for each in self.streams if each.dialog is not None and each.dialog.matches(request)), None
@@ -194,7 +204,7 @@ class RelayDesk:
                 stream.sender_request(f"{self._id} {stream.presented}")
             )
         except (DeviceError, StorageError, MediaError, SsrcExhausted) as error:
-            self._give_up(stream, refusals.status_of(error), str(error))
+            self._give_up(stream, refusals.status_of(error), str(error), refusals.route_of(error))
             return False
         if stream.over.is_set():
             return False
@@ -203,7 +213,7 @@ class RelayDesk:
             stream.permit.measure = lambda: sender.stats().payload_bytes
         sender.on_started = source.ready
         sender.on_closed = stream.sender_closed
-        self._answer(stream, sender.local_port, source.file_size)
+        self._answer(stream, source, sender.local_port)
         if not self._link.superior.awaits_ack:
             stream.awaits_ack = False
             stream.start()
@@ -257,7 +267,7 @@ class RelayDesk:
         stream.allocated = True
         return ssrc
 
-    def _answer(self, stream: RelayedStream, port: int, file_size: int | None) -> None:
+    def _answer(self, stream: RelayedStream, source: StreamSource, port: int) -> None:
         is_download = stream.kind is SessionKind.DOWNLOAD
         answer = sdp.make_answer(
             stream.offer,
@@ -266,13 +276,13 @@ class RelayDesk:
             port,
             ssrc=stream.ssrc,
             payload=stream.payload,
-            file_size=file_size if is_download else None,
+            file_size=source.file_size if is_download else None,
         )
         stream.is_answered = True
         response = self._transport.respond(
             stream.incoming,
             200,
-            headers=[("Contact", self._link.signalling.contact)],
+            headers=[("Contact", self._link.signalling.contact), *self._route_header(source.route_path)],
             body=replace(answer, stream_number=stream.offer.stream_number).serialize(),
             content_type=sdp.CONTENT_TYPE,
             to_tag=self._transport.token(),
@@ -318,13 +328,20 @@ class RelayDesk:
         except TransportError as error:
             logger.info("BYE to superior %s: %s", self._id, error)
 
-    def _give_up(self, stream: RelayedStream, status: int, why: str) -> None:
+    def _give_up(self, stream: RelayedStream, status: int, why: str, below: Path = ()) -> None:
         stream.end(why)
         if not stream.is_answered:
             stream.is_answered = True
-            self._refuse(stream.incoming, status, why)
+            self._refuse(stream.incoming, status, why, below)
 
-    def _refuse(self, incoming: IncomingRequest, status: int, why: str) -> None:
+    def _refuse(self, incoming: IncomingRequest, status: int, why: str, below: Path = ()) -> None:
         self.refused += 1
         logger.info("superior %s is refused with %d: %s", self._id, status, why)
-        self._transport.respond(incoming, status)
+        self._transport.respond(incoming, status, headers=self._route_header(below))
+
+    def _route_header(self, below: Path) -> list[tuple[str, str]]:
+        """The way that was taken, with ourselves in front (GB-C136); editions before 2022 do not have it."""
+        superior = self._link.superior
+        if superior.edition is not Edition.V3_0:
+            return []
+        return [(ROUTE_PATH, print_path((superior.own_id, *below)))]

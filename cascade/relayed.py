@@ -14,6 +14,7 @@ from cascade.sources import StreamSource, Wanted
 from media.outputs.rtp import RtpSender, SenderEnd, SenderRequest
 from media.session import MediaTransport
 from sipserver.gb.gb_time import from_unix
+from sipserver.gb.route_path import DIRECT, InviteRoute
 from sipserver.gb.sdp import PS, Payload, SessionDescription, SessionKind, Setup
 from sipserver.gb.ssrc import to_int
 from sipserver.sip.dialog import Dialog
@@ -42,7 +43,11 @@ class Unacceptable(Exception):
 class RelayedStream:
     """One INVITE of a superior and all that hangs on it. ``end`` is harmless when repeated."""
 
-    def __init__(self, incoming: IncomingRequest, offer: SessionDescription) -> None:
+    def __init__(
+        self, incoming: IncomingRequest, offer: SessionDescription, route: InviteRoute = DIRECT
+    ) -> None:
+        self.route: Final = route
+        """As it goes on from us."""
         self.incoming: Final = incoming
         self.offer: Final = offer
         self.payload: Final = payload_of(offer)
@@ -97,6 +102,7 @@ class RelayedStream:
             record_type="all" if is_file or not owner else RECORD_TYPES.get(word[:1], "all"),
             uri=offer.uri or "" if is_file else "",
             stream_number=offer.stream_number,
+            route=self.route,
         )
 
     def sender_request(self, label: str) -> SenderRequest:

@@ -17,6 +17,7 @@ from cascade.sources import LiveSource, StreamSource, Wanted
 from catalog.model import ChannelKey
 from sipserver.devices.errors import DeviceError, UnknownChannel
 from sipserver.devices.stream_request import LiveStream
+from sipserver.gb.route_path import InviteRoute
 from sipserver.gb.sdp import SessionKind
 from storage.errors import NoFootage, StorageError
 
@@ -47,14 +48,14 @@ class SourceDesk:
         """
         failure: Exception | None = None
         for way in self._ways(wanted):
-            for key in entry.paths:
+            for key in in_order(entry.paths, wanted.route):
                 try:
                     return await way(key, wanted)
                 except (DeviceError, StorageError) as error:
                     logger.debug("%s for %s: %s", wanted.kind, self._tag, error)
                     if failure is None or isinstance(failure, NoFootage):
                         failure = error
-        raise failure or UnknownChannel(f"{wanted.presented} has no recordings")
+        raise failure or UnknownChannel(f"{wanted.presented} has no recordings, or no way that is not a ring")
 
     # ---------------------------------------------------------------- inside
 
@@ -82,7 +83,9 @@ class SourceDesk:
 
     async def _live(self, key: ChannelKey, wanted: Wanted) -> StreamSource:
         stream = LiveStream.SUB if wanted.stream_number else LiveStream.MAIN
-        return LiveSource(await self._pictures.hold(key, "relay", tag=self._tag, stream=stream))
+        return LiveSource(
+            await self._pictures.hold(key, "relay", tag=self._tag, stream=stream, route=wanted.route)
+        )
 
     async def _own(self, key: ChannelKey, wanted: Wanted) -> StreamSource:
         assert self._history is not None  # noqa: S101 - see _ways
@@ -102,3 +105,9 @@ class SourceDesk:
         source = RelayedRecording(self._history.devices, key, wanted, self._tag)
         await source.open()
         return source
+
+
+def in_order(paths: Sequence[ChannelKey], route: InviteRoute) -> list[ChannelKey]:
+    """The ways to a camera: the one that is wanted first, and none back to where the INVITE came through."""
+    open_ways = [key for key in paths if key.device_id not in route.visited]
+    return sorted(open_ways, key=lambda key: key.device_id not in route.preferred[:1])

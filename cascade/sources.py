@@ -13,6 +13,7 @@ from typing import Protocol
 from cascade.ports import HeldPicture
 from media.session import MediaSession
 from sipserver.gb.mansrtsp import Control
+from sipserver.gb.route_path import DIRECT, InviteRoute, Path
 from sipserver.gb.sdp import SessionDescription, SessionKind
 
 
@@ -47,6 +48,8 @@ class Wanted:
     uri: str = ""
     """A file by its name, as a line of RecordInfo gave it; else empty."""
     stream_number: int | None = None
+    route: InviteRoute = DIRECT
+    """By which platforms it came, and is to be passed on."""
 
     @property
     def is_download(self) -> bool:
@@ -69,6 +72,10 @@ class StreamSource(Protocol):
     @property
     def is_complete(self) -> bool:
         """It is over because everything that was asked for has been sent: MediaStatus 121 follows."""
+
+    @property
+    def route_path(self) -> Path:
+        """The platforms below us that it comes by, the nearest first; empty: none."""
 
     @property
     def file_size(self) -> int | None:
@@ -106,6 +113,10 @@ class LiveSource:
     @property
     def over(self) -> asyncio.Event:
         return self._held.lost
+
+    @property
+    def route_path(self) -> Path:
+        return self._held.route_path
 
     @property
     def reason(self) -> str:

@@ -73,6 +73,12 @@ class ChannelStock:
             self._devices.update(self.table.online_devices(), self._standing.online_ids())
             self._stir()
 
+    def rank_changed(self, device_id: str) -> None:
+        """Another way to its cameras may be the best now."""
+        if self._is_loaded:
+            self._tell(list(self.table.rows_of(device_id).values()))
+            self._stir()
+
     # ---------------------------------------------------------------- reading it
 
     async def settle(self) -> None:

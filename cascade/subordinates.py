@@ -6,7 +6,7 @@ account is the device's, its edition and charset are pinned in the device's prof
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -93,11 +93,13 @@ class Subordinates:
         catalog: CatalogStore,
         totals: SubordinateCatalogs,
         footage: Footage,
+        ranks_changed: Callable[[str], None],
     ) -> None:
         self._devices: Final = devices
         self._catalog: Final = catalog
         self._totals: Final = totals
         self._footage: Final = footage
+        self._ranks_changed: Final = ranks_changed
 
     # ---------------------------------------------------------------- looking
 
@@ -166,6 +168,7 @@ class Subordinates:
             elif self._pinned(device_id, facet) is not None:
                 profiles.unpin_device(device_id, facet)
         self._devices.device_changed(await self._device(device_id))
+        self._ranks_changed(device_id)
         return await self.get(device_id)
 
     def _pinned(self, device_id: str, facet: Facet) -> str | None:

@@ -30,6 +30,7 @@ class Superiors:
         await self._around.rights.open()
         self._around.trail.open()
         self._stock = ChannelStock(self._around.catalog, self._around.standing)
+        self._stock.table.path_rank = self._around.path_rank
         self._stock.open()
         for superior in await self._around.store.load():
             self._begin(superior)
@@ -106,6 +107,10 @@ class Superiors:
     def devices_changed(self) -> None:
         """Any device may have come or gone."""
         self._stock.devices_changed()
+
+    def ranks_changed(self, device_id: str) -> None:
+        """Of several ways to the cameras of this platform another may be the best now."""
+        self._stock.rank_changed(device_id)
 
     def _begin(self, superior: Superior, *, at_once: bool = False) -> SuperiorPost:
         post = self._posts[superior.superior_id] = SuperiorPost(superior, self._around, self._stock)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from catalog.columns import chunks, for_writing
 from catalog.errors import UnknownDevice
-from catalog.model import DEFAULT_PATH_RANK, ChannelKind
+from catalog.model import DEFAULT_PATH_RANK, ChannelKey, ChannelKind
 from catalog.tables import channels, devices
 
 DIRECTORIES: Final = frozenset(
@@ -63,6 +63,31 @@ class SubordinateCatalogs:
                 ):
                     found[device_id] += _counted(ChannelKind(kind), bool(present), is_on, int(count))
         return found
+
+    async def other_ways(self, key: ChannelKey) -> list[ChannelKey]:
+        """The same camera by others: by other platforms, or registered with us itself, the best first.
+
+        Recorders number their channels as they like (lesson 13): that of a device counts only when no other
+        device has the same number, and a camera of a device itself is not looked for elsewhere.
+        """
+        query = (
+            select(channels.c.device_id, devices.c.is_subordinate, devices.c.path_rank)
+            .join(devices, devices.c.device_id == channels.c.device_id)
+            .where(
+                channels.c.channel_id == key.channel_id,
+                channels.c.present,
+                channels.c.kind == ChannelKind.CAMERA.value,
+            )
+            .order_by(devices.c.path_rank, channels.c.device_id)
+        )
+        async with self._reading.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        if not any(row.is_subordinate and row.device_id == key.device_id for row in rows):
+            return []
+        own = [row.device_id for row in rows if not row.is_subordinate]
+        ways = own if len(own) == 1 else []
+        ways += [row.device_id for row in rows if row.is_subordinate]
+        return [ChannelKey(way, key.channel_id) for way in ways if way != key.device_id]
 
     async def remove(self, device_id: str, kept: Collection[str]) -> None:
         """Forget a platform with its catalogue, but for channels that something else refers to.

@@ -111,6 +111,7 @@ class Platform:
         access_stats = AccessStats()
         self.users: Final = Users(self._engine, settings.access, stats=access_stats)
         self.catalog: Final = CatalogStore(self._engine)
+        self._below = SubordinateCatalogs(self._engine)
         self.media: Final = MediaPlane(settings.media)
         self.transport: Final = SipTransport(settings.sip.transport_settings())
         self._access_stats = access_stats
@@ -198,7 +199,7 @@ class Platform:
         await steps.take(Step("devices", self.devices.open, self.devices.close, DEVICES_CLOSE_S))
         await steps.take(Step("outages", self._open_outages, self.outages.close))
         await self._open_gateway(box)
-        self.streams = ChannelStreams(self.devices.invites, self.gateway)
+        self.streams = ChannelStreams(self.devices.invites, self.gateway, self._below.other_ways)
         self.storage = StorageService(
             settings.storage,
             self._engine,
@@ -255,6 +256,8 @@ class Platform:
                 trail=Trail(self.audit, self.transport.clock),
                 media_host=self.devices.media_host_for,
                 own_name=settings.sip.id,
+                platform_id=settings.sip.id,
+                path_rank=self.devices.path_rank,
                 version=product_version(),
                 wall=wall_clock,
                 history=HistoryRooms(
@@ -328,7 +331,11 @@ class Platform:
             gateway=self.gateway,
             superiors=self.superiors,
             subordinates=Subordinates(
-                self.devices, self.catalog, SubordinateCatalogs(self._engine), self.storage.index
+                self.devices,
+                self.catalog,
+                self._below,
+                self.storage.index,
+                self.superiors.ranks_changed,
             ),
             pictures=self.streams,
             media=self.media,

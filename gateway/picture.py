@@ -26,6 +26,8 @@ class SourceHold:
         self.session: Final = picture.session
         self.lost: Final = asyncio.Event()
         self.lost_reason = ""
+        self.route_path: Final[tuple[str, ...]] = ()
+        """It comes by no other platform."""
 
     @property
     def info(self) -> StreamInfo:

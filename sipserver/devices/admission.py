@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
 from catalog.codes import is_platform_id
-from catalog.model import Device
+from catalog.model import DEFAULT_PATH_RANK, Device
 from sipserver.devices.settings import DeviceSettings, MediaPreference
 
 
@@ -44,6 +44,7 @@ class _Known:
     account: str = ""
     expected: tuple[Network, ...] = ()
     is_subordinate: bool = False
+    path_rank: int = DEFAULT_PATH_RANK
     password: str | None = None
 
 
@@ -79,6 +80,7 @@ class Admission:
             device.account,
             networks_of(device.expected_hosts),
             device.is_subordinate,
+            device.path_rank,
         )
 
     def forget(self, device_id: str) -> None:
@@ -92,6 +94,13 @@ class Admission:
         """Whether it is a whole platform, by an operator's word, else by its id."""
         known = self._known.get(device_id)
         return is_platform_id(device_id) or (known is not None and known.is_subordinate)
+
+    def path_rank(self, device_id: str) -> int:
+        """Of several that bring one camera the lowest is asked first; the camera itself goes before all."""
+        if not self.is_platform(device_id):
+            return -1
+        known = self._known.get(device_id)
+        return DEFAULT_PATH_RANK if known is None else known.path_rank
 
     def is_known(self, device_id: str) -> bool:
         return device_id in self._known

@@ -369,6 +369,10 @@ class DeviceService:
         """Whether a device is a whole platform below us."""
         return self._admission.is_platform(device_id)
 
+    def path_rank(self, device_id: str) -> int:
+        """Of several that bring one camera the lowest is asked first; what registers itself goes before."""
+        return self._admission.path_rank(device_id)
+
     @property
     def stale_dialogs(self) -> int:
         return len(self._stale)

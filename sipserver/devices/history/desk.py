@@ -31,6 +31,7 @@ from sipserver.gb.errors import MalformedDocument
 from sipserver.gb.gb_time import to_unix
 from sipserver.gb.manscdp import Document
 from sipserver.gb.messages.media_status import MediaStatus
+from sipserver.gb.route_path import DIRECT, InviteRoute
 from sipserver.gb.sdp import SessionDescription, SessionKind
 from sipserver.transport.driver import IncomingRequest
 
@@ -86,12 +87,13 @@ class HistoryDesk:
         stream_number: int | None = None,
         on_session: Callable[[MediaSession], None] | None = None,
         before_ack: Callable[[SessionDescription], Awaitable[None]] | None = None,
+        route: InviteRoute = DIRECT,
     ) -> HistoryStream:
         """Invite the device; returns when the first key frame is there.
 
         Args:
             uri: the file as a RecordInfo line names it (``http://...``); empty: the channel and its type.
-            on_session, before_ack: see ``StreamRequest``.
+            on_session, before_ack, route: see ``StreamRequest``.
 
         Raises:
             UnknownChannel, UnknownDevice, DeviceOffline, NoAnswer, Refused, BadAnswer, NoMedia, WrongSsrc,
@@ -112,6 +114,7 @@ class HistoryDesk:
             silence_timeout_s=None,
             on_session=on_session,
             before_ack=before_ack,
+            route=route,
         )
         invite, hold = await self._invite(key, start, end, request, tag)
         stream = HistoryStream(

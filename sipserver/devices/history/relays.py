@@ -25,6 +25,7 @@ from sipserver.devices.profiles.facets import Facet
 from sipserver.gb.editions import Edition, Feature, allows
 from sipserver.gb.gb_time import BEIJING
 from sipserver.gb.mansrtsp import CONTENT_TYPE, Control, Method
+from sipserver.gb.route_path import DIRECT, InviteRoute
 from sipserver.gb.sdp import SessionDescription, SessionKind
 from sipserver.sip.message import SipResponse
 
@@ -142,6 +143,7 @@ class HistoryRelays:
         uri: str = "",
         speed: int | None = None,
         stream_number: int | None = None,
+        route: InviteRoute = DIRECT,
         on_answer: OnAnswer,
     ) -> HistoryRelay:
         """Invite the device; returns when its first key frame is there.
@@ -181,6 +183,7 @@ class HistoryRelays:
                 stream_number=stream_number,
                 on_session=sessions.append,
                 before_ack=answered,
+                route=route,
             )
         finally:
             self._opening -= 1

@@ -27,6 +27,7 @@ from sipserver.devices.settings import DeviceSettings
 from sipserver.devices.stream_request import LiveStream
 from sipserver.gb.editions import Edition
 from sipserver.gb.gb_time import BEIJING
+from sipserver.gb.route_path import DIRECT, InviteRoute
 from sipserver.gb.ssrc import SsrcPool
 from sipserver.simulator.device import SimulatedDevice
 from sipserver.simulator.settings import SimulatedDeviceSettings
@@ -64,6 +65,7 @@ class FedHold:
         self.session = session
         self.lost = asyncio.Event()
         self.lost_reason = ""
+        self.route_path: tuple[str, ...] = ()
         self.is_released = False
 
     async def release(self) -> None:
@@ -81,20 +83,30 @@ class FedPictures:
         self.plane: MediaPlane | None = None
         self.holds: list[FedHold] = []
         self.asked: list[tuple[ChannelKey, LiveStream]] = []
+        self.routes: list[InviteRoute] = []
+        self.paths: dict[str, tuple[str, ...]] = {}
         self.failures: dict[ChannelKey, Exception] = {}
         self.wait = asyncio.Event()
         self.wait.set()
 
     async def hold(
-        self, key: ChannelKey, purpose: str, *, tag: str, stream: LiveStream = LiveStream.MAIN
+        self,
+        key: ChannelKey,
+        purpose: str,
+        *,
+        tag: str,
+        stream: LiveStream = LiveStream.MAIN,
+        route: InviteRoute = DIRECT,
     ) -> FedHold:
         assert (purpose, tag[:8]) == ("relay", "superior")
         assert self.plane is not None, "this test has no pictures"
         self.asked.append((key, stream))
+        self.routes.append(route)
         await self.wait.wait()
         if key in self.failures:
             raise self.failures[key]
         hold = FedHold(await self.plane.open_fed(label=str(key)))
+        hold.route_path = self.paths.get(key.device_id, ())
         self.holds.append(hold)
         return hold
 

@@ -177,3 +177,38 @@ def test_no_two_identities_ever_share_an_id(wanted: list[tuple[str, str]]) -> No
     assert len(set(given_ids.values())) == len(given_ids)
     assert all(ids.known(identity) == presented for identity, presented in given_ids.items())
     assert all(len(presented) == 20 and presented.isdigit() for presented in given_ids.values())
+
+
+def test_a_camera_of_ours_that_a_platform_brings_back_is_the_same_camera() -> None:
+    """A ring of platforms lists our own cameras to us: another way to them, and no further camera (R-3)."""
+    ids = IdMap(OWN)
+    direct = camera(NVR, 1)
+    told = list(shown(direct, ids=ids).channels)
+    for _ in range(3):  # each round would bring one more otherwise
+        tree = shown(direct, *(camera(BELOW, 0, channel_id=each) for each in told), ids=ids)
+        told = list(tree.channels)
+    (entry,) = tree.channels.values()
+    assert {key.device_id for key in entry.paths} == {NVR, BELOW}
+
+
+def test_of_several_platforms_the_one_with_the_lowest_rank_is_the_way_unless_it_is_off() -> None:
+    """GB-C013, GB-C136."""
+    table = ChannelTable()
+    ranks = {BELOW: 7, ALSO_BELOW: 3}
+    table.path_rank = lambda device_id: ranks.get(device_id, -1)
+    for device_id in ranks:
+        table.set_online(device_id, True)
+        table.put(camera(device_id, 1))
+    tree = PresentedTree(table, Presentation(superior_id=ABOVE, own_id=OWN), Rules(EVERYTHING), IdMap(OWN))
+
+    def ways() -> list[str]:
+        tree.assign(range(2))
+        tree.refresh(range(2))
+        (entry,) = tree.channels.values()
+        return [key.device_id for key in entry.paths]
+
+    assert ways() == [ALSO_BELOW, BELOW]
+    ranks[BELOW] = 1
+    assert ways() == [BELOW, ALSO_BELOW]
+    table.set_online(BELOW, False)
+    assert ways() == [ALSO_BELOW, BELOW]

@@ -86,12 +86,15 @@ class SmallPlatform:
         timeout_s: float = 5.0,
         *,
         acknowledge: bool = True,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> tuple[SipResponse, Dialog | None]:
         """INVITE and, after a 2xx, ACK."""
         body = offer if isinstance(offer, bytes) else offer.serialize()
         request = self._request("INVITE", user, body, sdp.CONTENT_TYPE)
         if subject:
             request.headers.add("Subject", subject)
+        for name, value in headers:
+            request.headers.set(name, value)
         assert self.flow is not None
         call = self.transport.invite(request, self.flow)
         response = await call.final(timeout_s)
