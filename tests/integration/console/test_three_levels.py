@@ -1,0 +1,195 @@
+"""A camera at the county, seen and used at the province, through two platforms of this very kind.
+
+Every picture is decoded by FFmpeg, which shares no code with us. GB-C128 to GB-C134, GB-C137.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx
+import pytest
+
+from access.rights import Policy, Right
+from sipserver.gb.editions import Edition
+from sipserver.gb.messages.device_control import PtzCommand
+from sipserver.gb.ptz import Move, read_instruction
+from sipserver.gb.ptz_frame import PtzFrame
+from sipserver.simulator.device import SimulatedDevice
+from sipserver.simulator.history.recordings import RecordedSpan
+from sipserver.simulator.loops import PictureSettings
+from tests.support.platform_process import eventually
+from tests.support.small_site import SmallSite
+from tests.support.three_levels import CITY, COUNTY, Levels, decoded, post, three_levels
+
+START = datetime(2026, 5, 1, 0, 0, tzinfo=UTC)
+SMALL = PictureSettings(width=128, height=96, fps=10, gop_s=1.0, loop_s=2)
+SLACK_S = 1.0
+"""Beside a bound of the issue: three platforms and a camera share this process, and others this machine."""
+RECORDED = (RecordedSpan(START, START + timedelta(minutes=10)),)
+
+
+@pytest.fixture
+async def levels(tmp_path: Path) -> AsyncIterator[Levels]:
+    async with three_levels(tmp_path) as opened:
+        yield opened
+
+
+async def until(claim: Callable[[], object], what: str) -> None:
+    async def holds() -> bool:
+        return bool(claim())
+
+    await eventually(holds, what)
+
+
+async def no_streams_below(levels: Levels, camera: SimulatedDevice) -> None:
+    async def none_left() -> bool:
+        return camera.streams == 0
+
+    await eventually(none_left, "the camera was told to stop")
+
+
+async def test_a_camera_at_the_county_is_used_at_the_province(levels: Levels) -> None:
+    camera = await levels.county.add_camera(
+        edition=Edition.V3_0, pictures=SMALL, recordings=RECORDED, keepalive_interval_s=1.0
+    )
+    (channel,) = camera.settings.all_channel_ids
+    await levels.known_above(channel)
+    for transport in ("udp", "tcp_passive"):
+        await watched_live(levels, camera, channel, transport)
+    await controlled(levels, camera, channel)
+    await searched(levels, channel)
+    await played_back(levels, camera, channel)
+    await downloaded(levels, camera, channel)
+    await ended_with_its_right(levels, camera, channel)
+
+
+async def watched_live(levels: Levels, camera: SimulatedDevice, channel: str, transport: str) -> None:
+    """Real pictures of the camera's size at the province, over one transport on all three legs."""
+    legs = ((levels.province, CITY), (levels.city, COUNTY), (levels.county, camera.settings.device_id))
+    for site, device_id in legs:
+        changed = await site.api.patch(f"/devices/{device_id}", json={"media_transport": transport})
+        assert changed.status_code == 200, changed.text
+    live = await post(levels.province, f"/channels/{CITY}~{channel}/live")
+    assert live["video"]["codec"] == "H264"
+    assert set(await decoded(live["urls"]["flv_http"], 15)) == {(SMALL.width, SMALL.height)}
+    (served,) = camera.parts.invites.open
+    assert served.offer.is_tcp is (transport == "tcp_passive")
+    for site, superior_id in ((levels.county, CITY), (levels.city, levels.province.platform.settings.sip.id)):
+        (stream,) = (await site.api.get(f"/superiors/{superior_id}/streams")).json()["items"]
+        assert ("tcp" in stream["transport"].lower()) is (transport == "tcp_passive")
+    gone = await levels.province.api.delete(f"/sessions/{live['session_id']}")
+    assert gone.status_code == 204
+    await no_streams_below(levels, camera)
+
+
+async def controlled(levels: Levels, camera: SimulatedDevice, channel: str) -> None:
+    """Not without the right; with it, it turns while the province says so, and stands still afterwards."""
+    refused = await post(levels.province, f"/channels/{CITY}~{channel}/ptz/move", 502, pan=0.5, for_s=0.5)
+    assert refused["sip_code"] == 403
+    await levels.grant(*Right)
+    await post(levels.province, f"/channels/{CITY}~{channel}/ptz/move", pan=0.5, for_s=0.5)
+    head = camera.control.heads[channel]
+
+    def moves() -> list[Move]:
+        frames = [
+            each.command.frame for each in camera.control.received if isinstance(each.command, PtzCommand)
+        ]
+        read = [read_instruction(PtzFrame.parse(frame)) for frame in frames]
+        return [each for each in read if isinstance(each, Move)]
+
+    await until(lambda: any(move.pan > 0 for move in moves()), "the camera was told to turn")
+    await until(lambda: moves()[-1] == Move() and not head.is_moving, "the camera stands still")
+
+
+async def searched(levels: Levels, channel: str) -> None:
+    period = {"start": START.isoformat(), "end": (START + timedelta(hours=1)).isoformat()}
+    answer = await levels.province.api.get(f"/channels/{CITY}~{channel}/device-records", params=period)
+    assert answer.status_code == 200, answer.text
+    items = answer.json()["items"]
+    assert [item["start"][:19] for item in items] == ["2026-05-01T00:00:00"]
+
+
+async def played_back(levels: Levels, camera: SimulatedDevice, channel: str) -> None:
+    """Pause, seek and scale reach the camera, and its pictures come back."""
+    period = {"start": START.isoformat(), "end": (START + timedelta(minutes=5)).isoformat()}
+    playback = await post(levels.province, f"/channels/{CITY}~{channel}/playbacks", **period)
+    url, path = playback["urls"]["flv_http"], f"/playbacks/{playback['playback_id']}"
+    assert set(await decoded(url, 5)) == {(SMALL.width, SMALL.height)}
+
+    async def reaches(what: Callable[[Any], bool], text: str) -> None:
+        async def is_there() -> bool:
+            return what((await levels.province.api.get(path)).json())
+
+        await eventually(is_there, text)
+
+    async with (
+        httpx.AsyncClient(trust_env=False) as viewer,
+        viewer.stream("GET", playback["urls"]["fmp4_http"]) as seen,
+    ):
+        assert (await anext(seen.aiter_bytes()))[4:8] == b"ftyp"
+        await reaches(lambda state: state["position_s"] > 1, "it plays")
+        assert (await post(levels.province, f"{path}/pause"))["state"] == "paused"
+        assert (await post(levels.province, f"{path}/resume"))["state"] == "playing"
+        assert (await post(levels.province, f"{path}/seek", position_s=60))["position_s"] >= 60
+        await reaches(lambda state: state["position_s"] > 61, "it goes on from there")
+        assert (await post(levels.province, f"{path}/speed", scale=4))["scale"] == 4
+        await reaches(lambda state: state["position_s"] > 67, "it goes faster")
+    said = [(str(control.method), control.scale) for control in camera.history.controls]
+    assert ("PAUSE", None) in said
+    assert ("PLAY", 4.0) in said
+    assert (await levels.province.api.delete(path)).status_code == 204
+    await no_streams_below(levels, camera)
+
+
+async def downloaded(levels: Levels, camera: SimulatedDevice, channel: str) -> None:
+    """Ten seconds of its recording, faster than it was, as a file that another program decodes."""
+    period = {"start": START.isoformat(), "end": (START + timedelta(seconds=10)).isoformat()}
+    begun = await post(levels.province, f"/channels/{CITY}~{channel}/downloads", 202, speed=4, **period)
+    path = f"/downloads/{begun['download_id']}"
+
+    async def finished() -> Any:
+        state = (await levels.province.api.get(path)).json()
+        return state if state["finished_at"] is not None else None
+
+    state = await eventually(finished, "the download is finished")
+    assert state["parts"], state
+    pictures = 0
+    for part in state["parts"]:
+        file = (await levels.province.api.get(part["url"].removeprefix("/api/v1"))).content
+        with av.open(io.BytesIO(file)) as container:
+            pictures += sum(1 for _ in container.decode(video=0))
+    assert pictures >= 90, state
+    await no_streams_below(levels, camera)
+
+
+async def ended_with_its_right(levels: Levels, camera: SimulatedDevice, channel: str) -> None:
+    """The county withdraws what the city may do: what the province watches ends within 2 s, and stays ended."""
+    live = await post(levels.province, f"/channels/{CITY}~{channel}/live")
+    viewer = httpx.AsyncClient(trust_env=False)
+    async with viewer, viewer.stream("GET", live["urls"]["flv_http"]) as seen:
+        pieces = seen.aiter_bytes()
+        assert (await anext(pieces))[:3] == b"FLV"
+        await levels.county.platform.rights.replace(f"superior:{CITY}", Policy())
+
+        async def all_ended() -> bool:
+            sites = (levels.province, levels.city, levels.county)
+            return camera.streams == 0 and not any([await sessions(site) for site in sites])
+
+        await eventually(all_ended, "the stream ends with its right", 2.0 + SLACK_S, 0.02)
+        async with asyncio.timeout(5.0):
+            with contextlib.suppress(httpx.RemoteProtocolError):
+                async for _ in pieces:
+                    pass
+    refused = await post(levels.province, f"/channels/{CITY}~{channel}/live", 502)
+    assert refused["sip_code"] == 403
+
+
+async def sessions(site: SmallSite) -> list[Any]:
+    """What a platform receives now."""
+    return [each for each in site.platform.media.sessions if not each.is_closed]
