@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from access.rights import Grant, Policy, Right
+from access.rights import Right
 from sipserver.devices.alarms.settings import AlarmSettings
 from sipserver.devices.history.settings import HistorySettings
 from sipserver.devices.settings import DeviceSettings
@@ -22,6 +22,8 @@ PROVINCE = "34000000002000000001"
 CITY = "34010000002000000001"
 COUNTY = "34010200002000000001"
 QUICK = HistorySettings(end_silence_s=1.0, silence_timeout_s=6.0, drain_s=0.3, playback_linger_s=30.0)
+QUICK_LOOK = {"analyzeduration": "500000", "probesize": "100000"}
+"""How long FFmpeg looks before it decodes, µs and bytes."""
 ALARMS = AlarmSettings(flush_s=0.1)
 
 
@@ -36,8 +38,7 @@ class Levels:
     async def grant(self, *rights: Right) -> None:
         """What either superior may do with everything."""
         for below, above in ((self.county, CITY), (self.city, PROVINCE)):
-            policy = Policy((Grant(frozenset(rights)),))
-            await below.platform.rights.replace(f"superior:{above}", policy)
+            await decide(below, above, *rights)
 
     async def known_above(self, channel_id: str) -> None:
         """Until the province lists a channel of the county as one that is on.
@@ -82,6 +83,13 @@ async def join(below: SmallSite, above: SmallSite, **settings: Any) -> None:
     await registered(above, own_id)
 
 
+async def decide(below: SmallSite, superior_id: str, *rights: Right) -> None:
+    """What a superior may do with everything that it is shown."""
+    grants = [{"actions": list(rights)}] if rights else []
+    answer = await below.api.put(f"/superiors/{superior_id}/grants", json={"grants": grants})
+    assert answer.status_code == 200, answer.text
+
+
 @contextlib.asynccontextmanager
 async def three_levels(directory: Path) -> AsyncIterator[Levels]:
     """All three, joined over UDP on loopback."""
@@ -115,7 +123,7 @@ async def decoded(url: str, pictures: int, timeout_s: float = 20.0) -> list[tupl
         import av
 
         found: list[tuple[int, int]] = []
-        with av.open(url, timeout=timeout_s) as container:
+        with av.open(url, options=QUICK_LOOK, timeout=timeout_s) as container:
             for frame in container.decode(video=0):
                 found.append((frame.width, frame.height))
                 if len(found) >= pictures:
