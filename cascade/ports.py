@@ -12,8 +12,10 @@ from catalog.keyset import Page
 from catalog.model import Channel, ChannelKey, ChannelKind
 from media.recordings import Play
 from media.session import MediaSession
+from sipserver.devices.alarms.model import AlarmNews
 from sipserver.devices.history.records import FoundRecords, RecordSearch
 from sipserver.devices.history.relays import HistoryRelay, OnAnswer
+from sipserver.devices.positions.model import PositionEvent, PtzPositionReported, StoredPosition
 from sipserver.devices.stream_request import LiveStream
 from sipserver.gb.route_path import InviteRoute, Path
 from sipserver.gb.sdp import SessionKind
@@ -141,3 +143,27 @@ class Footage(Protocol):
     """The part of the index of recordings that tells of which channels there is something."""
 
     async def channels_of(self, device_id: str) -> set[str]: ...
+
+
+class Whereabouts(Protocol):
+    """The part of ``sipserver.devices.positions`` that superiors are told."""
+
+    def keys(self) -> list[ChannelKey]: ...
+    def latest(self, key: ChannelKey) -> StoredPosition | None: ...
+    def directions(self) -> list[PtzPositionReported]: ...
+
+    listeners: list[Callable[[PositionEvent], None]]
+
+
+class AlarmSource(Protocol):
+    """The part of ``sipserver.devices.alarms`` that superiors are told: each alarm once, repeats counted in."""
+
+    listeners: list[Callable[[AlarmNews], None]]
+
+
+@dataclass(frozen=True, slots=True)
+class NewsRooms:
+    """Whose news superiors may subscribe to, besides the catalogue's."""
+
+    alarms: AlarmSource
+    whereabouts: Whereabouts

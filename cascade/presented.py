@@ -103,8 +103,10 @@ class PresentedTree:
         if is_region_code(item_id):
             return self._of_region(item_id)
         entry = self.entry(item_id)
-        if entry is None or self._ways[entry] is not None:
-            return () if entry is None else (entry,)
+        if entry is None:
+            return ()
+        if self._ways[entry] is not None:
+            return (entry,)
         name = self._directories[entry]
         if name == GROUP:
             return [each for each in (*self.directories(), *self._shown_channels()) if not self._is_own(each)]
@@ -115,12 +117,22 @@ class PresentedTree:
         entry = self._entries.get(presented)
         return None if entry is None or not self.states[entry] else entry
 
+    def reserved(self, presented: str) -> int | None:
+        """The number of what was shown under this id once."""
+        return self._entries.get(presented)
+
     def entry_of(self, key: ChannelKey) -> int | None:
         """As what a channel of ours is shown now."""
         row = self._table.row(key)
         if row is None or row >= len(self._entry_of) or self._entry_of[row] == NOT_SHOWN:
             return None
         return self._entry_of[row]
+
+    def entry_of_device(self, device_id: str) -> int | None:
+        """As what the only camera of a device is shown now; None when there are several, or none."""
+        rows = self._table.rows_of(device_id)
+        keys = [self._table.key(row) for row in rows.values()] if len(rows) == 1 else []
+        return self.entry_of(keys[0]) if keys else None
 
     def is_camera(self, entry: int) -> bool:
         return self._ways[entry] is not None
@@ -134,6 +146,10 @@ class PresentedTree:
         directory = self._entries.get(scope)
         name = None if directory is None else self._directories.get(directory)
         return name is not None and (name == GROUP or self._hung.get(entry) == name)
+
+    def reserve(self, presented: str) -> int:
+        """The number of an id that a superior was told once, shown or not."""
+        return self._entry_for(presented, ())
 
     def paths(self, entry: int) -> tuple[ChannelKey, ...]:
         """The ways to a camera: the best comes first."""
@@ -307,6 +323,7 @@ class PresentedTree:
                 changed.add(entry)
         for presented, name in wanted.items():
             entry = self._entry_for(presented, None)
+            self._ways[entry] = None
             self._directories[entry] = name
             self._regions[entry] = name if is_region_code(name) else self.how.own_id[:6]
             if not self.states[entry] or self.sums[entry] != self._salt:

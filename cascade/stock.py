@@ -8,9 +8,12 @@ from typing import Final, Protocol
 
 from cascade.channel_table import ChannelTable
 from cascade.ports import CascadeCatalog, Standing
+from catalog.columns import DATABASE_AWAY
 from catalog.model import Channel, ChannelKind
 
 CAMERAS: Final = frozenset({ChannelKind.CAMERA})
+AWAY: Final[tuple[type[Exception], ...]] = (*DATABASE_AWAY, OSError)
+"""What a database says that does not answer now."""
 PAGE: Final = 250
 """Channels read in one go: what the event loop can do without for their sake, some ten milliseconds."""
 

@@ -61,5 +61,9 @@ class PtzPositionReported:
     position: PtzPosition
     received_time: datetime
 
+    @property
+    def key(self) -> ChannelKey:
+        return ChannelKey(self.device_id, self.channel_id)
+
 
 PositionEvent = PositionReported | VideoUploadOffered | PtzPositionReported

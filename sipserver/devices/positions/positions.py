@@ -101,6 +101,10 @@ class Positions:
         """Where a camera looks, as it last notified since our start."""
         return self._directions.get(key)
 
+    def directions(self) -> list[PtzPositionReported]:
+        """Where all cameras look that notified since our start."""
+        return list(self._directions.values())
+
     def device_removed(self, device_id: str) -> None:
         """Its tracks stay until their time is over."""
         self._objects.forget(device_id)

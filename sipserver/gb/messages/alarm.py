@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from sipserver.gb import gb_time, manscdp, quirks
 from sipserver.gb.alarm_tables import ALL_METHODS, METHODS, PRIORITIES, format_methods, parse_methods
+from sipserver.gb.editions import Edition
 from sipserver.gb.errors import MalformedTime
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import Element
@@ -68,7 +69,8 @@ class AlarmNotify:
             extra=_extra(notify),
         )
 
-    def to_xml(self) -> Element:
+    def to_xml(self, edition: Edition = Edition.V3_0) -> Element:
+        """In the layout of an edition: further texts have another name since 2022."""
         notify = manscdp.new_document("Notify", "Alarm", self.sn, self.device_id)
         manscdp.add_text(notify, "AlarmPriority", self.priority)
         manscdp.add_text(notify, "AlarmMethod", self.method)
@@ -87,8 +89,9 @@ class AlarmNotify:
             if self.event_type is not None:
                 parameters = manscdp.add_group(info, "AlarmTypeParam")
                 manscdp.add_text(parameters, "EventType", self.event_type)
+        extra = "ExtraInfo" if edition >= Edition.V3_0 else "Info"
         for text in self.extra:
-            manscdp.add_text(notify, "ExtraInfo", text)
+            manscdp.add_text(notify, extra, text)
         return notify
 
 

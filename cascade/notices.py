@@ -1,0 +1,406 @@
+"""Tells one superior what it subscribed to, one NOTIFY after the other: the next when the one before is answered.
+
+Whoever has news wakes the one task that sends. What is told of the catalogue goes through the ledger.
+Source: RFC 6665 section 4.2.2; gb28181.md 5.1, 5.3, 5.4, 8.6; GB-C093, GB-C094, GB-C134.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from cascade.catalogue import PresentedCatalogue
+from cascade.errors import CascadeError, SuperiorRefused
+from cascade.feeds import AlarmFeed, CatalogFeed, Feed, Notice, PositionFeed, PtzFeed
+from cascade.ledger_book import LedgerBook
+from cascade.link import SuperiorLink
+from cascade.model import InitialReport, Superior
+from cascade.news import News, position_of
+from cascade.news import entry_of_object as entry_of
+from cascade.ports import Whereabouts
+from cascade.presented import PresentedTree
+from cascade.signalling import ANSWER_TIMEOUT_S
+from cascade.stock import AWAY
+from cascade.subscriptions import Kind, Query, Subscription, Subscriptions
+from sipserver.devices.alarms.model import Alarm
+from sipserver.devices.positions.model import PtzPositionReported, StoredPosition
+from sipserver.gb import manscdp
+from sipserver.gb.ids import GbId
+from sipserver.gb.messages.alarm import AlarmQuery
+from sipserver.gb.messages.mobile_position import MobilePositionQuery
+from sipserver.transport.driver import IncomingRequest, SipTransport
+from sipserver.transport.errors import TransportError
+
+SILENT_MAX: Final = 3
+"""NOTIFYs without an answer in a row, after which a subscription is over."""
+PAUSE_S: Final = 1.0
+PAUSE_MAX_S: Final = 30.0
+"""After silence, doubling."""
+GOODBYE_S: Final = 2.0
+DATABASE_PAUSE_S: Final = 1.0
+DROPPING: Final = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
+"""Answers after which a notifier drops the subscription (RFC 6665 section 4.2.2)."""
+_EVERY_ALARM: Final = AlarmQuery("0", GbId(""))
+
+logger = logging.getLogger(__name__)
+
+
+class Push:
+    """What goes by MESSAGE because nobody subscribed to it."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed: Final = feed
+        self.unanswered = 0
+        self.not_before = 0.0
+        self.notices = 0
+        self.ended = ""
+
+
+Outlet = Subscription | Push
+
+
+class Notices:
+    """All that one superior is told without asking each time."""
+
+    def __init__(
+        self,
+        link: SuperiorLink,
+        catalogue: PresentedCatalogue,
+        book: LedgerBook,
+        transport: SipTransport,
+        whereabouts: Whereabouts,
+    ) -> None:
+        self._link = link
+        self._catalogue = catalogue
+        self._book = book
+        self._transport = transport
+        self._clock = transport.clock
+        self._whereabouts = whereabouts
+        self.subscriptions: Final = Subscriptions(
+            link, catalogue, transport, make_feed=self._make_feed, accepted=self._accepted, ending=self._end
+        )
+        self._news = News()
+        self._pushed_alarms = Push(AlarmFeed(_EVERY_ALARM))
+        self._pushed_items: Push | None = None
+        self._stirred_at: float | None = None
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._goodbyes: set[asyncio.Task[None]] = set()
+        self.answer_s = ANSWER_TIMEOUT_S
+        """How long the answer to a NOTIFY is waited for."""
+        self.sent = 0
+        self.unanswered = 0
+        self.refused = 0
+        catalogue.listeners.append(self._stirred)
+        catalogue.changed.append(self._changed)
+        link.listeners.append(lambda _: self._woken.set())
+
+    # ---------------------------------------------------------------- life
+
+    def open(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(
+                self._run(), name=f"notices to {self._link.superior.superior_id}"
+            )
+
+    async def close(self, reason: str = "deactivated") -> None:
+        """End every subscription, and tell the superior within a moment."""
+        await self.end_all("the platform stops", reason)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await self.subscriptions.close()
+
+    async def end_all(self, why: str, reason: str) -> None:
+        for subscription in self.subscriptions.running():
+            self._end(subscription, why, reason)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await asyncio.gather(*self._goodbyes, return_exceptions=True)
+
+    # ---------------------------------------------------------------- what others report
+
+    def receive_subscribe(self, incoming: IncomingRequest) -> None:
+        self.subscriptions.receive(incoming)
+
+    def alarm(self, alarm: Alarm) -> None:
+        if self._link.superior.pushes_alarms or self.subscriptions.of(Kind.ALARM):
+            self._news.alarm(alarm)
+            self._woken.set()
+
+    def place(self, position: StoredPosition) -> None:
+        if self.subscriptions.of(Kind.MOBILE_POSITION):
+            self._news.place(position)
+            self._woken.set()
+
+    def direction(self, report: PtzPositionReported) -> None:
+        if self.subscriptions.of(Kind.PTZ_POSITION):
+            self._news.direction(report)
+            self._woken.set()
+
+    async def push_again(self, presented_ids: Collection[str] | None = None) -> int:
+        """Tell entries again, whatever the superior said before; None: all with which something is wrong.
+
+        In the superior's subscription to the catalogue; without one by MESSAGE. How many it will be.
+        """
+        ledger = await self._book.ledger()
+        tree = await self._catalogue.tree()
+        if presented_ids is None:
+            entries = [entry for entry, _ in ledger.differences()]
+        else:
+            known = (tree.reserved(each) for each in presented_ids)
+            entries = [entry for entry in known if entry is not None]
+        feeds = [each.feed for each in self.subscriptions.of(Kind.CATALOG)]
+        if not feeds:
+            if self._pushed_items is None:
+                self._pushed_items = Push(CatalogFeed(tree, tree.root, InitialReport.NONE))
+            feeds = [self._pushed_items.feed]
+        for feed in feeds:
+            if isinstance(feed, CatalogFeed):
+                feed.tell_again(entries)
+        self._woken.set()
+        return len(entries)
+
+    # ---------------------------------------------------------------- inside: what wakes
+
+    def _stirred(self) -> None:
+        if self._stirred_at is None:
+            self._stirred_at = self._clock()
+            self._woken.set()
+
+    def _changed(self, entries: Collection[int]) -> None:
+        for outlet in self._catalog_outlets():
+            if isinstance(outlet.feed, CatalogFeed):
+                outlet.feed.changed(entries)
+        self._woken.set()
+
+    def _accepted(self, _: Subscription) -> None:
+        self._woken.set()
+
+    def _catalog_outlets(self) -> list[Outlet]:
+        outlets: list[Outlet] = [*self.subscriptions.of(Kind.CATALOG)]
+        return outlets if self._pushed_items is None else [*outlets, self._pushed_items]
+
+    def _outlets(self) -> Iterable[Outlet]:
+        yield self._pushed_alarms
+        if self._pushed_items is not None:
+            yield self._pushed_items
+        yield from self.subscriptions.running()
+
+    def _make_feed(self, kind: Kind, query: Query, tree: PresentedTree) -> Feed:
+        match kind, query:
+            case Kind.ALARM, AlarmQuery():
+                return AlarmFeed(query)
+            case Kind.MOBILE_POSITION, MobilePositionQuery():
+                return self._position_feed(query, tree)
+            case Kind.PTZ_POSITION, _:
+                return self._ptz_feed(query.device_id, tree)
+            case _:
+                return CatalogFeed(tree, query.device_id, self._link.superior.initial_report)
+
+    def _position_feed(self, query: MobilePositionQuery, tree: PresentedTree) -> PositionFeed:
+        """Begins with what is known."""
+        feed = PositionFeed(query)
+        for key in self._whereabouts.keys():  # noqa: SIM118 - it is no mapping
+            entry, stored = entry_of(tree, key), self._whereabouts.latest(key)
+            if entry is not None and stored is not None and tree.is_in(entry, query.device_id):
+                feed.add(entry, position_of(stored, tree.presented_ids[entry]))
+        return feed
+
+    def _ptz_feed(self, scope: str, tree: PresentedTree) -> PtzFeed:
+        feed = PtzFeed()
+        for report in self._whereabouts.directions():
+            entry = tree.entry_of(report.key)
+            if entry is not None and tree.is_in(entry, scope):
+                feed.add(tree.presented_ids[entry], report.position)
+        return feed
+
+    # ---------------------------------------------------------------- inside: the one task
+
+    async def _run(self) -> None:
+        while True:
+            await self._wait()
+            try:
+                await self._turn()
+            except AWAY as error:
+                logger.warning("superior %s is told later: %s", self._link.superior.superior_id, error)
+                await asyncio.sleep(DATABASE_PAUSE_S)
+            except Exception:
+                logger.exception("notices to superior %s failed", self._link.superior.superior_id)
+                await asyncio.sleep(DATABASE_PAUSE_S)
+
+    async def _wait(self) -> None:
+        due = self._next_due()
+        if due is not None and due <= self._clock():
+            await asyncio.sleep(0)
+            return
+        self._woken.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if due is None else due - self._clock()):
+                await self._woken.wait()
+
+    def _next_due(self) -> float | None:
+        """When there is something to do; what waits for the link waits without a time."""
+        times = [each.expires_at for each in self.subscriptions.running()]
+        if self._stirred_at is not None and self._catalog_outlets():
+            times.append(self._stirred_at + self._superior.notify_wait_s)
+        if self._news:
+            times.append(0.0)
+        if self._link.is_online:
+            for outlet in self._outlets():
+                if (due := outlet.feed.due_at()) is not None:
+                    times.append(max(due, outlet.not_before))
+                elif isinstance(outlet, Subscription) and outlet.is_poll:
+                    times.append(0.0)
+        return min(times, default=None)
+
+    async def _turn(self) -> None:
+        now = self._clock()
+        for subscription in self.subscriptions.running():
+            if now >= subscription.expires_at:
+                self._end(subscription, "its time is over", "timeout")
+        await self._gather(now)
+        if not self._link.is_online:
+            return
+        for outlet in list(self._outlets()):
+            due = outlet.feed.due_at()
+            if due is not None and max(due, outlet.not_before) <= now and not outlet.ended:
+                await self._serve(outlet)
+            elif due is None and isinstance(outlet, Subscription) and outlet.is_poll:
+                self._end(outlet, "it asked once", "timeout")
+        if self._pushed_items is not None and self._pushed_items.feed.due_at() is None:
+            self._pushed_items = None
+
+    async def _gather(self, now: float) -> None:
+        """Find out what has changed, where somebody wants to know."""
+        is_due = self._stirred_at is not None and now >= self._stirred_at + self._superior.notify_wait_s
+        if is_due and self._catalog_outlets():
+            self._stirred_at = None
+            try:
+                await self._catalogue.tree()
+            except BaseException:
+                self._stirred_at = now
+                raise
+        if self._news:
+            self._spread(await self._catalogue.tree())
+
+    def _spread(self, tree: PresentedTree) -> None:
+        """To those whose scope and conditions let it pass."""
+        for entry, alarm in self._news.take_alarms(tree):
+            feeds = self._feeds(Kind.ALARM, tree, entry)
+            is_told = [feed.add(alarm) for feed in feeds if isinstance(feed, AlarmFeed)]
+            pushed = self._pushed_alarms.feed
+            if self._superior.pushes_alarms and not any(is_told) and isinstance(pushed, AlarmFeed):
+                pushed.add(alarm)
+        for entry, place in self._news.take_places(tree):
+            for feed in self._feeds(Kind.MOBILE_POSITION, tree, entry):
+                if isinstance(feed, PositionFeed):
+                    feed.add(entry, place)
+        for entry, direction in self._news.take_directions(tree):
+            for feed in self._feeds(Kind.PTZ_POSITION, tree, entry):
+                if isinstance(feed, PtzFeed):
+                    feed.add(tree.presented_ids[entry], direction)
+
+    def _feeds(self, kind: Kind, tree: PresentedTree, entry: int) -> list[Feed]:
+        return [each.feed for each in self.subscriptions.of(kind) if tree.is_in(entry, each.scope)]
+
+    # ---------------------------------------------------------------- inside: sending
+
+    async def _serve(self, outlet: Outlet) -> None:
+        """One notice, and what its answer means."""
+        notice = outlet.feed.take(self._link.signalling.next_sn(), self._superior, self._clock())
+        if notice is None:
+            return
+        ledger = await self._book.ledger() if notice.told else None
+        if ledger is not None:
+            ledger.sent(notice.told, self._book.now_s())
+        outlet.notices += 1
+        self.sent += 1
+        try:
+            status = await self._deliver(outlet, notice)
+        except BaseException:
+            outlet.feed.failed(notice)
+            raise
+        if status < 300:
+            outlet.unanswered = 0
+            if ledger is not None:
+                ledger.acknowledged(notice.told, self._book.now_s())
+        elif status in DROPPING and isinstance(outlet, Subscription):
+            self.refused += 1
+            self.subscriptions.remove(outlet, f"a NOTIFY was answered with {status}")
+        elif status >= 500 or status == 408:
+            self._unheard(outlet, notice, status)
+        else:
+            self.refused += 1
+            if ledger is not None:
+                ledger.refused(notice.told, status)
+        self._book.kick()
+        if self._superior.fragment_pause_s:
+            await asyncio.sleep(self._superior.fragment_pause_s)
+
+    async def _deliver(self, outlet: Outlet, notice: Notice) -> int:
+        """The status of the answer; 408 stands for none."""
+        try:
+            if isinstance(outlet, Push):
+                return (await self._link.send_document(notice.element)).status
+            left_s = max(1, int(outlet.expires_at - self._clock()))
+            body = manscdp.serialize_document(notice.element, self._superior.charset)
+            return await self._notify(outlet, f"active;expires={left_s}", body, self.answer_s)
+        except SuperiorRefused as error:
+            return error.status
+        except (TransportError, CascadeError) as error:
+            logger.debug("superior %s: %s", self._superior.superior_id, error)
+            return 408
+
+    async def _notify(self, subscription: Subscription, state: str, body: bytes, timeout_s: float) -> int:
+        request = subscription.dialog.make_request(
+            "NOTIFY",
+            [
+                ("Contact", self._link.signalling.contact),
+                ("Event", subscription.event),
+                ("Subscription-State", state),
+            ],
+            body,
+            manscdp.CONTENT_TYPE if body else None,
+        )
+        response = await self._transport.request(
+            request, self._link.signalling.flow, timeout_s=timeout_s, abandon=True
+        )
+        subscription.dialog.receive_response(request, response)
+        return response.status
+
+    def _unheard(self, outlet: Outlet, notice: Notice, status: int) -> None:
+        """Again after a pause; a superior that is there and answers no NOTIFY loses its subscription."""
+        self.unanswered += 1
+        outlet.feed.failed(notice)
+        if not self._link.is_online:
+            return
+        outlet.unanswered += 1
+        pause_s = min(PAUSE_MAX_S, PAUSE_S * 2 ** (outlet.unanswered - 1))
+        outlet.not_before = self._clock() + pause_s
+        if outlet.unanswered >= SILENT_MAX and isinstance(outlet, Subscription):
+            self.subscriptions.remove(outlet, f"{outlet.unanswered} NOTIFYs were not heard ({status})")
+
+    def _end(self, subscription: Subscription, why: str, reason: str) -> None:
+        """Over for us at once; the superior is told once."""
+        if subscription.ended:
+            return
+        self.subscriptions.remove(subscription, why)
+        if self._link.is_online:
+            task = asyncio.get_running_loop().create_task(self._say_goodbye(subscription, reason))
+            self._goodbyes.add(task)
+            task.add_done_callback(self._goodbyes.discard)
+
+    async def _say_goodbye(self, subscription: Subscription, reason: str) -> None:
+        try:
+            await self._notify(subscription, f"terminated;reason={reason}", b"", GOODBYE_S)
+        except TransportError as error:
+            logger.debug("superior %s: %s", self._superior.superior_id, error)
+
+    @property
+    def _superior(self) -> Superior:
+        return self._link.superior
