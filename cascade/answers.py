@@ -14,14 +14,12 @@ from typing import Any, Final, TypeAlias
 from cascade import refusals
 from cascade.catalogue import PresentedCatalogue
 from cascade.errors import CascadeError
-from cascade.fragments import send_in_turn
 from cascade.link import SuperiorLink
 from cascade.presented import PresentedChannel
 from cascade.trail import Asker
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import Document, Element
-from sipserver.gb.messages.catalog import CatalogQuery, fragments
 from sipserver.gb.messages.device_info import DeviceInfoQuery, DeviceInfoResponse
 from sipserver.gb.messages.device_status import DeviceStatusQuery, DeviceStatusResponse
 from sipserver.transport.driver import IncomingRequest, SipTransport
@@ -38,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 class Answers:
-    """Answers the queries of one superior, one task for each, a catalogue at a time."""
+    """Answers the queries of one superior, one task for each."""
 
     def __init__(
         self,
@@ -58,9 +56,7 @@ class Answers:
         self._version = version
         self._wall = wall
         self._tasks: set[asyncio.Task[None]] = set()
-        self._one_catalog = asyncio.Lock()
         self._table: Final[Mapping[str, Ask]] = {
-            "Catalog": lambda query, _: self._list(CatalogQuery.from_xml(query)),
             "DeviceInfo": lambda query, _: self._info(DeviceInfoQuery.from_xml(query)),
             "DeviceStatus": lambda query, _: self._status(DeviceStatusQuery.from_xml(query)),
             **more,
@@ -122,14 +118,6 @@ class Answers:
         except Exception:
             self.failures += 1
             logger.exception("%s for superior %s failed", what, self._superior_id)
-
-    async def _list(self, query: CatalogQuery) -> None:
-        """Serially, the next fragment after the answer to the one before (gb28181.md 8.3)."""
-        async with self._one_catalog:
-            superior = self._link.superior
-            items = (await self._catalogue.tree()).below(query.device_id)
-            parts = fragments(query.sn, query.device_id, items, superior.fragment_items)
-            await send_in_turn(self._link, (part.to_xml(superior.edition) for part in parts))
 
     async def _info(self, query: DeviceInfoQuery) -> None:
         """From the catalogue: nothing of a camera's maker that it did not tell in its item."""

@@ -78,7 +78,7 @@ class PresentedCatalogue:
         """
         async with self._lock:
             await self._stock.settle()
-            tree = self._tree or await self._open_tree()
+            tree = self._tree if self._tree is not None else await self._open_tree()
             await self._take(tree)
             return tree
 

@@ -95,5 +95,5 @@ class CatalogueAnswers:
 
 
 def _told(tree: PresentedTree, entry: int) -> Told:
-    """What went away while its list is on its way is still sent, as off: the number of items was announced."""
+    """What went away while its list is on its way is sent as off: the number of items was announced."""
     return Told(entry, tree.states[entry] or ItemState.OFF, tree.sums[entry])

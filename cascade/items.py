@@ -72,6 +72,14 @@ def organisation_item(presented: str, device_id: str, group: str) -> CatalogItem
     return CatalogItem(GbId(presented), device_id, parent_ids=(group,), business_group_id=group, status=ON)
 
 
+def gone_item(how: Presentation, presented: str) -> CatalogItem:
+    """A camera that went away while a list that announced it is on its way."""
+    return CatalogItem(
+        GbId(presented), presented, UNKNOWN, UNKNOWN, UNKNOWN, how.own_id[:6], address=UNKNOWN, parental=0,
+        parent_ids=(how.own_id,), status=OFF,
+    )  # fmt: skip
+
+
 def channel_item(
     how: Presentation,
     presented: str,

@@ -1,4 +1,4 @@
-"""Tells one superior what it subscribed to, one NOTIFY after the other: the next when the one before is answered.
+"""Tells one superior what it subscribed to: one NOTIFY, and the next when it is answered.
 
 Whoever has news wakes the one task that sends. What is told of the catalogue goes through the ledger.
 Source: RFC 6665 section 4.2.2; gb28181.md 5.1, 5.3, 5.4, 8.6; GB-C093, GB-C094, GB-C134.
@@ -71,7 +71,7 @@ class Notices:
         catalogue: PresentedCatalogue,
         book: LedgerBook,
         transport: SipTransport,
-        whereabouts: Whereabouts,
+        whereabouts: Whereabouts | None,
     ) -> None:
         self._link = link
         self._catalogue = catalogue
@@ -205,15 +205,16 @@ class Notices:
     def _position_feed(self, query: MobilePositionQuery, tree: PresentedTree) -> PositionFeed:
         """Begins with what is known."""
         feed = PositionFeed(query)
-        for key in self._whereabouts.keys():  # noqa: SIM118 - it is no mapping
-            entry, stored = entry_of(tree, key), self._whereabouts.latest(key)
+        for key in () if self._whereabouts is None else self._whereabouts.keys():
+            entry = entry_of(tree, key)
+            stored = None if self._whereabouts is None else self._whereabouts.latest(key)
             if entry is not None and stored is not None and tree.is_in(entry, query.device_id):
                 feed.add(entry, position_of(stored, tree.presented_ids[entry]))
         return feed
 
     def _ptz_feed(self, scope: str, tree: PresentedTree) -> PtzFeed:
         feed = PtzFeed()
-        for report in self._whereabouts.directions():
+        for report in () if self._whereabouts is None else self._whereabouts.directions():
             entry = tree.entry_of(report.key)
             if entry is not None and tree.is_in(entry, scope):
                 feed.add(tree.presented_ids[entry], report.position)

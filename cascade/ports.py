@@ -152,13 +152,15 @@ class Whereabouts(Protocol):
     def latest(self, key: ChannelKey) -> StoredPosition | None: ...
     def directions(self) -> list[PtzPositionReported]: ...
 
-    listeners: list[Callable[[PositionEvent], None]]
+    @property
+    def listeners(self) -> list[Callable[[PositionEvent], None]]: ...
 
 
 class AlarmSource(Protocol):
-    """The part of ``sipserver.devices.alarms`` that superiors are told: each alarm once, repeats counted in."""
+    """The part of ``sipserver.devices.alarms`` that superiors are told: each alarm once."""
 
-    listeners: list[Callable[[AlarmNews], None]]
+    @property
+    def listeners(self) -> list[Callable[[AlarmNews], None]]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,14 @@ from cascade.answers import Answers
 from cascade.camera_answers import CameraAnswers
 from cascade.camera_ports import Cameras
 from cascade.catalogue import PresentedCatalogue
+from cascade.catalogue_answers import CatalogueAnswers
 from cascade.controls import Controls
+from cascade.ledger_book import LedgerBook
 from cascade.link import SuperiorLink
 from cascade.model import LinkState, Superior
+from cascade.notices import Notices
 from cascade.permits import Permits
-from cascade.ports import Calls, CascadeCatalog, HistoryRooms, LivePictures, Standing
+from cascade.ports import Calls, CascadeCatalog, HistoryRooms, LivePictures, NewsRooms, Standing
 from cascade.record_answers import RecordAnswers
 from cascade.relay import RelayDesk
 from cascade.source_desk import SourceDesk
@@ -31,8 +34,6 @@ from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest, SipTransport
 
 NO_DIALOG: Final = 481
-NOT_BUILT: Final = {"SUBSCRIBE": 489}
-"""Refusals that tell a superior to do without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Surroundings:
     own_name: str
     version: str
     wall: Callable[[], datetime]
+    news: NewsRooms | None = None
+    """Without it a superior may subscribe to the catalogue alone."""
     history: HistoryRooms | None = None
     """Without it a superior gets live pictures alone."""
     platform_id: str = ""
@@ -75,11 +78,20 @@ class SuperiorPost:
         )
         questions = CameraAnswers(self.link, self.catalogue, self.permits, around.cameras)
         records = RecordAnswers(self.link, self.catalogue, self.permits, around.history, around.wall)
+        self.book: Final = LedgerBook(self.catalogue, around.store.ledger, around.wall)
+        lists = CatalogueAnswers(self.link, self.catalogue, self.book)
+        self.notices: Final = Notices(
+            self.link,
+            self.catalogue,
+            self.book,
+            around.transport,
+            None if around.news is None else around.news.whereabouts,
+        )
         self.answers: Final = Answers(
             self.link,
             self.catalogue,
             transport=around.transport,
-            more={**questions.table, "RecordInfo": records.ask},
+            more={"Catalog": lists.ask, **questions.table, "RecordInfo": records.ask},
             own_name=around.own_name,
             version=around.version,
             wall=around.wall,
@@ -107,16 +119,21 @@ class SuperiorPost:
     def open(self, *, at_once: bool = False) -> None:
         """Begin; ``at_once`` for one that was just entered, and has no crowd of others around it."""
         self.link.open(at_once=at_once)
+        self.notices.open()
 
     async def close(self) -> None:
+        await self.notices.close()
         await self.answers.close()
         await self.controls.close()
         await self.relay.close("the platform stops")
         await self.permits.close()
         await self.link.close("the platform stops")
+        await self.book.close()
         self.catalogue.close()
 
     async def change(self, superior: Superior) -> None:
+        if not superior.is_same_registration(self.link.superior):
+            await self.notices.end_all("its settings were changed", "deactivated")
         self.catalogue.change(superior)
         await self.link.apply(superior)
 
@@ -142,8 +159,8 @@ class SuperiorPost:
                 if not self.relay.receive_info(incoming):
                     self._transport.respond(incoming, NO_DIALOG)
                 return True
-            case "SUBSCRIBE" as method:
-                self._transport.respond(incoming, NOT_BUILT[method])
+            case "SUBSCRIBE":
+                self.notices.receive_subscribe(incoming)
                 return True
             case _:
                 return False

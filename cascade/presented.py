@@ -21,6 +21,7 @@ from cascade.items import (
     Override,
     Presentation,
     channel_item,
+    gone_item,
     group_item,
     organisation_item,
     own_item,
@@ -160,6 +161,8 @@ class PresentedTree:
         presented, ways = self.presented_ids[entry], self._ways[entry]
         if ways is None:
             return self._directory(presented, self._directories[entry])
+        if not ways:
+            return gone_item(self.how, presented)
         hung = self._hung.get(entry)
         return channel_item(
             self.how,

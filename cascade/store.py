@@ -15,9 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cascade.errors import SuperiorExists, UnknownSuperior
 from cascade.items import Override
+from cascade.ledger_store import LedgerStore
 from cascade.model import InitialReport, RecordSource, Superior, TreeForm
 from cascade.shares import Share, ShareKind
-from cascade.tables import ledger, presented_ids, shares, superiors
+from cascade.tables import ledger as ledger_table
+from cascade.tables import presented_ids, shares, superiors
 from catalog.columns import CHUNK_ROWS, chunks, for_writing
 from catalog.model import Row
 from sipserver.gb.editions import Edition
@@ -41,6 +43,7 @@ class SuperiorStore:
         self._writing: Final = for_writing(engine)
         self._seal = seal
         self._unseal = unseal
+        self.ledger: Final = LedgerStore(engine)
 
     async def load(self) -> list[Superior]:
         """All of them, in the order of their ids."""
@@ -79,7 +82,7 @@ class SuperiorStore:
     async def remove(self, superior_id: str) -> None:
         """Forget it with its rules and the ids that it knew; nothing happens when it is not there."""
         async with self._writing.begin() as connection:
-            for table in (ledger, presented_ids, shares, superiors):
+            for table in (ledger_table, presented_ids, shares, superiors):
                 await connection.execute(delete(table).where(table.c.superior_id == superior_id))
 
     async def load_ids(self, superior_id: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What one superior has subscribed to: dialogs, how long they hold, and how they end (订阅).
 
 ```text
-SUBSCRIBE ──▶ readable, presented, room ──▶ 200 with Expires ──▶ NOTIFYs ──▶ Expires 0, time-out, or nobody answers
+SUBSCRIBE ──▶ readable, presented, room ──▶ 200 ──▶ NOTIFYs ──▶ Expires 0, time-out, nobody answers
 ```
 
 Source: RFC 6665 section 4.2; gb28181.md 5.1, 5.2, 8.6; GB-C089, GB-C090.

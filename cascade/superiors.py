@@ -10,6 +10,8 @@ from cascade.model import Superior
 from cascade.permits import subject_of
 from cascade.post import SuperiorPost, Surroundings
 from cascade.stock import ChannelStock
+from sipserver.devices.alarms.model import AlarmForm, AlarmNews, NewsKind
+from sipserver.devices.positions.model import PositionEvent, PositionReported, PtzPositionReported
 from sipserver.sip.errors import MalformedMessage
 from sipserver.sip.flow import Flow
 from sipserver.transport.driver import IncomingRequest
@@ -32,6 +34,9 @@ class Superiors:
         self._stock = ChannelStock(self._around.catalog, self._around.standing)
         self._stock.table.path_rank = self._around.path_rank
         self._stock.open()
+        if (news := self._around.news) is not None:
+            news.alarms.listeners.append(self._hear_alarm)
+            news.whereabouts.listeners.append(self._hear_position)
         for superior in await self._around.store.load():
             self._begin(superior)
 
@@ -41,6 +46,9 @@ class Superiors:
         self._posts.clear()
         await self._around.trail.close()
         self._stock.close()
+        if (news := self._around.news) is not None and self._hear_alarm in news.alarms.listeners:
+            news.alarms.listeners.remove(self._hear_alarm)
+            news.whereabouts.listeners.remove(self._hear_position)
 
     # ---------------------------------------------------------------- what operators do
 
@@ -111,6 +119,20 @@ class Superiors:
     def ranks_changed(self, device_id: str) -> None:
         """Of several ways to the cameras of this platform another may be the best now."""
         self._stock.rank_changed(device_id)
+
+    def _hear_alarm(self, news: AlarmNews) -> None:
+        """A repeat is no news, and a trial of the rules is nothing to tell."""
+        if news.kind is NewsKind.RAISED and news.alarm.form is not AlarmForm.TEST:
+            for post in self._posts.values():
+                post.notices.alarm(news.alarm)
+
+    def _hear_position(self, event: PositionEvent) -> None:
+        for post in self._posts.values():
+            match event:
+                case PositionReported(position):
+                    post.notices.place(position)
+                case PtzPositionReported():
+                    post.notices.direction(event)
 
     def _begin(self, superior: Superior, *, at_once: bool = False) -> SuperiorPost:
         post = self._posts[superior.superior_id] = SuperiorPost(superior, self._around, self._stock)

@@ -20,7 +20,7 @@ from access.secrets import SecretBox
 from access.stats import AccessStats
 from access.tokens import Tokens
 from access.users import Users
-from cascade.ports import HistoryRooms
+from cascade.ports import HistoryRooms, NewsRooms
 from cascade.post import Surroundings
 from cascade.store import SuperiorStore
 from cascade.subordinates import Subordinates
@@ -260,6 +260,7 @@ class Platform:
                 path_rank=self.devices.path_rank,
                 version=product_version(),
                 wall=wall_clock,
+                news=NewsRooms(self.devices.alarms, self.devices.positions),
                 history=HistoryRooms(
                     self.devices.records, self.devices.history_relays, self.storage.playbacks
                 ),

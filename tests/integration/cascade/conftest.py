@@ -11,6 +11,7 @@ from access.audit import AuditEntry, AuditLog
 from access.policy_store import PolicyStore
 from access.rights import Grant, Limits, Policy, Right, Rights
 from cascade.permits import subject_of
+from cascade.ports import NewsRooms
 from cascade.post import SuperiorPost, Surroundings
 from cascade.shares import Share, ShareKind
 from cascade.store import SuperiorStore
@@ -153,6 +154,7 @@ class Below:
                 media_host=lambda flow: transport.advertised(flow)[0],
                 own_name="county",
                 version="1.0",
+                news=NewsRooms(self.devices.alarms, self.devices.positions),
                 wall=lambda: self.now,
                 history=self.recordings.rooms,
                 start_spread_s=0.0,

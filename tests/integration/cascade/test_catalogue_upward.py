@@ -158,12 +158,12 @@ async def test_only_the_superior_itself_is_answered(above: SmallPlatform, below:
     assert (await above.send(OWN_ID, other)).status == 403
 
 
-async def test_what_is_not_built_yet_is_refused_and_a_question_whether_we_are_there_answered(
+async def test_what_cannot_be_served_is_refused_and_a_question_whether_we_are_there_answered(
     above: SmallPlatform, below: Below
 ) -> None:
     await registered(below, above, shared(above))
     statuses = [(await above.ask(method, OWN_ID)).status for method in ("SUBSCRIBE", "INFO", "OPTIONS")]
-    assert statuses == [489, 481, 200]
+    assert statuses == [400, 481, 200]
 
 
 async def test_superiors_are_kept_by_their_ids(above: SmallPlatform, below: Below) -> None:
