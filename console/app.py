@@ -347,6 +347,7 @@ class Platform:
             recorded_leases=recorded_leases,
             downloads=self.downloads,
             recorder=self.storage.recorder,
+            storage=self.storage,
             outages=self.outages.store,
             segments=self.storage.index,
             playback=self.storage.playback,

@@ -14,6 +14,8 @@ StorageError
 ├── DownloadNotFound     no download from a device, or no part of it, has this id
 ├── DownloadPartGone     its file is not on the disk
 ├── DownloadRefused      it cannot be begun: too long, or too many wait
+├── TemporaryNotFound    no temporary recording has this id
+├── TemporaryRefused     it cannot be: past, too long, or too many are in force
 ├── RecorderClosed       the room is shutting down
 ├── SegmentUnreadable    the bytes of a file are not a segment of ours
 ├── LedgerBroken         the chain of deletions does not hold
@@ -121,6 +123,18 @@ class DownloadPartGone(StorageError):
 
 class DownloadRefused(StorageError):
     """A download cannot be begun: what was asked for is too long, or too many wait."""
+
+
+class TemporaryNotFound(StorageError):
+    """No temporary recording has this id."""
+
+    def __init__(self, recording_id: str) -> None:
+        super().__init__(f"no temporary recording {recording_id[:80]!r}")
+        self.recording_id = recording_id
+
+
+class TemporaryRefused(StorageError):
+    """It cannot be: past, too long, or too many are in force."""
 
 
 class RecorderClosed(StorageError):

@@ -116,3 +116,19 @@ class Instants(Protocol):
     async def get_time(self, name: str) -> datetime | None: ...
 
     async def set_time(self, name: str, instant: datetime) -> None: ...
+
+
+class TemporaryWishes(Protocol):
+    """Channels that are to be recorded until a stated time; ``storage.temporary``."""
+
+    def keys(self) -> Collection[ChannelKey]: ...
+
+    def retention_class(self, key: ChannelKey) -> RetentionClass | None:
+        """Of what is recorded for these wishes alone; None: there is none for this channel."""
+        ...
+
+    def longest(self, classes: Collection[RetentionClass]) -> RetentionClass: ...
+
+    async def expire(self) -> None:
+        """End those whose time has come."""
+        ...

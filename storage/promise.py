@@ -20,6 +20,7 @@ class RetentionRules:
     key_days: int = 90
     key_months: int = 3
     counter_terrorism_days: int = 90
+    temporary_days: int = 7
 
 
 DEFAULT_RULES: Final = RetentionRules()
@@ -68,8 +69,13 @@ def _counter_terrorism(end_time: datetime, rules: RetentionRules) -> datetime:
     return end_time + timedelta(days=rules.counter_terrorism_days)
 
 
+def _temporary(end_time: datetime, rules: RetentionRules) -> datetime:
+    return end_time + timedelta(days=rules.temporary_days)
+
+
 _RULE_OF_CLASS: Final[Mapping[RetentionClass, Callable[[datetime, RetentionRules], datetime]]] = {
     RetentionClass.ORDINARY: _ordinary,
     RetentionClass.KEY: _key,
     RetentionClass.COUNTER_TERRORISM: _counter_terrorism,
+    RetentionClass.TEMPORARY: _temporary,
 }

@@ -17,7 +17,7 @@ from storage.disk import DiskWatch
 from storage.errors import AlwaysRecorded, RecorderClosed
 from storage.events import EventSink, RecordingStopped, ignore
 from storage.model import GapCause, RecordingState
-from storage.ports import ChannelPolicy, Footage, Gaps, Instants, Requests, StreamSource
+from storage.ports import ChannelPolicy, Footage, Gaps, Instants, Requests, StreamSource, TemporaryWishes
 from storage.recording import Recording, RecordingParts
 from storage.retention import rules_of
 from storage.settings import StorageSettings
@@ -64,7 +64,9 @@ class Recorder:
         stats: StorageStats | None = None,
         on_event: EventSink = ignore,
         jitter: Callable[[float], float] = half_jitter,
+        temporary: TemporaryWishes | None = None,
     ) -> None:
+        self._temporary = temporary
         self._settings = settings
         self._policy = policy
         self._index = index
@@ -146,8 +148,17 @@ class Recorder:
             raise AlwaysRecorded(key)
         await self._requests.remove(key)
         self._requested.discard(key)
-        await self._stop_all([key])
-        await self._gaps.end(key, self._clock.wall())
+        await self._stop_unwanted([key])
+
+    async def wish_begun(self, key: ChannelKey) -> None:
+        """A wish with a stated end came into force."""
+        self._require_open()
+        await self._start_missing({key})
+
+    async def wish_ended(self, key: ChannelKey) -> None:
+        """Such a wish is over; returns when the file is closed, unless something else wants it to go on."""
+        self._require_open()
+        await self._stop_unwanted([key])
 
     def device_came_back(self, device_id: str) -> None:
         """A device registered: recordings of its channels need not wait for their next attempt."""
@@ -163,7 +174,7 @@ class Recorder:
 
     def is_desired(self, key: ChannelKey) -> bool:
         """Whether the channel should be recorded."""
-        return key in self._requested or key in self._always
+        return key in self._desired()
 
     def is_recording(self, key: ChannelKey) -> bool:
         """Whether footage of the channel reaches the disk now."""
@@ -178,27 +189,46 @@ class Recorder:
         """Compare desired with running, and mend the difference."""
         await asyncio.to_thread(self._disk.look)
         self._always = set(await self._policy.channels_recorded_always())
+        if self._temporary is not None:
+            await self._temporary.expire()
         await self._refresh_classes()
         if not self._is_open:
             return
-        desired = self._requested | self._always
         self._collect_ended()
-        unwanted = [key for key in self._recordings if key not in desired]
-        await self._stop_all(unwanted)
-        for key in unwanted:
-            await self._gaps.end(key, self._clock.wall())
-        await self._start_missing(self._requested | self._always)  # it may have changed meanwhile
+        await self._stop_unwanted(list(self._recordings))
+        await self._start_missing(self._desired())  # it may have changed meanwhile
         for recording, _ in list(self._recordings.values()):
             recording.look()
         await self._tell_alive()
 
     # ------------------------------------------------------------------ inside
 
+    def _desired(self) -> set[ChannelKey]:
+        temporary = () if self._temporary is None else self._temporary.keys()
+        return self._requested | self._always | set(temporary)
+
+    def _class_of(self, key: ChannelKey) -> RetentionClass:
+        """Of what is recorded now: the channel's, unless it is recorded for a stated time alone."""
+        own = self._classes.get(key, RetentionClass.ORDINARY)
+        wished = None if self._temporary is None else self._temporary.retention_class(key)
+        if wished is None or self._temporary is None:
+            return own
+        is_alone = key not in self._requested and key not in self._always
+        if is_alone and own is RetentionClass.ORDINARY:
+            return wished
+        return self._temporary.longest((wished, own))
+
+    async def _stop_unwanted(self, keys: list[ChannelKey]) -> None:
+        desired = self._desired()
+        unwanted = [key for key in keys if key not in desired]
+        await self._stop_all(unwanted)
+        for key in unwanted:
+            await self._gaps.end(key, self._clock.wall())
+
     async def _start_missing(self, desired: set[ChannelKey]) -> None:
         for key in sorted(desired):
             if key not in self._recordings and self._is_open:
-                retention_class = self._classes.get(key, RetentionClass.ORDINARY)
-                recording = Recording(key, retention_class, self._parts)
+                recording = Recording(key, self._class_of(key), self._parts)
                 self._recordings[key] = (recording, asyncio.create_task(recording.run()))
 
     async def _stop_all(self, keys: list[ChannelKey]) -> None:
@@ -238,15 +268,17 @@ class Recorder:
             return
         self._classes = await self._policy.retention_classes()
         self._classes_at = now
+        desired = self._desired()
         for key, (recording, _) in self._recordings.items():
-            recording.retention_class = self._classes.get(key, RetentionClass.ORDINARY)
+            if key in desired:  # one that is about to end keeps the class that it was recorded for
+                recording.retention_class = self._class_of(key)
 
     async def _note_downtime(self, alive: datetime | None) -> None:
         """Whatever should have been recorded while the platform was down has a gap since then."""
         if alive is None:
             return
         self._always = set(await self._policy.channels_recorded_always())
-        desired = self._requested | self._always
+        desired = self._desired()
         newest = await self._index.newest_end(desired)
         now = self._clock.wall()
         for key in sorted(desired):

@@ -25,7 +25,7 @@ from storage.metadata import parse_user_boxes
 from storage.model import FINISHED, DeletionReason, Segment, SegmentState
 from storage.ports import ChannelPolicy
 from storage.promise import RetentionRules, keep_until
-from storage.retention import delete_files, promised_until, rules_of
+from storage.retention import TEMPORARY_OF_ORDINARY, delete_files, promised_until, rules_of
 from storage.segment import SegmentFile, recover
 from storage.settings import StorageSettings
 from storage.stats import StorageStats
@@ -104,7 +104,7 @@ class Recovery:
                     empty.append(segment)
                 else:
                     until, promised = promised_until(
-                        closed.end_time, [closed.retention_class, now_class], self._rules
+                        closed.end_time, _classes(closed.retention_class, now_class), self._rules
                     )
                     finished.append(replace(closed, keep_until=until, retention_class=promised))
             await self._index.save(finished)
@@ -296,3 +296,9 @@ def _runs(root: Path, since: datetime | None) -> Iterator[Path]:
     for directory in sorted((root / SEGMENTS).glob("*/*")):
         if directory.is_dir() and (oldest is None or directory.stat().st_mtime >= oldest):
             yield directory
+
+
+def _classes(recorded_as: RetentionClass, now_class: RetentionClass) -> list[RetentionClass]:
+    """What was recorded with a stated end is not kept longer because its camera is an ordinary one."""
+    is_temporary = (recorded_as, now_class) == TEMPORARY_OF_ORDINARY
+    return [recorded_as] if is_temporary else [recorded_as, now_class]

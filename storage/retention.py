@@ -42,6 +42,9 @@ FORGET_AFTER: Final = timedelta(days=30)
 """Rows of deleted segments answer "it was deleted" for so long; the ledger has them for ever."""
 
 
+TEMPORARY_OF_ORDINARY: Final = (RetentionClass.TEMPORARY, RetentionClass.ORDINARY)
+
+
 @dataclass(slots=True)
 class RetentionRun:
     """What one run did. ``freed`` leaves out what was missing before and so not counted as stored."""
@@ -65,6 +68,8 @@ class _Promise:
     rules: RetentionRules
 
     def __call__(self, segment: Segment) -> Segment | None:
+        if (segment.retention_class, self.retention_class) == TEMPORARY_OF_ORDINARY:
+            return None  # recorded for its own sake, of a camera about which nothing else was decided
         until = keep_until(segment.end_time, self.retention_class, self.rules)
         if segment.keep_until is not None and segment.keep_until >= until:
             return None
@@ -246,6 +251,7 @@ def rules_of(settings: StorageSettings) -> RetentionRules:
         key_days=settings.key_days,
         key_months=settings.key_months,
         counter_terrorism_days=settings.counter_terrorism_days,
+        temporary_days=settings.temporary_days,
     )
 
 

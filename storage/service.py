@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from catalog.model import ChannelKey, RetentionClass
 from storage.alarm_clips import AlarmClips
 from storage.alarm_files import AlarmFileStore
 from storage.clock import Clock, SystemClock
@@ -20,10 +22,11 @@ from storage.ports import ChannelPolicy, StreamSource
 from storage.recorded_playback import RecordedPlaybacks, RecordingsPlayer
 from storage.recorder import ALIVE, Recorder
 from storage.recovery import Recovery
-from storage.retention import RetentionKeeper
+from storage.retention import RetentionKeeper, rules_of
 from storage.settings import StorageSettings
 from storage.stats import StorageSnapshot, StorageStats
 from storage.store import RequestStore, StateStore
+from storage.temporary import TemporaryRecording, TemporaryRecordings, TemporaryStore
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,9 @@ class StorageService:
             on_event=on_event,
             holds=self.holds,
         )
+        self.temporary = TemporaryRecordings(
+            settings, TemporaryStore(engine), rules_of(settings), self._clock
+        )
         self.recorder = Recorder(
             settings,
             source,
@@ -79,6 +85,7 @@ class StorageService:
             clock=self._clock,
             stats=self.stats,
             on_event=on_event,
+            temporary=self.temporary,
         )
         self.clips = AlarmClips(
             settings,
@@ -98,6 +105,8 @@ class StorageService:
         await self._recovery.recover_open()
         await self._recovery.reindex(await self._state.get_time(ALIVE))
         self.stats.segments, self.stats.size_bytes = await self.index.totals()
+        await self.temporary.open()
+        await self.temporary.expire()
         await self.recorder.open()
         await self.clips.open()
         self._tasks = [
@@ -114,6 +123,38 @@ class StorageService:
         await self.playbacks.close()
         await self.clips.close()
         await self.recorder.close()
+
+    async def record_until(
+        self,
+        key: ChannelKey,
+        end_time: datetime,
+        *,
+        requested_by: str,
+        reason: str,
+        retention_class: RetentionClass = RetentionClass.TEMPORARY,
+    ) -> TemporaryRecording:
+        """Record a channel from now on until a stated time, through every loss and restart (R-4).
+
+        Raises:
+            DiskFull: free space is below the floor; nothing was begun and nothing is remembered.
+            TemporaryRefused
+        """
+        await asyncio.to_thread(self.disk.require_room)
+        recording = await self.temporary.add(
+            key, end_time, requested_by=requested_by, reason=reason, retention_class=retention_class
+        )
+        await self.recorder.wish_begun(key)
+        return recording
+
+    async def end_temporary(self, recording_id: str) -> TemporaryRecording:
+        """End it now; returns when its file is closed, unless something else wants it to go on.
+
+        Raises:
+            TemporaryNotFound
+        """
+        recording = await self.temporary.stop(recording_id)
+        await self.recorder.wish_ended(recording.key)
+        return recording
 
     def snapshot(self) -> StorageSnapshot:
         """Numbers for the metrics; no query, no disk access."""

@@ -40,6 +40,12 @@ class StorageSettings:
     """Key channels: calendar months in Beijing time."""
     counter_terrorism_days: Annotated[int, Ge(90), Le(36_500)] = 90
     """Counter-terrorism key places: days."""
+    temporary_days: Annotated[int, Ge(1), Le(365)] = 7
+    """What is recorded with a stated end alone, for an emergency or inspection: days (R-4)."""
+    temporary_hours_max: Annotated[float, Ge(0.1), Le(720)] = 72.0
+    """Longest recording with a stated end, hours."""
+    temporary_max: Annotated[int, Ge(1), Le(10_000)] = 200
+    """Recordings with a stated end that may be in force."""
     retention_run_s: Annotated[float, Ge(1), Le(86_400)] = 60.0
     """How often footage whose time is over is deleted."""
     retention_batch: Annotated[int, Ge(1), Le(10_000)] = 500

@@ -30,6 +30,7 @@ from storage.alarm_clips import AlarmClips
 from storage.downloads import Downloads
 from storage.playback import Playback
 from storage.recorded_playback import RecordedPlaybacks
+from storage.service import StorageService
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class ApiContext:
     recorded_leases: Leases
     downloads: Downloads
     recorder: Recorder
+    storage: StorageService
     outages: OutageStore
     segments: Segments
     playback: Playback

@@ -341,6 +341,8 @@ class RecordingItem(ApiModel):
     audio_codec: str | None = None
     duration_s: float = 0.0
     complete: bool = Field(default=True, description="False while it is being written.")
+    retention_class: str = Field(default="ordinary", examples=["ordinary", "temporary"])
+    keep_until: Instant | None = Field(default=None, description="Not deleted before; null while open.")
     url: str = Field(default="", description="Path of the file below this server's address.")
 
 

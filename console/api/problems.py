@@ -399,6 +399,18 @@ KINDS: Final[Mapping[type[BaseException], Kind]] = {
         "The download cannot be begun",
         "Ask for less time (storage.download_hours_max), or wait until others are done.",
     ),
+    storage.errors.TemporaryNotFound: Kind(
+        "unknown-temporary-recording",
+        404,
+        "No such temporary recording",
+        "GET /api/v1/temporary-recordings lists those that exist.",
+    ),
+    storage.errors.TemporaryRefused: Kind(
+        "temporary-recording-refused",
+        409,
+        "The temporary recording cannot be",
+        "Give an end that lies ahead and within storage.temporary_hours_max, or end another one.",
+    ),
     storage.errors.RecorderClosed: NOT_READY,
     UnknownPush: Kind(
         "unknown-push", 404, "No such push", "GET /api/v1/pushes lists those that are running."

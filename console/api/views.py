@@ -132,6 +132,8 @@ def recording_view(segment: Segment, now: StreamFigures | None = None) -> Record
         audio_codec=segment.audio_codec or (running and running.audio_codec) or None,
         duration_s=max(0.0, (segment.end_time - segment.start_time).total_seconds()),
         complete=not is_open,
+        retention_class=segment.retention_class.value,
+        keep_until=segment.keep_until,
         url=f"/api/v1/recordings/{segment.segment_id}.mp4",
     )
 

@@ -133,3 +133,40 @@ async def test_only_its_own_account_and_address_get_in(platforms: TwoPlatforms) 
     settings["expected_hosts"] = ["192.0.2.0/24"]
     moved = (await upper.put(f"/subordinates/{LOWER_ID}", json=settings)).json()
     assert moved["link"]["state"] == "lost", "what may not register any more does not stay"
+
+
+async def test_a_subordinate_s_camera_is_recorded_until_a_stated_time(platforms: TwoPlatforms) -> None:
+    """R-4: bounded, of its own short life, among the channel's recordings, and ended by hand as well."""
+    upper = platforms.upper.api
+    camera = await platforms.lower.add_camera()
+    (channel,) = camera.settings.all_channel_ids
+    await platforms.join()
+    base = f"/channels/{channel}/temporary-recordings"
+    for wrong in ({"minutes": 5}, {"reason": "flood"}, {"reason": "flood", "minutes": 1, "end": "x"}):
+        assert (await upper.post(base, json=wrong)).status_code == 422, wrong
+    past = {"reason": "flood", "end": "2020-01-01T00:00:00+08:00"}
+    assert (await upper.post(base, json=past)).json()["code"] == "temporary-recording-refused"
+    begun = await upper.post(base, json={"reason": "flood", "minutes": 30})
+    assert begun.status_code == 201, begun.text
+    recording_id = begun.json()["recording_id"]
+
+    async def recorded() -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = (await upper.get(f"/channels/{channel}/recordings")).json()["items"]
+        return [item for item in items if item["size_bytes"]]
+
+    (segment,) = await eventually(recorded, "footage reaches the disk")
+    assert (segment["retention_class"], segment["complete"]) == ("temporary", False)
+    listed = (await upper.get("/temporary-recordings", params={"channel": channel, "in_force": True})).json()
+    assert [(each["recording_id"], each["reason"]) for each in listed["items"]] == [(recording_id, "flood")]
+    one = f"/temporary-recordings/{recording_id}"
+    later = begun.json()["start"].replace("2026", "2027")
+    assert (await upper.patch(one, json={"end": later})).status_code == 409
+    ended = (await upper.delete(one)).json()
+    assert (ended["in_force"], ended["ended_why"], ended["recording"]) == (False, "stopped", False)
+    (segment,) = await recorded()
+    assert (segment["retention_class"], segment["complete"]) == ("temporary", True)
+    assert segment["keep_until"] < later
+    assert (await upper.get("/temporary-recordings/0-0")).json()["code"] == "unknown-temporary-recording"
+    assert (await upper.delete(f"/subordinates/{LOWER_ID}")).status_code == 204
+    assert (await upper.get(f"/recordings/{segment['segment_id']}.mp4")).status_code == 200, "footage stays"
+    assert (await upper.get(f"/channels/{channel}/recordings")).json()["items"] == [segment]

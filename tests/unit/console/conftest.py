@@ -49,6 +49,7 @@ from storage.index import SegmentIndex
 from storage.model import Segment, SegmentState
 from storage.playback import Playback
 from storage.recorded_playback import RecordedPlaybacks
+from storage.service import StorageService
 from storage.settings import StorageSettings
 
 PASSWORD = "correct horse battery"
@@ -267,6 +268,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         recorded_leases=Leases(streams, limit=3, linger_s=20.0, url_ttl_s=60.0, clock=clock),
         downloads=cast(Downloads, object()),
         recorder=recorder,
+        storage=cast(StorageService, SimpleNamespace()),
         outages=OutageStore(engine),
         segments=segments,
         playback=Playback(tmp_path, segments),
