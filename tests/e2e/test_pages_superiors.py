@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from console.api.superior_models import SuperiorCreate, SuperiorReplace
 from tests.support.browsing import Visit, serve_fake
 
 ONLINE, REFUSED, OFF = (f"340000000020000000{number}" for number in (10, 20, 30))
@@ -29,7 +30,7 @@ def page(visit: Visit, running: str) -> Iterator[Page]:
 
 
 def entry(page: Page, superior_id: str) -> Locator:
-    return page.locator(f"[data-superior='{superior_id}']")
+    return page.locator(f"[data-platform='{superior_id}']")
 
 
 def tab(page: Page, name: str) -> Locator:
@@ -78,12 +79,12 @@ def test_what_it_watches_is_shown(page: Page) -> None:
 
 
 def test_a_superior_is_entered(page: Page) -> None:
-    page.locator("[data-action=add-superior]").click()
+    page.locator("[data-action=add-platform]").click()
     form = page.get_by_role("dialog")
     form.locator("[name=name]").fill("市局")
-    form.locator("[name=superior_id]").fill(ONLINE)
+    form.locator("[name=id]").fill(ONLINE)
     form.locator("[name=host]").fill("192.0.2.40")
-    form.locator("[name=superior_password]").fill("secret")
+    form.locator("[name=platform_password]").fill("secret")
     form.locator("[data-rule=kind]").select_option("region")
     form.locator("[data-rule=value]").fill("340102")
     form.locator("[data-action=add-rule]").click()
@@ -92,7 +93,7 @@ def test_a_superior_is_entered(page: Page) -> None:
     form.locator("[data-rule=value]").nth(1).fill("34010200001180000001")
     form.locator("[data-action=save]").click()
     expect(form.get_by_role("alert")).to_contain_text("该上级平台已存在")
-    form.locator("[name=superior_id]").fill("34000000002000000040")
+    form.locator("[name=id]").fill("34000000002000000040")
     form.locator("[data-action=save]").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator("[data-detail='34000000002000000040']")).to_contain_text("市局")
@@ -107,14 +108,28 @@ def test_a_superior_is_entered(page: Page) -> None:
 def test_a_change_keeps_the_password_and_all_that_was_not_touched(page: Page) -> None:
     page.locator("[data-action=edit]").click()
     form = page.get_by_role("dialog")
-    expect(form.locator("[name=superior_id]")).to_be_disabled()
-    form.get_by_text("更多设置").click()
+    expect(form.locator("[name=id]")).to_be_disabled()
+    form.get_by_text("目录与通知").click()
     form.locator("[name=fragment_items]").fill("20")
     form.locator("[data-action=save]").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     sent = asked(page)[-1]
     assert (sent["fragment_items"], sent["alternate"]) == (20, "192.0.2.11:5060")
     assert not {"password", "superior_id", "link", "streams", "has_password"} & set(sent)
+    assert SuperiorReplace(**sent).fragment_items == 20
+
+
+def test_a_new_one_has_a_field_for_every_setting(page: Page) -> None:
+    page.locator("[data-action=add-platform]").click()
+    form = page.get_by_role("dialog")
+    form.locator("[name=id]").fill("34000000002000000041")
+    form.locator("[name=host]").fill("192.0.2.41")
+    form.locator("[name=transport]").select_option("TLS")
+    form.locator("[data-action=save]").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    sent = asked(page)[-1]
+    assert set(sent) == set(SuperiorCreate.model_fields) - {"password"}
+    assert SuperiorCreate(**sent).transport == "TLS"
 
 
 def test_switching_off_and_removing(page: Page) -> None:

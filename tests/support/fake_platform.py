@@ -25,6 +25,7 @@ from tests.support.fake_camera import add_camera_routes
 from tests.support.fake_device import add_device_routes
 from tests.support.fake_history import add_history_routes
 from tests.support.fake_sources import add_source_routes
+from tests.support.fake_subordinates import add_subordinate_routes
 from tests.support.fake_superiors import add_superior_routes
 from tests.support.live_picture import LivePicture, recorded_file, serve_live
 
@@ -298,6 +299,7 @@ def make_fake(platform: FakePlatform) -> FastAPI:
     add_history_routes(app, api, PICTURES)
     add_source_routes(app, api)
     add_superior_routes(app, api)
+    add_subordinate_routes(app, api)
 
     def client_of(request: Request) -> Client:
         return Client.in_process(app, request.cookies.get("tongshi_session"), base_url=str(request.base_url))

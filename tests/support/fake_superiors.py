@@ -50,6 +50,18 @@ def _superior(number: int, name: str, state: str, **more: Any) -> dict[str, Any]
         "keeps_ids": True,
         "fragment_items": 1,
         "fragment_pause_s": 0.0,
+        "notify_items": 20,
+        "notify_wait_s": 1.0,
+        "initial_report": "abnormal",
+        "pushes_alarms": False,
+        "record_source": "own_first",
+        "record_wait_s": 15.0,
+        "takes_ssrc": True,
+        "awaits_ack": True,
+        "speech_tcp": False,
+        "tls_authorities": "",
+        "tls_verify": True,
+        "tls_name": "",
         "shares": [{"kind": "all", "value": "", "shown": True}],
     }
     streams = more.pop("streams", 0)

@@ -22,7 +22,7 @@ export function apiPath(path) {
   return `${window.path_prefix || ""}/api/v1${path}`;
 }
 
-export async function call(method, path, { body, params, keepalive } = {}) {
+export async function call(method, path, { body, params, keepalive, timeoutMs = TIMEOUT_MS } = {}) {
   const query = params ? `?${new URLSearchParams(params)}` : "";
   const headers = { "X-Requested-With": "tongshi" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -33,7 +33,7 @@ export async function call(method, path, { body, params, keepalive } = {}) {
       headers,
       keepalive,
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     });
   } catch (error) {
     throw new Problem({ code: "no-answer-from-platform", detail: String(error.message || error) });

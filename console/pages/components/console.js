@@ -13,6 +13,7 @@ import Ptz from "tongshi/ptz.js";
 import Sources from "tongshi/sources.js";
 import StreamPanel from "tongshi/stream_panel.js";
 import * as stored from "tongshi/stored.js";
+import Subordinates from "tongshi/subordinates.js";
 import Superiors from "tongshi/superiors.js";
 import { translator } from "tongshi/translator.js";
 import Tree from "tongshi/tree.js";
@@ -26,7 +27,8 @@ const MESSAGE_MS = 6_000;
 const PANELS = { ptz: "ptz.control", stream: "live.view", alarms: "alarms.view", device: "catalog.view" };
 
 // Views beside wall and playback, with the action that they need.
-const VIEWS = { sources: "devices.manage", superiors: "devices.manage" };
+const VIEWS = { sources: "devices.manage", superiors: "devices.manage", subordinates: "devices.manage" };
+const PLATFORMS = ["superiors", "subordinates"]; // one button for both
 
 function viewOf(name, actions) {
   if (name in VIEWS && actions.includes(VIEWS[name])) return name;
@@ -40,6 +42,7 @@ export default {
     playback: Playback,
     sources: Sources,
     superiors: Superiors,
+    subordinates: Subordinates,
     "device-playback": DevicePlayback,
     ptz: Ptz,
     "stream-panel": StreamPanel,
@@ -57,7 +60,7 @@ export default {
         <div class="ts-views" role="group" :aria-label="t('view.name')">
           <button class="ts-toggle" data-view="wall" :class="{ 'is-on': view === 'wall' }" :aria-pressed="String(view === 'wall')" @click="show('wall')">{{ t('view.wall') }}</button>
           <button class="ts-toggle" data-view="playback" :class="{ 'is-on': view === 'playback' }" :aria-pressed="String(view === 'playback')" @click="show('playback')">{{ t('view.playback') }}</button>
-          <button v-for="name in moreViews" :key="name" class="ts-toggle" :data-view="name" :class="{ 'is-on': view === name }" :aria-pressed="String(view === name)" @click="show(name)">{{ t('view.' + name) }}</button>
+          <button v-for="name in moreViews" :key="name" class="ts-toggle" :data-view="name" :class="{ 'is-on': isIn(name) }" :aria-pressed="String(isIn(name))" @click="show(name)">{{ t('view.' + name) }}</button>
         </div>
         <div v-if="view === 'wall'" class="ts-views" role="group" :aria-label="t('wall.size')">
           <button v-for="n in sizes" :key="n" class="ts-toggle" :data-size="n" :class="{ 'is-on': size === n }" :aria-pressed="String(size === n)"
@@ -80,7 +83,7 @@ export default {
           <wall v-if="view === 'wall'" :size="size" :tiles="tiles" :selected="selected" :enlarged="enlarged" :is-moving="panel === 'ptz'" :is-detailed="panel === 'stream'" :may="may" :t="t"
             @select="(at) => selected = at" @place="place" @enlarge="enlarge" @playback="openPlayback" @ptz="(at) => panelPressed('ptz', at)" @details="(at) => panelPressed('stream', at)" @why="diagnose" @message="say"></wall>
           <sources v-else-if="view === 'sources'" :t="t" @live="showLive" @message="say"></sources>
-          <superiors v-else-if="view === 'superiors'" :may-manage="may('devices.manage')" :t="t" @message="say"></superiors>
+          <component :is="view" v-else-if="isOfPlatforms(view)" :may-manage="may('devices.manage')" :t="t" @show="show" @message="say"></component>
           <device-playback v-else-if="source === 'device'" :channel-key="playbackKey" :date="date" :may-download="may('device-records.download')" :t="t"
             @date="setDate" @source="setSource" @message="say"></device-playback>
           <playback v-else :channel-key="playbackKey" :date="date" :may-ask-device="may('device-records.view')" :t="t" @date="setDate" @source="setSource" @message="say"></playback>
@@ -127,7 +130,7 @@ export default {
       return translator(this.texts, this.lang);
     },
     moreViews() {
-      return Object.keys(VIEWS).filter((name) => this.may(VIEWS[name]));
+      return Object.keys(VIEWS).filter((name) => name !== "subordinates" && this.may(VIEWS[name]));
     },
     shownKeys() {
       return new Set(this.view === "wall" ? this.tiles.slice(0, this.size).filter(Boolean) : [this.playbackKey]);
@@ -168,6 +171,10 @@ export default {
     this.feed?.close();
   },
   methods: {
+    isOfPlatforms: (view) => PLATFORMS.includes(view),
+    isIn(name) {
+      return this.view === name || (this.isOfPlatforms(name) && this.isOfPlatforms(this.view));
+    },
     may(action) {
       return this.me.actions.includes(action);
     },

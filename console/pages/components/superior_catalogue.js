@@ -21,7 +21,7 @@ export default {
       </table>
       <button v-if="next" class="ts-button ts-more" data-action="more" :disabled="isReading" @click="more">{{ t('superiors.more') }}</button>
     </div>`,
-  props: { superior: Object, mayManage: Boolean, t: Function },
+  props: { platform: Object, path: String, mayManage: Boolean, t: Function },
   emits: ["changed", "message"],
   data() {
     return { items: null, next: null, failure: null, isReading: false };
@@ -34,7 +34,7 @@ export default {
       this.isReading = true;
       try {
         const params = { limit: PAGE, ...(this.next && { cursor: this.next }) };
-        const page = await api.call("GET", `/superiors/${this.superior.superior_id}/catalogue`, { params });
+        const page = await api.call("GET", `${this.path}/catalogue`, { params });
         this.items = [...(this.items || []), ...page.items];
         this.next = page.next;
       } catch (problem) {

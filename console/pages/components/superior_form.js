@@ -1,37 +1,75 @@
-// The settings of one superior: new, or on file.
-import * as api from "tongshi/api.js";
+// The settings of one superior, and the rules by which channels are shown to it.
+import PlatformForm, * as platform_form from "tongshi/platform_form.js";
 
-const TOLD = ["superior_id", "has_password", "link", "streams"];
-const NEW = {
-  name: "", superior_id: "", enabled: true, host: "", port: 5060, transport: "UDP", alternate: "", domain: "", own_id: "", own_domain: "",
-  username: "", edition: "3.0", charset: "GB2312", advertised_host: "", expires_s: 3600, keepalive_s: 60, keepalive_misses: 3,
-  retry_s: 10, retry_max_s: 300, tree: "flat", with_own_item: true, id_prefix: "", keeps_ids: true, fragment_items: 1, fragment_pause_s: 0,
-  shares: [{ kind: "all", value: "", shown: true }],
-};
-const CHOICES = { transport: ["UDP", "TCP"], edition: ["2.0", "3.0", "1.1", "1.0"], charset: ["GB2312", "GBK", "GB18030", "UTF-8"], tree: ["flat", "regions", "groups"] };
 const KINDS = ["all", "region", "group", "device", "channel"];
-const TIMES = [["expires_s", 60, 86400], ["keepalive_s", 5, 3600], ["keepalive_misses", 1, 20], ["retry_s", 1, 3600], ["retry_max_s", 1, 86400], ["fragment_items", 1, 100], ["fragment_pause_s", 0, 10]];
-const TEXTS = ["alternate", "domain", "own_domain", "username", "advertised_host", "id_prefix"];
+const PLAN = {
+  word: "superiors",
+  id: "superior_id",
+  told: ["superior_id", "has_password", "link", "streams"],
+  first: [{ name: "name", example: " " }],
+  reached: [{ name: "host", required: true, example: "192.0.2.10" }, { name: "port", least: 1, most: 65535 }],
+  main: [
+    { name: "own_id", pattern: "[0-9]{20}" },
+    { name: "transport", kind: "sip_transport", choices: ["UDP", "TCP", "TLS"] },
+    { name: "edition", choices: ["3.0", "2.0", "1.1", "1.0"] },
+    { name: "charset", choices: ["GB2312", "GBK", "GB18030", "UTF-8"] },
+    { name: "tree", kind: "tree_form", choices: ["flat", "regions", "groups"] },
+  ],
+  groups: [
+    {
+      name: "registration",
+      fields: [
+        ...["alternate", "advertised_host", "domain", "own_domain", "username"].map((name) => ({ name })),
+        { name: "expires_s", least: 60, most: 86400 },
+        { name: "keepalive_s", least: 5, most: 3600 },
+        { name: "keepalive_misses", least: 1, most: 20 },
+        { name: "retry_s", least: 1, most: 3600 },
+        { name: "retry_max_s", least: 1, most: 86400 },
+      ],
+    },
+    {
+      name: "catalogue",
+      fields: [
+        { name: "id_prefix", pattern: "[0-9]{8}|[0-9]{10}" },
+        { name: "initial_report", choices: ["abnormal", "full", "none"] },
+        { name: "fragment_items", least: 1, most: 100 },
+        { name: "fragment_pause_s", least: 0, most: 10, step: 0.1 },
+        { name: "notify_items", least: 1, most: 100 },
+        { name: "notify_wait_s", least: 0.1, most: 4, step: 0.1 },
+        { name: "with_own_item", check: true },
+        { name: "keeps_ids", check: true },
+        { name: "pushes_alarms", check: true },
+      ],
+    },
+    {
+      name: "media",
+      fields: [
+        { name: "record_source", choices: ["own_first", "device_first", "merged"] },
+        { name: "record_wait_s", least: 1, most: 60 },
+        { name: "takes_ssrc", check: true },
+        { name: "awaits_ack", check: true },
+        { name: "speech_tcp", check: true },
+      ],
+    },
+    { name: "tls", fields: [{ name: "tls_authorities", wide: true }, { name: "tls_name" }, { name: "tls_verify", check: true }] },
+  ],
+  fresh: {
+    name: "", enabled: true, host: "", port: 5060, transport: "UDP", alternate: "", domain: "", own_id: "", own_domain: "", username: "",
+    edition: "3.0", charset: "GB2312", advertised_host: "", expires_s: 3600, keepalive_s: 60, keepalive_misses: 3, retry_s: 10, retry_max_s: 300,
+    tree: "flat", with_own_item: true, id_prefix: "", keeps_ids: true, fragment_items: 1, fragment_pause_s: 0, notify_items: 20, notify_wait_s: 1,
+    initial_report: "abnormal", pushes_alarms: false, record_source: "own_first", record_wait_s: 15, takes_ssrc: true, awaits_ack: true,
+    speech_tcp: false, tls_authorities: "", tls_verify: true, tls_name: "", shares: [{ kind: "all", value: "", shown: true }],
+  },
+  tidy: (form) => ({ ...form, shares: form.shares.map((share) => (share.kind === "all" ? { ...share, value: "" } : share)) }),
+};
 
-// What an operator decides about a superior, of all that the platform tells about it.
-export function settingsOf(superior) {
-  return Object.fromEntries(Object.entries(superior).filter(([name]) => !TOLD.includes(name)));
-}
+export const settingsOf = (superior) => platform_form.settingsOf(PLAN, superior);
 
 export default {
+  components: { "platform-form": PlatformForm },
   template: `
-    <dialog ref="dialog" class="ts-dialog" :aria-label="title" @close="$emit('close')">
-      <form class="ts-card ts-source-form" @submit.prevent="save">
-        <h2>{{ title }}</h2>
-        <div class="ts-two">
-          <label>{{ t('superiors.name') }}<input v-model.trim="form.name" class="ts-input" name="name" maxlength="256"></label>
-          <label>{{ t('superiors.id') }}<input v-model.trim="form.superior_id" class="ts-input" name="superior_id" pattern="[0-9]{20}" maxlength="20" required :disabled="!isNew" :title="t('superiors.id_form')"></label>
-          <label>{{ t('superiors.host') }}<input v-model.trim="form.host" class="ts-input" name="host" maxlength="255" required placeholder="192.0.2.10" spellcheck="false"></label>
-          <label>{{ t('superiors.port') }}<input v-model.number="form.port" class="ts-input" name="port" type="number" min="1" max="65535" required></label>
-          <label>{{ t('superiors.password') }}<input v-model="password" class="ts-input" name="superior_password" type="password" maxlength="256" autocomplete="new-password" :placeholder="superior.has_password ? t('sources.password_kept') : ''"></label>
-          <label>{{ t('superiors.own_id') }}<input v-model.trim="form.own_id" class="ts-input" name="own_id" pattern="[0-9]{20}" maxlength="20" :placeholder="t('superiors.own_id_auto')"></label>
-          <label v-for="name in ['transport', 'edition', 'charset', 'tree']" :key="name">{{ t('superiors.' + name) }}<select v-model="form[name]" class="ts-input" :name="name"><option v-for="value in choices[name]" :key="value" :value="value">{{ word(name, value) }}</option></select></label>
-        </div>
+    <platform-form :plan="plan" :platform="platform" :t="t" @close="$emit('close')" @saved="(id) => $emit('saved', id)">
+      <template #default="{ form }">
         <fieldset class="ts-rules">
           <legend>{{ t('superiors.shown') }}</legend>
           <p class="ts-panel-hint">{{ t('superiors.shown_how') }}</p>
@@ -43,64 +81,9 @@ export default {
           </div>
           <button class="ts-button is-small" type="button" data-action="add-rule" @click="form.shares.push({ kind: 'region', value: '', shown: true })"><q-icon name="add"></q-icon>{{ t('superiors.add_rule') }}</button>
         </fieldset>
-        <details class="ts-details"><summary>{{ t('superiors.more_settings') }}</summary>
-          <div class="ts-two ts-more-settings">
-            <label v-for="name in texts" :key="name">{{ t('superiors.' + name) }}<input v-model.trim="form[name]" class="ts-input" :name="name" maxlength="255" spellcheck="false" :placeholder="t('superiors.automatic')"></label>
-            <label v-for="[name, least, most] in times" :key="name">{{ t('superiors.' + name) }}<input v-model.number="form[name]" class="ts-input" :name="name" type="number" :min="least" :max="most" :step="name === 'fragment_pause_s' ? 0.1 : 1" required></label>
-            <label class="ts-check"><input v-model="form.with_own_item" type="checkbox" name="with_own_item"> {{ t('superiors.with_own_item') }}</label>
-            <label class="ts-check"><input v-model="form.keeps_ids" type="checkbox" name="keeps_ids"> {{ t('superiors.keeps_ids') }}</label>
-          </div>
-        </details>
-        <p v-if="problem" class="ts-alert" role="alert"><strong>{{ problem.title }}</strong><span>{{ problem.advice }}</span></p>
-        <div class="ts-form-actions">
-          <span class="ts-spacer"></span>
-          <button class="ts-button is-large" type="button" @click="$refs.dialog.close()">{{ t('panel.cancel') }}</button>
-          <button class="ts-button is-primary" type="submit" data-action="save" :disabled="isSaving">{{ t('sources.save') }}</button>
-        </div>
-      </form>
-    </dialog>`,
-  props: { superior: Object, t: Function },
+      </template>
+    </platform-form>`,
+  props: { platform: Object, t: Function },
   emits: ["close", "saved"],
-  data() {
-    // A copy: what is not saved changes nothing behind the dialog.
-    const form = JSON.parse(JSON.stringify({ ...NEW, ...settingsOf(this.superior), superior_id: this.superior.superior_id || "" }));
-    return { form, password: "", problem: null, isSaving: false, choices: CHOICES, kinds: KINDS, times: TIMES, texts: TEXTS };
-  },
-  computed: {
-    isNew() {
-      return !this.superior.superior_id;
-    },
-    title() {
-      return this.t(this.isNew ? "superiors.add" : "superiors.edit_title");
-    },
-  },
-  mounted() {
-    this.$refs.dialog.showModal();
-  },
-  methods: {
-    word(name, value) {
-      return this.t.of({ edition: "edition", tree: "tree_form" }[name] || name, value);
-    },
-    body() {
-      const { superior_id, ...settings } = this.form;
-      settings.shares = settings.shares.map((share) => (share.kind === "all" ? { ...share, value: "" } : share));
-      if (this.password) settings.password = this.password;
-      return this.isNew ? { ...settings, superior_id } : settings;
-    },
-    async save() {
-      this.isSaving = true;
-      this.problem = null;
-      try {
-        const path = this.isNew ? "/superiors" : `/superiors/${this.superior.superior_id}`;
-        await api.call(this.isNew ? "POST" : "PUT", path, { body: this.body() });
-        this.$emit("saved", this.form.superior_id);
-        this.$refs.dialog.close();
-      } catch (problem) {
-        this.problem = this.t.problem(problem);
-        if (problem.code === "invalid-request") this.problem.advice = problem.detail;
-      } finally {
-        this.isSaving = false;
-      }
-    },
-  },
+  data: () => ({ plan: PLAN, kinds: KINDS }),
 };

@@ -6,11 +6,11 @@ export default {
     <dl class="ts-facts ts-platform-facts">
       <template v-for="fact in facts" :key="fact.name"><dt>{{ t('superiors.' + fact.name) }}</dt><dd :class="fact.tone" :data-fact="fact.name">{{ fact.value }}</dd></template>
     </dl>`,
-  props: { superior: Object, mayManage: Boolean, t: Function },
+  props: { platform: Object, path: String, mayManage: Boolean, t: Function },
   emits: ["changed", "message"],
   computed: {
     facts() {
-      const { superior: it, t } = this;
+      const { platform: it, t } = this;
       const link = it.link;
       const facts = [];
       const add = (name, value, tone = "") => value && facts.push({ name, value, tone });

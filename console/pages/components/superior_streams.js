@@ -20,7 +20,7 @@ export default {
         </tbody>
       </table>
     </div>`,
-  props: { superior: Object, mayManage: Boolean, t: Function },
+  props: { platform: Object, path: String, mayManage: Boolean, t: Function },
   emits: ["changed", "message"],
   data() {
     return { items: null, failure: null };
@@ -36,7 +36,7 @@ export default {
     bytes: format.bytes,
     async refresh() {
       try {
-        this.items = await api.all(`/superiors/${this.superior.superior_id}/streams`);
+        this.items = await api.all(`${this.path}/streams`);
         this.failure = null;
       } catch (problem) {
         if (!this.items) this.failure = this.t.problem(problem);

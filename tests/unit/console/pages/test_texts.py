@@ -6,8 +6,10 @@ import pytest
 
 from access.rights import Reason as RightReason
 from access.rights import Right, StreamChoice
-from cascade.model import LinkState, TreeForm
+from cascade.model import InitialReport, LinkState, RecordSource, TreeForm
 from cascade.shares import ShareKind
+from cascade.subordinates import CatalogState, SubordinateState
+from cascade.trial import STEPS
 from console.api.problems import KINDS
 from console.pages.elements import COMPONENTS
 from console.pages.texts import LANGUAGES, TEXTS, language_of, tables
@@ -20,6 +22,7 @@ from sipserver.devices.clocks.device_clock import ClockSource
 from sipserver.devices.diagnosis.findings import Outcome as StepOutcome
 from sipserver.devices.diagnosis.reasons import REASONS, Place, Reason
 from sipserver.devices.history.stream import Outcome as HistoryOutcome
+from sipserver.devices.invite_state import State as InviteState
 from sipserver.devices.profiles.facets import Facet
 from sipserver.devices.profiles.model import Origin
 from sipserver.devices.subscriptions.kinds import Kind
@@ -32,6 +35,7 @@ VERDICTS = {SourceFailed.verdict} | {kind.verdict for kind in SourceFailed.__sub
 # Kinds of texts whose key is built from a word that the platform says.
 SAID_BY_THE_PLATFORM = {
     "action": {"record", "snapshot", "preset"},
+    "catalogue_state": set(CatalogState),
     "cause": set(Cause),
     "clock_source": set(ClockSource),
     "download_state": set(DownloadState),
@@ -39,10 +43,13 @@ SAID_BY_THE_PLATFORM = {
     "facet": set(Facet),
     "file": set(FileKind),
     "file_state": set(FileState) - {FileState.READY},
+    "initial_report": set(InitialReport),
+    "invite_state": {state.value for state in InviteState},
     "origin": set(Origin),
     "outcome": set(StepOutcome),
     "place": set(Place),
     "reason": set(Reason),
+    "record_source": set(RecordSource),
     "refusal": set(RightReason) - {RightReason.GRANTED},
     "right": set(Right),
     "share_kind": {kind.name.lower() for kind in ShareKind},
@@ -53,10 +60,12 @@ SAID_BY_THE_PLATFORM = {
     "source_verdict": VERDICTS,
     "stall": set(StallReason),
     "step": {"registered", "answers", "addresses", "listed", "invited", "picture", "quality"},
+    "subordinate_state": set(SubordinateState),
     "subscription": set(Kind),
     "superior_state": set(LinkState),
     "superior_stream": set(StreamChoice),
     "tree_form": set(TreeForm),
+    "trial_step": set(STEPS),
 }
 BUILT = (
     "capture_reason.",
@@ -65,6 +74,8 @@ BUILT = (
     "details.",
     "device.",
     "edition.",
+    "holder.",
+    "media_choice.",
     "presented_kind.",
     "problem.",
     "ptz.",
@@ -77,7 +88,7 @@ BUILT = (
     "state.",
     "stream.",
     "stream_choice.",
-    "superior_tab.",
+    "subordinates.",
     "superiors.",
     "transport.",
     "view.",
