@@ -10,9 +10,12 @@ from typing import Protocol
 
 from catalog.keyset import Page
 from catalog.model import Channel, ChannelKey, ChannelKind
+from media.audio.plane import AudioPlane
 from media.recordings import Play
 from media.session import MediaSession
 from sipserver.devices.alarms.model import AlarmNews
+from sipserver.devices.audio.plan import AudioMode
+from sipserver.devices.audio.session import AudioSession
 from sipserver.devices.history.records import FoundRecords, RecordSearch
 from sipserver.devices.history.relays import HistoryRelay, OnAnswer
 from sipserver.devices.positions.model import PositionEvent, PtzPositionReported, StoredPosition
@@ -123,6 +126,16 @@ class HistoryRooms:
     records: DeviceRecords
     devices: DeviceHistory
     own: OwnRecordings
+
+
+class Loudspeakers(Protocol):
+    """Speaking to cameras, and the links of sound; see ``sipserver.devices.audio.service``."""
+
+    @property
+    def plane(self) -> AudioPlane: ...
+    def relay(
+        self, key: ChannelKey, *, name: str, mode: AudioMode = ..., holder: str = ""
+    ) -> AudioSession: ...
 
 
 class AnsweredCall(Protocol):

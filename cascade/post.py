@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,10 +20,11 @@ from cascade.link import SuperiorLink
 from cascade.model import LinkState, Superior
 from cascade.notices import Notices
 from cascade.permits import Permits
-from cascade.ports import Calls, CascadeCatalog, HistoryRooms, LivePictures, NewsRooms, Standing
+from cascade.ports import Calls, CascadeCatalog, HistoryRooms, LivePictures, Loudspeakers, NewsRooms, Standing
 from cascade.record_answers import RecordAnswers
 from cascade.relay import RelayDesk
 from cascade.source_desk import SourceDesk
+from cascade.speech import SpeechDesk
 from cascade.stock import ChannelStock
 from cascade.store import SuperiorStore
 from cascade.trail import Trail, asker_of
@@ -63,6 +65,8 @@ class Surroundings:
     """Our own id towards platforms below us: an INVITE that comes round carries it."""
     path_rank: Callable[[str], int] = lambda _: 0
     """By device: of several ways to one camera the lowest is taken."""
+    speakers: Loudspeakers | None = None
+    """Without it a superior speaks to nobody."""
     start_spread_s: float = 30.0
     """Within which all superiors are registered with after our start (gb28181.md 8.1)."""
 
@@ -110,6 +114,16 @@ class SuperiorPost:
             media_host=self._media_host,
             platform_id=around.platform_id,
         )
+        self.speech: Final = SpeechDesk(
+            self.link,
+            self.catalogue,
+            self.permits,
+            around.speakers,
+            around.calls,
+            around.transport,
+            around.ssrcs,
+            media_host=self._media_host,
+        )
         self.link.listeners.append(self._link_changed)
         self._around = around
         self._transport = around.transport
@@ -125,7 +139,7 @@ class SuperiorPost:
         await self.notices.close()
         await self.answers.close()
         await self.controls.close()
-        await self.relay.close("the platform stops")
+        await asyncio.gather(self.relay.close("the platform stops"), self.speech.close("the platform stops"))
         await self.permits.close()
         await self.link.close("the platform stops")
         await self.book.close()
@@ -151,10 +165,11 @@ class SuperiorPost:
             case "MESSAGE":
                 return self._message(incoming)
             case "INVITE":
-                self.relay.receive_invite(incoming)
+                if not self.speech.receive_invite(incoming):
+                    self.relay.receive_invite(incoming)
                 return True
             case "BYE":
-                return self.relay.receive_bye(incoming)
+                return self.relay.receive_bye(incoming) or self.speech.receive_bye(incoming)
             case "INFO":
                 if not self.relay.receive_info(incoming):
                     self._transport.respond(incoming, NO_DIALOG)
@@ -169,6 +184,7 @@ class SuperiorPost:
         """A superior that has lost us, or that we have left, gets no pictures and moves nothing (8.1)."""
         if not link.is_online and link.view.state is not LinkState.REGISTERING:
             self.relay.end_all(f"the superior is gone: {link.view.why}")
+            self.speech.end_all(f"the superior is gone: {link.view.why}")
             self.controls.let_go()
 
     def _media_host(self, flow: Flow) -> str:
@@ -186,6 +202,8 @@ class SuperiorPost:
                 self.answers.receive(incoming, document, asker_of(incoming, self.link.superior.superior_id))
             case "Control":
                 self.controls.receive(incoming, document)
+            case "Notify" if document.cmd_type == "Broadcast":
+                self.speech.receive_notice(incoming, document)
             case _:
                 return False
         return True

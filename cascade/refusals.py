@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from access.rights import Decision, Reason
+from media.errors import NoPortFree
 from sipserver.devices import errors
+from sipserver.devices.audio.errors import AudioBusy, TooManySessions
 from sipserver.gb.route_path import Path
 from storage.errors import NoFootage, PlaybacksBusy
 
@@ -25,6 +27,9 @@ PASSED_ON: Final = frozenset({404, 408, 480, 486, 488, 503})
 """What a device may answer that its superior is told as it is."""
 
 _OF_ERROR: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (AudioBusy, BUSY),
+    (TooManySessions, NO_CAPACITY),
+    (NoPortFree, NO_CAPACITY),
     (errors.NotAGbDevice, NOT_ACCEPTABLE),
     (errors.UnknownDevice, NOT_FOUND),
     (errors.UnknownChannel, NOT_FOUND),

@@ -261,6 +261,7 @@ class Platform:
                 version=product_version(),
                 wall=wall_clock,
                 news=NewsRooms(self.devices.alarms, self.devices.positions),
+                speakers=self.devices.audio,
                 history=HistoryRooms(
                     self.devices.records, self.devices.history_relays, self.storage.playbacks
                 ),

@@ -160,6 +160,19 @@ class Audio:
         """
         return self._start(keys, mode, holder, ClipSource(alaw), name)
 
+    def relay(
+        self, key: ChannelKey, *, name: str, mode: AudioMode = AudioMode.AUTO, holder: str = ""
+    ) -> AudioSession:
+        """Call a loudspeaker for somebody whose sound comes by ``AudioSession.push``.
+
+        Args:
+            name: of the source, for those who look at the session.
+
+        Raises:
+            AudioBusy, TooManySessions
+        """
+        return self._start([key], mode, holder, None, name, is_fed=True)
+
     async def remove_clip(self, clip_id: str) -> None:
         """Raises UnknownClip, ClipInUse."""
         if self.schedules.uses(clip_id):
@@ -219,6 +232,8 @@ class Audio:
         holder: str,
         clip: ClipSource | None,
         clip_name: str,
+        *,
+        is_fed: bool = False,
     ) -> AudioSession:
         settings = self.settings
         unique = list(dict.fromkeys(keys))
@@ -239,6 +254,7 @@ class Audio:
             self._opening,
             clip=clip,
             clip_name=clip_name,
+            is_fed=is_fed,
             started_time=self._parts.wall(),
             on_ended=self._session_ended,
         )

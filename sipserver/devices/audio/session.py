@@ -53,8 +53,11 @@ class Target:
 class AudioSession:
     """Calls all loudspeakers at once, speaks to those that answer, and ends with its source.
 
+    ``on_heard`` gets the sound of a single loudspeaker's microphone as A-law, where there is one.
+
     Args:
         clip: what is played; None: a browser's microphone, attached by ``connect_browser``.
+        is_fed: the sound comes by ``push``, and no browser is waited for.
         on_ended: called once, when everything was given back.
     """
 
@@ -68,6 +71,7 @@ class AudioSession:
         *,
         clip: ClipSource | None,
         clip_name: str = "",
+        is_fed: bool = False,
         started_time: datetime,
         on_ended: Callable[[AudioSession], None],
     ) -> None:
@@ -82,6 +86,8 @@ class AudioSession:
         self.opened: Final = asyncio.Event()
         """Every loudspeaker was reached, or is known not to be."""
         self.ended: Final = asyncio.Event()
+        self.on_heard: Callable[[bytes], None] | None = None
+        self._is_fed = is_fed
         self._context = context
         self._opening = opening
         self._on_ended = on_ended
@@ -107,6 +113,16 @@ class AudioSession:
         if self._browser is not None:
             return self._browser.microphone.next_frame()
         return self._microphone.next_frame() if self._microphone is not None else None
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether a loudspeaker was reached."""
+        return any(leg.state is LegState.SPEAKING for leg in self.legs)
+
+    def push(self, alaw: bytes) -> None:
+        """Sound of somebody who is no browser, in pieces of any length."""
+        if self._microphone is not None:
+            self._microphone.push(alaw)
 
     async def connect_browser(self, offer: str) -> str:
         """Take a browser's offer; another browser of the same session takes the place of the first.
@@ -184,7 +200,7 @@ class AudioSession:
             await work
 
     async def _speak(self) -> None:
-        if not any(leg.state is LegState.SPEAKING for leg in self.legs):
+        if not self.is_heard:
             self.stop("no loudspeaker could be reached")
             return
         self.state = SessionState.SPEAKING
@@ -192,7 +208,7 @@ class AudioSession:
         timeout_s = None if self._microphone is None else self._context.settings.session_max_s
         if self._microphone is None:
             self._tasks.spawn(self._await_clip(), "clip")
-        else:
+        elif not self._is_fed:
             self._tasks.spawn(self._await_browser(), "wait for the browser")
         try:
             async with asyncio.timeout(timeout_s):
@@ -300,8 +316,12 @@ class AudioSession:
 
     def _heard(self, alaw: bytes) -> None:
         """Sound of a device, for the browser; of a group none is passed on, for it would be a jumble."""
-        if self._browser is not None and len(self.targets) == 1:
+        if len(self.targets) != 1:
+            return
+        if self._browser is not None:
             self._browser.loudspeaker.push(alaw)
+        if self.on_heard is not None:
+            self.on_heard(alaw)
 
 
 class _Relay:

@@ -90,6 +90,12 @@ def speaking_offer(own_id: str, host: str, port: int, ssrc: str) -> SessionDescr
     return _audio(own_id, host, port, ssrc, SessionKind.PLAY, Direction.SENDONLY, None)
 
 
+def listening_offer(own_id: str, host: str, port: int, ssrc: str, *, over_tcp: bool) -> SessionDescription:
+    """Our offer to a superior whose sound is to come to us, as a device makes it (6.11, GB-C115)."""
+    setup = Setup.PASSIVE if over_tcp else None
+    return _audio(own_id, host, port, ssrc, SessionKind.PLAY, Direction.RECVONLY, setup)
+
+
 def talk_offer(own_id: str, host: str, port: int, ssrc: str, *, over_tcp: bool) -> SessionDescription:
     """Our offer of s=Talk: both ways over one pair of ports or one connection (6.12, GB-C116)."""
     setup = Setup.PASSIVE if over_tcp else None

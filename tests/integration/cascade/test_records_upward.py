@@ -201,6 +201,6 @@ async def test_what_is_not_shown_or_cannot_be_read_reaches_nobody(below: Below, 
     for child in list(broken):
         if child.tag == "StartTime":
             child.text = "the day before"
-    assert (await above.send(CAMERA, broken)).status == 200
+    assert (await above.send(CAMERA, broken)).status == 400
     assert await asked(above, "3", MIDNIGHT + DAY, MIDNIGHT) == []
     assert below.recordings.records.searches == []

@@ -136,7 +136,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(site: SmallSite, above: SmallPlatform) -> Scene:
+async def scene(above: SmallPlatform, site: SmallSite) -> Scene:
     camera = await site.add_camera(pictures=SMALL, recordings=RECORDED, edition=Edition.V3_0)
     post = await site.platform.superiors.add(superior(above))
     await above.until(lambda: post.link.is_online)
