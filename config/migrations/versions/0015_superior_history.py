@@ -35,5 +35,7 @@ def upgrade() -> None:
         ("awaits_ack", sa.true(), "media begins with its ACK"),
         ("speech_tcp", sa.false(), "announcements come over TCP"),
     ):
-        column = sa.Column(name, sa.Boolean(), server_default=default, nullable=False, comment=comment)
+        column: sa.Column[bool] = sa.Column(
+            name, sa.Boolean(), server_default=default, nullable=False, comment=comment
+        )
         op.add_column("superiors", column)

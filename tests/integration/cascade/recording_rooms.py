@@ -14,6 +14,7 @@ from sipserver.devices.errors import DeviceError, NoAnswer
 from sipserver.devices.history.records import FoundRecords, RecordSearch
 from sipserver.devices.history.relays import HistoryRelay, OnAnswer
 from sipserver.gb.messages.record_info import RecordItem
+from sipserver.gb.route_path import DIRECT, InviteRoute
 from sipserver.gb.sdp import SessionKind
 from storage.errors import NoFootage
 from storage.holds import SegmentHolds
@@ -106,6 +107,7 @@ class FakeDeviceHistory:
         uri: str = "",
         speed: int | None = None,
         stream_number: int | None = None,
+        route: InviteRoute = DIRECT,
         on_answer: OnAnswer,
     ) -> HistoryRelay:
         self.asked.append((key, kind))
