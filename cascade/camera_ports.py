@@ -15,9 +15,11 @@ from sipserver.devices.ptz.ptz import PtzEvent
 from sipserver.gb.config_blocks.block import Block
 from sipserver.gb.messages.cruise_track import CruiseTrack, CruiseTrackResponse
 from sipserver.gb.messages.device_control import Command, DragZoom, HomePosition, PtzPrecise, TargetTrack
+from sipserver.gb.messages.device_upgrade import DeviceUpgradeResult
 from sipserver.gb.messages.preset_query import NamedPreset
 from sipserver.gb.messages.ptz_position import PtzPosition
 from sipserver.gb.messages.sd_card import SdCard
+from sipserver.gb.messages.snapshot import UploadSnapShotFinished
 
 
 class Heads(Protocol):
@@ -75,6 +77,13 @@ class CameraAlarms(Protocol):
     def guarding(self) -> Guards: ...
 
 
+class CameraUploads(Protocol):
+    """The part of ``sipserver.devices.uploads`` that superiors reach."""
+
+    @property
+    def elsewhere(self) -> list[Callable[[str, UploadSnapShotFinished | DeviceUpgradeResult], bool]]: ...
+
+
 class Cameras(Protocol):
     """What can be said to and asked of a channel's device; see ``sipserver.devices.service``."""
 
@@ -86,4 +95,6 @@ class Cameras(Protocol):
     def configuration(self) -> CameraSettings: ...
     @property
     def alarms(self) -> CameraAlarms: ...
+    @property
+    def uploads(self) -> CameraUploads: ...
     async def request_keyframe(self, key: ChannelKey) -> None: ...

@@ -29,6 +29,7 @@ from cascade.link import SuperiorLink
 from cascade.orders import Order, UnknownOrder, read_order
 from cascade.permits import Permit, Permits, subject_of
 from cascade.presented import PresentedChannel
+from cascade.reports import Reports
 from cascade.trail import Asker, asker_of
 from cascade.ways import by_ways
 from catalog.model import ChannelKey
@@ -83,10 +84,12 @@ class Controls:
         self._holder_id: Final = subject_of(link.superior.superior_id)
         self._tasks: set[asyncio.Task[None]] = set()
         self._moving: dict[ChannelKey, Movement] = {}
+        self._reports: Final = Reports(link)
         self.refused = 0
         self.overflow = 0
         """Controls that were not begun because too many were under way."""
         cameras.ptz.listeners.append(self._heard)
+        cameras.uploads.elsewhere.append(self._reports.take)
 
     @property
     def moving(self) -> list[ChannelKey]:
@@ -120,6 +123,8 @@ class Controls:
         # After the last of them: none begins a movement any more.
         self.let_go()
         self._cameras.ptz.listeners.remove(self._heard)
+        self._cameras.uploads.elsewhere.remove(self._reports.take)
+        await self._reports.close()
         for movement in self._moving.values():
             self._permits.release(movement.permit)
         self._moving.clear()
@@ -194,6 +199,8 @@ class Controls:
         return None
 
     async def _act(self, entry: PresentedChannel, key: ChannelKey, order: Order) -> None:
+        if session_id := order.session_id:
+            self._reports.expect(session_id, key.device_id, order.presented)
         match order.what:
             case PtzCommand() as command:
                 await self._turn(entry, key, order, command)

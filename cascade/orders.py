@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from access.rights import Right
 from sipserver.gb.config_blocks.block import Block
+from sipserver.gb.config_blocks.picture import SnapShotConfig
 from sipserver.gb.errors import MalformedDocument
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import Document, Element
@@ -82,6 +83,16 @@ class Order:
     def moves(self) -> bool:
         """It goes on until it is stopped."""
         return isinstance(self.instruction, Move | FocusIris) and not self.stops
+
+    @property
+    def session_id(self) -> str:
+        """Under which the camera reports how it ended; empty where it does not."""
+        if isinstance(self.what, DeviceUpgrade):
+            return self.what.session_id
+        if isinstance(self.what, tuple):
+            found = (each.session_id for each in self.what if isinstance(each, SnapShotConfig))
+            return next(found, None) or ""
+        return ""
 
 
 def read_order(document: Document) -> Order:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from access.rights import Rights
+from cascade import refusals
 from cascade.answers import Answers
 from cascade.camera_answers import CameraAnswers
 from cascade.camera_ports import Cameras
@@ -129,6 +130,8 @@ class SuperiorPost:
         self._transport = around.transport
         self.unreadable = 0
         """Bodies of the superior that could not be read."""
+        self.misaddressed = 0
+        """Queries and controls for somebody else."""
 
     def open(self, *, at_once: bool = False) -> None:
         """Begin; ``at_once`` for one that was just entered, and has no crowd of others around it."""
@@ -197,6 +200,10 @@ class SuperiorPost:
             self.unreadable += 1
             self._transport.respond(incoming, 400)
             return True
+        if document.root in ("Query", "Control") and not self._is_for_us(incoming.request, document):
+            self.misaddressed += 1
+            self._transport.respond(incoming, refusals.NOT_FOUND)
+            return True
         match document.root:
             case "Query":
                 self.answers.receive(incoming, document, asker_of(incoming, self.link.superior.superior_id))
@@ -207,6 +214,13 @@ class SuperiorPost:
             case _:
                 return False
         return True
+
+    def _is_for_us(self, request: SipRequest, document: Document) -> bool:
+        """Whether it is addressed to us, or to what it is about; either of To and Request-URI is enough."""
+        superior = self.link.superior
+        known = {superior.own_id, superior.user, superior.own_sip_domain, document.device_id, ""}
+        asked = request.uri.removeprefix("sip:").partition("@")[0]
+        return bool(known & {request.to.uri.user, asked})
 
 
 def read(request: SipRequest) -> Document:

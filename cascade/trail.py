@@ -80,7 +80,7 @@ def _user(request: SipRequest, superior_id: str) -> str:
     if identity := request.headers.get("Monitor-User-Identity").strip():
         return identity
     receiver = request.headers.get("Subject").partition(",")[2].partition(":")[0].strip()
-    if receiver and receiver != superior_id:
+    if receiver.isalnum() and receiver != superior_id:
         return receiver
     return request.from_.display
 

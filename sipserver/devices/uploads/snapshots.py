@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -71,6 +71,8 @@ class Snapshots:
         self._by_session: dict[str, LiveBurst] = {}
         self._by_token: dict[str, LiveBurst] = {}
         self._transfers = 0
+        self.elsewhere: Callable[[str, UploadSnapShotFinished], bool] = lambda _device_id, _notice: False
+        """Offered the notices of bursts that were not begun here."""
         parts.router.commands["Notify", "UploadSnapShotFinished"] = self._finished
 
     async def open(self) -> None:
@@ -301,7 +303,8 @@ class Snapshots:
             return
         live = self._by_session.get(notice.session_id)
         if live is None or live.burst.device_id != entry.device_id:
-            self._parts.stats.unexpected_responses += 1
+            if not self.elsewhere(entry.device_id, notice):
+                self._parts.stats.unexpected_responses += 1
             return
         live.announce(len(set(notice.file_ids)), self._parts.clock() + self._settings.notice_grace_s)
 

@@ -71,6 +71,8 @@ class Upgrades:
         self._running: dict[str, Upgrade] = {}
         self._changed: dict[str, asyncio.Event] = {}
         self._starting: set[str] = set()
+        self.elsewhere: Callable[[str, DeviceUpgradeResult], bool] = lambda _device_id, _result: False
+        """Offered the results of upgrades that were not begun here."""
         parts.router.commands["Notify", "DeviceUpgradeResult"] = self._result
 
     async def open(self) -> None:
@@ -315,7 +317,8 @@ class Upgrades:
             return
         upgrade = self._running.get(result.session_id)
         if upgrade is None or upgrade.device_id != entry.device_id:
-            self._parts.stats.unexpected_responses += 1
+            if not self.elsewhere(entry.device_id, result):
+                self._parts.stats.unexpected_responses += 1
             return
         state = UpgradeState.SUCCEEDED if result.ok else UpgradeState.FAILED
         self._end(result.session_id, state, result.failure_text, result.firmware)

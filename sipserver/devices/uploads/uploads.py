@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +19,14 @@ from sipserver.devices.uploads.ports import Outside
 from sipserver.devices.uploads.snapshots import Snapshots
 from sipserver.devices.uploads.store import SqlUploadStore, UploadStore
 from sipserver.devices.uploads.upgrades import QueryInfo, Upgrades
+from sipserver.gb.messages.device_upgrade import DeviceUpgradeResult
+from sipserver.gb.messages.snapshot import UploadSnapShotFinished
 
 CLEAN_EVERY_S: Final = 3600.0
 STRAYS_MAX: Final = 100
 """More files without a row than this, and more than half of all: no debris, the database was replaced."""
+
+Elsewhere = Callable[[str, UploadSnapShotFinished | DeviceUpgradeResult], bool]
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +45,9 @@ class Uploads:
         self.snapshots: Final = Snapshots(parts, self.settings, configuration, self._store, self._place)
         self.upgrades: Final = Upgrades(parts, self.settings, self._store, self._place, query_info)
         self._tasks = TaskOwner("uploads")
+        self.elsewhere: Final[list[Elsewhere]] = []
+        """Whoever has devices report to others: offered what was not begun here, until one says True."""
+        self.snapshots.elsewhere = self.upgrades.elsewhere = self._offer
 
     def connect(self, outside: Outside) -> None:
         """Before :meth:`open`: where files lie, and on which port devices bring and fetch them."""
@@ -64,6 +72,9 @@ class Uploads:
 
     def listen(self, event: DeviceEvent) -> None:
         self.upgrades.listen(event)
+
+    def _offer(self, device_id: str, report: UploadSnapShotFinished | DeviceUpgradeResult) -> bool:
+        return any(take(device_id, report) for take in self.elsewhere)
 
     def path_of(self, picture: SnapshotPicture) -> Path:
         """Where the file of a picture lies."""

@@ -16,7 +16,7 @@ from catalog.model import ChannelKey
 from sipserver.devices.ptz.lock import Holder
 from sipserver.gb import manscdp
 from sipserver.gb.config_blocks.basic import BasicParam
-from sipserver.gb.config_blocks.picture import FrameMirror
+from sipserver.gb.config_blocks.picture import FrameMirror, SnapShotConfig
 from sipserver.gb.editions import Edition
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import Document, Element
@@ -42,6 +42,9 @@ from sipserver.gb.messages.device_control import (
     UnknownCommand,
     ZoomDirection,
 )
+from sipserver.gb.messages.device_upgrade import DeviceUpgradeResult
+from sipserver.gb.messages.preset_query import PresetQuery
+from sipserver.gb.messages.snapshot import UploadSnapShotFinished
 from sipserver.gb.ptz import STOP, Instruction, Move, Preset, PresetAction, read_instruction
 from sipserver.gb.ptz_frame import PtzFrame
 from tests.integration.cascade.conftest import NVR, MakeSite, Site
@@ -296,6 +299,45 @@ async def test_a_flood_of_controls_is_bounded_and_every_one_is_answered(make_sit
     assert set(statuses) <= {200, 503}
     assert len(site.camera.control.received) == statuses.count(200)
     assert site.post.controls.overflow == statuses.count(503)
+
+
+async def test_what_is_addressed_to_somebody_else_is_refused(site: Site) -> None:
+    """A wrong To id, and a wrong Request-URI with it."""
+    await site.grant(*EVERYTHING)
+    reboot = DeviceControl("1", CAMERA, TeleBoot()).to_xml()
+    query = PresetQuery("2", CAMERA).to_xml()
+    for document in (reboot, query):
+        assert (await site.above.send("34029999002000000001", document)).status == 404
+    assert site.post.misaddressed == 2
+    assert list(site.camera.control.received) == []
+    for address in (OWN_ID, CAMERA):
+        assert (await site.above.send(address, query)).status == 200
+
+
+async def test_how_an_upgrade_ended_is_told_to_whoever_began_it(make_site: MakeSite) -> None:
+    """GB-C069: under the superior's id for the camera; from this camera alone."""
+    site = await make_site(superior={"keeps_ids": False, "id_prefix": "33000000"})
+    await site.grant(*EVERYTHING)
+    presented = GbId("33000000001320000001")
+    upgrade = DeviceUpgrade("V2", "http://127.0.0.1:9/firmware", "Tongshi", "s" * 32)
+    assert await told(site, upgrade, presented) == 200
+    assert await result_of(site, "DeviceControl")
+    await site.until(lambda: site.above.of_type("DeviceUpgradeResult"))
+    (document,) = site.above.of_type("DeviceUpgradeResult")
+    result = DeviceUpgradeResult.from_xml(document.element)
+    assert (result.device_id, result.session_id, result.ok) == (presented, "s" * 32, False)
+    strange = DeviceUpgradeResult("1", CAMERA, "s" * 32, ok=True)
+    assert not any(take(NVR, strange) for take in site.below.devices.uploads.elsewhere)
+
+
+async def test_when_stills_are_uploaded_is_told_to_whoever_wanted_them(site: Site) -> None:
+    await site.grant(*EVERYTHING)
+    stills = SnapShotConfig(count=1, interval_s=1, upload_url="http://127.0.0.1:9/", session_id="p" * 32)
+    assert await configured(site, DeviceConfig("71", CAMERA, (stills,))) == 200
+    assert await result_of(site, "DeviceConfig")
+    await site.until(lambda: site.above.of_type("UploadSnapShotFinished"))
+    (document,) = site.above.of_type("UploadSnapShotFinished")
+    assert UploadSnapShotFinished.from_xml(document.element).session_id == "p" * 32
 
 
 # -------------------------------------------------------------------- settings
