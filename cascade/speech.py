@@ -120,7 +120,7 @@ class SpeechDesk:
             offer = SessionDescription.parse(request.body)
         except MalformedSdp:
             return False
-        if offer.kind != SessionKind.TALK:
+        if offer.kind != SessionKind.TALK or not terms.is_sound(offer) or self._speakers is None:
             return False
         call = Call(request.call_id, names_of(request, offer)[0], incoming.flow, incoming)
         if any(each.name == call.name for each in self._calls):
