@@ -64,7 +64,7 @@ class Difference:
 def digest_of(row: CatalogRow) -> bytes:
     """Of everything that the device says about a channel; its place in the list is not part of it."""
     said: list[Any] = [getattr(row, name) for name in CATALOG_COLUMNS]
-    text = repr([dict(each) if isinstance(each, Mapping) else each for each in said])
+    text = repr([sorted(each.items()) if isinstance(each, Mapping) else each for each in said])
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
 

@@ -14,8 +14,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from catalog.columns import chunks, upsert
+from catalog.comparison import pages_of
 from catalog.errors import UnknownDevice
-from catalog.model import CatalogRow, Row
+from catalog.model import CatalogRow, ChannelKind, Row
 from catalog.rows import CATALOG_COLUMNS, channel_values
 from catalog.tables import channels, devices
 
@@ -54,6 +55,8 @@ class CatalogChanged:
     removed: int = 0
     statuses: int = 0
     unknown: tuple[str, ...] = ()
+    orphaned: int = field(default=0, compare=False)
+    """Of those removed, how many went with the system or device that they hung under."""
     touched: tuple[str, ...] = field(default=(), compare=False)
     """The channels whose rows were written."""
 
@@ -83,6 +86,19 @@ _COLUMNS: Final = (
 )
 
 
+PHYSICAL: Final = frozenset({ChannelKind.SYSTEM.value, ChannelKind.MAIN_DEVICE.value})
+"""Kinds of which the things below are parts, and gone when they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """The physical tree of a device, as far as removals need it."""
+
+    children: Mapping[str, Sequence[str]]
+    standing: set[str]
+    """Systems and devices that are there; the registering device always is."""
+
+
 @dataclass(slots=True)
 class Fold:
     """Takes changes one after the other, in the order in which the device sent them."""
@@ -99,6 +115,9 @@ class Fold:
     removed: int = 0
     statuses: int = 0
     unknown: dict[str, None] = field(default_factory=dict)
+    orphaned: int = 0
+    below: Below | None = None
+    """What hangs under the systems and devices that the changes remove; None: they remove none."""
 
     def take(self, change: CatalogChange) -> None:
         channel_id = change.row.channel_id
@@ -106,9 +125,8 @@ class Fold:
         is_known = row is not None and bool(row["present"])
         if change.kind is ChangeKind.DEL:
             if row is not None and is_known:
-                row |= {"present": False, "missing_since_time": self.now}
-                self.removed += 1
-                self.changed[channel_id] = None
+                self._remove(channel_id, row)
+                self._remove_below(channel_id)
         elif change.kind is None or change.kind in (ChangeKind.ADD, ChangeKind.UPDATE):
             self._full(change, row, is_known=is_known)
         elif row is None or not is_known:
@@ -118,6 +136,30 @@ class Fold:
             row["digest"] = None
             self.statuses += 1
             self.changed[channel_id] = None
+
+    def _remove(self, channel_id: str, row: Row) -> None:
+        row |= {"present": False, "missing_since_time": self.now, "digest": None}
+        self.removed += 1
+        self.changed[channel_id] = None
+
+    def _remove_below(self, gone: str) -> None:
+        """A system or device takes with it what hung under it alone; a directory takes nothing.
+
+        What hung in a region, group or organisation is there all the same, and moves up.
+        """
+        waiting = [gone] if self.below is not None and gone != self.device_id else []
+        while waiting and self.below is not None:
+            parent = waiting.pop()
+            self.below.standing.discard(parent)
+            for child in self.below.children.get(parent, ()):
+                row = self.rows.get(child)
+                if row is None or not row["present"] or parent not in row["parent_ids"]:
+                    continue
+                if any(each in self.below.standing for each in row["parent_ids"]):
+                    continue
+                self._remove(child, row)
+                self.orphaned += 1
+                waiting.append(child)
 
     def _full(self, change: CatalogChange, row: Row | None, *, is_known: bool) -> None:
         """ADD of a known item is an update; UPDATE of an unknown one adds it."""
@@ -163,7 +205,13 @@ async def apply_changes(
         await asyncio.sleep(0)  # thousands of changes are not to hold up everybody else
     await _write(connection, [fold.rows[channel_id] for channel_id in fold.changed])
     return CatalogChanged(
-        fold.added, fold.updated, fold.removed, fold.statuses, tuple(fold.unknown), tuple(fold.changed)
+        fold.added,
+        fold.updated,
+        fold.removed,
+        fold.statuses,
+        tuple(fold.unknown),
+        fold.orphaned,
+        tuple(fold.changed),
     )
 
 
@@ -180,14 +228,51 @@ async def _load(
             select(func.max(channels.c.position)).where(channels.c.device_id == device_id)
         )
     ).scalar_one_or_none()
+    wanted = dict.fromkeys(change.row.channel_id for change in changes)
+    rows = await _rows(connection, device_id, wanted)
+    removed = {change.row.channel_id for change in changes if change.kind is ChangeKind.DEL}
+    removed = {each for each in removed if each in rows and rows[each]["kind"] in PHYSICAL}
+    below = await _below(connection, device_id) if removed else None
+    if below is not None:
+        rows |= await _rows(connection, device_id, _descendants(below.children, removed) - rows.keys())
+    return Fold(device_id, rows, run, 0 if highest is None else highest + 1, now, below=below)
+
+
+async def _rows(connection: AsyncConnection, device_id: str, channel_ids: Iterable[str]) -> dict[str, Row]:
     rows: dict[str, Row] = {}
-    for chunk in chunks(dict.fromkeys(change.row.channel_id for change in changes)):
+    for chunk in chunks(channel_ids):
         query = select(*(channels.c[name] for name in _COLUMNS)).where(
             channels.c.device_id == device_id, channels.c.channel_id.in_(chunk)
         )
         for row in (await connection.execute(query)).mappings():
             rows[row["channel_id"]] = dict(row)
-    return Fold(device_id, rows, run, 0 if highest is None else highest + 1, now)
+    return rows
+
+
+async def _below(connection: AsyncConnection, device_id: str) -> Below:
+    """Rarely needed, and then all items of the device are looked at."""
+    children: dict[str, list[str]] = {}
+    standing = {device_id}
+    async for page in pages_of(connection, device_id, ("kind", "present", "parent_ids")):
+        for channel_id, kind, present, parent_ids in page:
+            if not present:
+                continue
+            if kind in PHYSICAL:
+                standing.add(channel_id)
+            for parent in parent_ids:
+                children.setdefault(parent, []).append(channel_id)
+    return Below(children, standing)
+
+
+def _descendants(children: Mapping[str, Sequence[str]], roots: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        for child in children.get(waiting.pop(), ()):
+            if child not in found:
+                found.add(child)
+                waiting.append(child)
+    return found
 
 
 async def _write(connection: AsyncConnection, rows: Sequence[Row]) -> None:

@@ -267,6 +267,7 @@ class Platform:
                 ),
             )
         )
+        self.devices.foreign.own_ids = self._own_ids
         self.devices.share_transport(self.superiors.receive, self.superiors.flow_closed)
         self.devices.presence.subscribe(self._tell_superiors, CAME_OR_WENT)
         await self._steps.take(Step("superiors", self.superiors.open, self.superiors.close, DEVICES_CLOSE_S))
@@ -274,6 +275,11 @@ class Platform:
     def _tell_superiors(self, event: DeviceEvent) -> None:
         if isinstance(event, CAME_OR_WENT):
             self.superiors.device_changed(event.device_id)
+
+    def _own_ids(self) -> set[str]:
+        """By which other platforms know us: none of them lists these as its own."""
+        towards = (post.link.superior.own_id for post in self.superiors.list())
+        return {self.settings.sip.id, self.gateway.device_id, *towards}
 
     def _publish_authorities(self, host: str | None) -> Mapping[str, str]:
         """Where pushes are taken; without an advertised host, at the one that a caller reached us by."""

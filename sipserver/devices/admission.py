@@ -44,6 +44,7 @@ class _Known:
     account: str = ""
     expected: tuple[Network, ...] = ()
     is_subordinate: bool = False
+    catalog_every_s: int | None = None
     path_rank: int = DEFAULT_PATH_RANK
     password: str | None = None
 
@@ -79,7 +80,8 @@ class Admission:
             None if device.media_transport is None else MediaPreference(device.media_transport),
             device.account,
             networks_of(device.expected_hosts),
-            device.is_subordinate,
+            device.is_subordinate or is_platform_id(device.device_id),
+            device.catalog_every_s,
             device.path_rank,
         )
 
@@ -94,6 +96,15 @@ class Admission:
         """Whether it is a whole platform, by an operator's word, else by its id."""
         known = self._known.get(device_id)
         return is_platform_id(device_id) or (known is not None and known.is_subordinate)
+
+    def platforms(self) -> dict[str, float]:
+        """The platforms on file, with how often each is asked for its whole catalogue, s."""
+        default_s = self._settings.platform_catalog_s
+        return {
+            device_id: float(known.catalog_every_s or default_s)
+            for device_id, known in self._known.items()
+            if known.is_subordinate
+        }
 
     def path_rank(self, device_id: str) -> int:
         """Of several that bring one camera the lowest is asked first; the camera itself goes before all."""
@@ -114,7 +125,7 @@ class Admission:
             return Refusal.BLOCKED_ID
         if self._blocked_networks and _is_in(host, self._blocked_networks):
             return Refusal.BLOCKED_ADDRESS
-        if known is not None and known.expected and not _is_in(host, known.expected):
+        if known is not None and host and known.expected and not _is_in(host, known.expected):
             return Refusal.OTHER_ADDRESS
         if self._blocked_user_agents:
             folded = user_agent.casefold()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,7 +16,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.from_gb import rows_from_items
-from catalog.model import Device
+from catalog.model import CatalogRow, Device
 from sipserver.devices.errors import DeviceError, DeviceOffline, NoAnswer
 from sipserver.devices.events import (
     DeviceCameOnline,
@@ -26,6 +26,7 @@ from sipserver.devices.events import (
     DeviceRestarted,
     DeviceWentOffline,
 )
+from sipserver.devices.platform_items import PlatformItems
 from sipserver.devices.ports import DeviceCatalog
 from sipserver.devices.presence import Presence
 from sipserver.devices.profiles.catalog_pace import CatalogPace
@@ -35,15 +36,19 @@ from sipserver.devices.settings import DeviceSettings
 from sipserver.devices.signalling import Signalling
 from sipserver.devices.stats import DeviceStats
 from sipserver.devices.sync_queue import Errand, SyncQueue
+from sipserver.devices.tasks import TaskOwner
 from sipserver.gb.catalog_collector import CatalogCollector, CollectedCatalog
 from sipserver.gb.errors import MalformedDocument
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import Document
-from sipserver.gb.messages.catalog import CatalogQuery, CatalogResponse
+from sipserver.gb.messages.catalog import CatalogItem, CatalogQuery, CatalogResponse
 from sipserver.gb.messages.device_info import DeviceInfoQuery, DeviceInfoResponse
 
 INLINE_ITEMS: Final = 500
 """Catalogues up to this size become rows at once, larger ones beside the event loop."""
+
+PLATFORMS_LOOK_S: Final = 30.0
+"""How often it is looked whose catalogue is due."""
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +85,8 @@ class CatalogSync:
         catalog: DeviceCatalog,
         stats: DeviceStats,
         profiles: Profiles,
+        foreign: PlatformItems,
+        platforms: Callable[[], Mapping[str, float]],
         *,
         is_busy: Callable[[], bool],
         clock: Callable[[], float],
@@ -91,11 +98,16 @@ class CatalogSync:
         self._catalog = catalog
         self._stats = stats
         self._profiles = profiles
+        self._foreign = foreign
+        self._platforms = platforms
         self._clock = clock
+        self._tasks = TaskOwner("catalogues")
         # Half of them for the queue, half for people, who do not wait behind thousands of devices.
         self._slots = asyncio.Semaphore(2 * settings.catalog_syncs_at_once)
         self._running: dict[str, asyncio.Task[CatalogSyncResult]] = {}
         self._good_at: dict[str, float] = {}
+        self._asked_at: dict[str, float] = {}
+        """Of platforms, by ``ask_platforms``."""
         self._queue = SyncQueue(
             self._fetch,
             at_once=settings.catalog_syncs_at_once,
@@ -105,7 +117,12 @@ class CatalogSync:
             clock=clock,
         )
 
+    def open(self) -> None:
+        """Begin to compare the catalogues of platforms now and then."""
+        self._tasks.spawn(self._look_after_platforms(), "platforms")
+
     async def close(self) -> None:
+        await self._tasks.close()
         await self._queue.close()
         for task in list(self._running.values()):
             task.cancel()
@@ -132,7 +149,20 @@ class CatalogSync:
             if device.catalog_complete and device.catalog_time is not None:
                 self._good_at[device.device_id] = now + (device.catalog_time - wall).total_seconds()
 
+    def ask_platforms(self) -> None:
+        """Have those platforms asked whose catalogue was not compared for so long as is set for them.
+
+        Notifications keep it true meanwhile; what they lost is found so (gb28181.md 8.2).
+        """
+        now = self._clock()
+        for device_id, every_s in self._platforms().items():
+            last = max(self._good_at.get(device_id, -every_s), self._asked_at.get(device_id, -every_s))
+            if now - last >= every_s and self._presence.is_online(device_id):
+                self._asked_at[device_id] = now
+                self._queue.add(device_id)
+
     def device_removed(self, device_id: str) -> None:
+        self._asked_at.pop(device_id, None)
         self._queue.remove(device_id)
         self._good_at.pop(device_id, None)
 
@@ -189,6 +219,11 @@ class CatalogSync:
 
     # ---------------------------------------------------------------- inside
 
+    async def _look_after_platforms(self) -> None:
+        while True:
+            await asyncio.sleep(PLATFORMS_LOOK_S)
+            self.ask_platforms()
+
     def _is_stale(self, device_id: str) -> bool:
         good_at = self._good_at.get(device_id)
         return good_at is None or self._clock() - good_at > self._settings.catalog_stale_s
@@ -224,9 +259,9 @@ class CatalogSync:
             collected = await self._collect(device_id)
         await self._presence.ensure_stored(device_id)
         if len(collected.items) <= INLINE_ITEMS:
-            rows = rows_from_items(device_id, collected.items)
+            rows = self._rows(device_id, collected.items)
         else:
-            rows = await asyncio.to_thread(rows_from_items, device_id, collected.items)
+            rows = await asyncio.to_thread(self._rows, device_id, collected.items)
         replaced = await self._catalog.replace_catalog(device_id, rows, collected.complete)
         if collected.complete:
             self._stats.catalogs_complete += 1
@@ -248,6 +283,9 @@ class CatalogSync:
             duplicates=collected.duplicates,
             missing=replaced.missing,
         )
+
+    def _rows(self, device_id: str, items: Sequence[CatalogItem]) -> list[CatalogRow]:
+        return rows_from_items(device_id, self._foreign.admitted(device_id, items))
 
     async def _collect(self, device_id: str) -> CollectedCatalog:
         sn = self._signalling.next_sn()

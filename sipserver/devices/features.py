@@ -16,6 +16,7 @@ from sipserver.devices.events import DeviceEvent
 from sipserver.devices.history.settings import HistorySettings
 from sipserver.devices.incoming_calls import IncomingCalls
 from sipserver.devices.invites import Invites
+from sipserver.devices.platform_items import PlatformItems
 from sipserver.devices.ports import DeviceCatalog, MediaPort, SipPort
 from sipserver.devices.positions.settings import PositionSettings
 from sipserver.devices.presence import Presence
@@ -73,6 +74,7 @@ class Parts:
     """None: the feature keeps its rows in memory, as tests and the benchmarks do."""
     clock: Callable[[], float]
     wall: Callable[[], datetime]
+    foreign: PlatformItems
     calls: IncomingCalls = field(default_factory=IncomingCalls)
     """INVITEs of peers that a feature answered."""
 

@@ -34,6 +34,7 @@ from sipserver.devices.history.relays import HistoryRelays
 from sipserver.devices.incoming_calls import IncomingCalls
 from sipserver.devices.invites import Invites
 from sipserver.devices.limiter import TokenBuckets
+from sipserver.devices.platform_items import PlatformItems
 from sipserver.devices.ports import DeviceCatalog, MediaPort
 from sipserver.devices.positions.positions import Positions
 from sipserver.devices.presence import Presence, wall_clock
@@ -98,6 +99,7 @@ class DeviceService:
         self._flow_listeners: list[Callable[[Flow], None]] = []
         self._attempts = TokenBuckets(settings.attempts_burst, settings.attempts_per_second)
         self._admission = Admission(settings, unseal)
+        self.foreign: Final = PlatformItems(self._admission.is_platform, settings.id)
         self.presence: Final = Presence(
             settings, catalog, self.stats, clock=clock, wall=wall, open_flow=self._open_flow
         )
@@ -125,6 +127,8 @@ class DeviceService:
             catalog,
             self.stats,
             self.profiles,
+            self.foreign,
+            self._admission.platforms,
             is_busy=self.overload.is_busy,
             clock=clock,
         )
@@ -170,6 +174,7 @@ class DeviceService:
             database=database,
             clock=clock,
             wall=wall,
+            foreign=self.foreign,
         )
         self.ptz: Final = Ptz(self._parts, gate)
         self.commands: Final = Commands(self._parts, self.ptz, gate)
@@ -249,6 +254,7 @@ class DeviceService:
         for feature in self._features:
             await feature.open()
         self._reconciler.open()
+        self.catalog_sync.open()
         await self.overload.open()
 
     async def close(self) -> None:

@@ -94,6 +94,8 @@ class DeviceSettings:
     catalog_quiet_s: Annotated[float, Ge(0.1)] = 15.0
     catalog_total_s: Annotated[float, Ge(1)] = 1800.0
     catalog_stale_s: Annotated[float, Ge(1)] = 86_400.0
+    platform_catalog_s: Annotated[int, Ge(300), Le(604_800)] = 21_600
+    """How often a platform is asked for its whole catalogue, where nothing else is decided for it."""
     catalog_syncs_at_once: Annotated[int, Ge(1)] = 16
     catalog_retries: Annotated[int, Ge(0), Le(20)] = 4
     catalog_retry_s: Annotated[float, Ge(0.1)] = 30.0

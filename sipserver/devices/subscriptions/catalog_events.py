@@ -22,6 +22,7 @@ from sipserver.devices.subscriptions.catalog_queries import CatalogQueries
 from sipserver.devices.tasks import TaskOwner
 from sipserver.gb import manscdp
 from sipserver.gb.manscdp import Element
+from sipserver.gb.messages.catalog import CatalogItem
 from sipserver.gb.messages.catalog_notify import read_events
 
 MAX_WAITING: Final = 50_000
@@ -42,8 +43,14 @@ class CatalogEvents:
     """Writes in the order of arrival, what waits for one device in one transaction; never on the SIP path."""
 
     def __init__(
-        self, catalog: DeviceCatalog, presence: Presence, queries: CatalogQueries, stats: DeviceStats
+        self,
+        catalog: DeviceCatalog,
+        presence: Presence,
+        queries: CatalogQueries,
+        stats: DeviceStats,
+        is_admitted: Callable[[str, CatalogItem], bool] = lambda *_: True,
     ) -> None:
+        self._is_admitted = is_admitted
         self.listeners: Final[list[CatalogListener]] = []
         self._catalog = catalog
         self._presence = presence
@@ -92,6 +99,8 @@ class CatalogEvents:
             for number, event in enumerate(read_events(notify)):
                 if event is None:
                     self._stats.catalog_changes["unusable"] += 1
+                elif not self._is_admitted(device_id, event.item):
+                    self._stats.catalog_changes["refused"] += 1
                 else:
                     changes.append(change_from_event(device_id, event))
                 if number % SLICE == SLICE - 1:
@@ -113,6 +122,8 @@ class CatalogEvents:
         if changed.unknown:
             self._stats.catalog_changes["unknown"] += len(changed.unknown)
             self._queries.ask(device_id, f"{changed.unknown[0]} is notified and not in the catalogue")
+        if changed.orphaned:
+            self._queries.ask(device_id, f"{changed.orphaned} items went with what they hung under")
         for listener in self.listeners:
             listener(device_id, changed)
 

@@ -89,7 +89,9 @@ class Subscriptions:
         self._mute = MuteCatalogs(
             self._settings, parts.presence, parts.profiles, self._queries, clock=parts.clock
         )
-        self.catalog_events: Final = CatalogEvents(parts.catalog, parts.presence, self._queries, parts.stats)
+        self.catalog_events: Final = CatalogEvents(
+            parts.catalog, parts.presence, self._queries, parts.stats, parts.foreign.is_admitted
+        )
         self._devices: dict[str, dict[SubscriptionKey, Subscription]] = {}
         self._event_ids = count(1)
         self._tasks = TaskOwner("subscriptions")

@@ -13,9 +13,19 @@ from catalog.from_notify import change_from_event
 from catalog.model import CatalogRow, Channel, ChannelKey, ChannelKind, RetentionClass
 from catalog.notified import STATUS_OF, CatalogChange, CatalogChanged, ChangeKind, Fold
 from catalog.store import CatalogStore
+from catalog.tree import business_tree
 from sipserver.gb import manscdp
 from sipserver.gb.messages.catalog_notify import CatalogNotify
-from tests.unit.catalog.builders import DEVICE, OTHER_DEVICE, START, HandClock, camera, camera_id, device
+from tests.unit.catalog.builders import (
+    DEVICE,
+    ORGANISATION,
+    OTHER_DEVICE,
+    START,
+    HandClock,
+    camera,
+    camera_id,
+    device,
+)
 
 
 async def _catalogue(store: CatalogStore, cameras: int = 2) -> None:
@@ -208,3 +218,70 @@ def test_items_of_a_notification_become_changes() -> None:
     assert (plain.kind, plain.row.name) == (None, camera_id(2))
     assert plain.given == {"address", "longitude", "latitude"}
     assert isinstance(plain.row, CatalogRow)
+
+
+SYSTEM, NVR, SECOND_NVR = "34020000002000000009", "34020000001180000031", "34020000001180000032"
+
+
+async def _listed(store: CatalogStore) -> None:
+    """A platform with a platform below it, which has an NVR with cameras."""
+    await store.upsert_device(device(DEVICE))
+    rows = [
+        CatalogRow(channel_id=SYSTEM, name="village", kind=ChannelKind.SYSTEM, parent_ids=(DEVICE,)),
+        CatalogRow(channel_id=NVR, name="nvr", kind=ChannelKind.MAIN_DEVICE, parent_ids=(SYSTEM,)),
+        CatalogRow(channel_id=SECOND_NVR, name="nvr", kind=ChannelKind.MAIN_DEVICE),
+        CatalogRow(channel_id=ORGANISATION, name="gates", kind=ChannelKind.VIRTUAL_ORGANISATION),
+        camera(0, parent_ids=(NVR,)),
+        camera(1, parent_ids=(NVR, ORGANISATION)),
+        camera(2, parent_ids=(NVR, SECOND_NVR)),
+        camera(3, parent_ids=(ORGANISATION,)),
+        camera(4, parent_ids=(NVR, DEVICE)),
+    ]
+    await store.replace_catalog(DEVICE, rows, complete=True)
+
+
+async def _present(store: CatalogStore) -> set[str]:
+    return {channel.channel_id for channel in await store.load_channels(DEVICE)}
+
+
+async def test_a_system_that_is_deleted_takes_with_it_what_hung_under_it_alone(store: CatalogStore) -> None:
+    """GB-C091: what hangs elsewhere as well stays."""
+    await _listed(store)
+    system = CatalogRow(channel_id=SYSTEM, name=SYSTEM)
+    changed = await store.apply_events(DEVICE, [CatalogChange(ChangeKind.DEL, system)])
+    assert (changed.removed, changed.orphaned) == (4, 3)
+    assert set(changed.touched) == {SYSTEM, NVR, camera_id(0), camera_id(1)}
+    assert await _present(store) == {SECOND_NVR, ORGANISATION, *map(camera_id, (2, 3, 4))}
+
+
+async def test_a_directory_that_is_deleted_takes_nothing_with_it(store: CatalogStore) -> None:
+    """GB-C091: its cameras are there all the same, and move up in the tree."""
+    await _listed(store)
+    gone = CatalogRow(channel_id=ORGANISATION, name=ORGANISATION)
+    changed = await store.apply_events(DEVICE, [CatalogChange(ChangeKind.DEL, gone)])
+    assert (changed.removed, changed.orphaned) == (1, 0)
+    assert camera_id(3) in await _present(store)
+    tree = business_tree(DEVICE, await store.load_channels(DEVICE))
+    assert tree.children == {}
+
+
+async def test_what_was_moved_before_its_system_is_deleted_stays_and_what_comes_again_is_back(
+    store: CatalogStore,
+) -> None:
+    """GB-C091: changes count in the order in which they were sent."""
+    await _listed(store)
+    moved = change(ChangeKind.UPDATE, 0, "parent_ids", parent_ids=(SECOND_NVR,))
+    system = CatalogChange(ChangeKind.DEL, CatalogRow(channel_id=SYSTEM, name=SYSTEM))
+    again = change(ChangeKind.ADD, 1, "parent_ids", parent_ids=(SECOND_NVR,))
+    twice = [moved, system, system, again]
+    changed = await store.apply_events(DEVICE, twice)
+    assert (changed.removed, changed.added) == (3, 1)
+    assert {camera_id(0), camera_id(1)} <= await _present(store)
+
+
+async def test_the_deletion_of_the_platform_s_own_item_takes_nothing_with_it(store: CatalogStore) -> None:
+    await store.upsert_device(device(DEVICE))
+    own = CatalogRow(channel_id=DEVICE, name="own", kind=ChannelKind.SYSTEM)
+    await store.replace_catalog(DEVICE, [own, camera(0, parent_ids=(DEVICE,))], complete=True)
+    await store.apply_events(DEVICE, [CatalogChange(ChangeKind.DEL, own)])
+    assert await _present(store) == {camera_id(0)}

@@ -82,3 +82,37 @@ def test_date_and_media_transport_are_those_of_the_device_else_of_the_settings()
         MediaPreference.AUTO,
         None,
     ]
+
+
+def test_a_platform_registers_from_where_it_is_expected_under_its_account() -> None:
+    platform = Device(device_id=ID, expected_hosts="10.1.0.0/16 2001:db8::7", account="county", path_rank=3)
+    admission = Admission(DeviceSettings())
+    admission.set(platform)
+    for host, refusal in (
+        ("10.1.2.3", None),
+        ("2001:db8::7%eth0", None),
+        ("10.2.0.1", Refusal.OTHER_ADDRESS),
+        ("2001:db8::8", Refusal.OTHER_ADDRESS),
+        ("", None),
+    ):
+        assert admission.refusal(ID, host, "") is refusal, host
+    assert admission.username_of(ID) == "county"
+    assert admission.username_of("34020000001180000006") is None
+    assert Admission(DeviceSettings(username_must_be_id=True)).username_of(ID) == ID
+
+
+def test_platforms_are_told_by_their_ids_or_by_an_operator() -> None:
+    by_id, by_word = "34020000002000000009", "34020000004920000009"
+    admission = Admission(DeviceSettings(platform_catalog_s=600))
+    assert admission.is_platform(by_id)
+    assert not admission.is_platform(by_word)
+    admission.load(
+        [
+            Device(device_id=by_id),
+            Device(device_id=by_word, is_subordinate=True, path_rank=3, catalog_every_s=300),
+            Device(device_id=ID),
+        ]
+    )
+    assert admission.is_platform(by_word)
+    assert admission.platforms() == {by_id: 600.0, by_word: 300.0}
+    assert [admission.path_rank(each) for each in (ID, by_word, by_id)] == [-1, 3, 100]
