@@ -17,6 +17,7 @@ from cascade.catalogue import PresentedCatalogue
 from cascade.catalogue_answers import CatalogueAnswers
 from cascade.controls import Controls
 from cascade.ledger_book import LedgerBook
+from cascade.ledger_check import LedgerCheck
 from cascade.link import SuperiorLink
 from cascade.model import LinkState, Superior
 from cascade.notices import Notices
@@ -84,6 +85,7 @@ class SuperiorPost:
         questions = CameraAnswers(self.link, self.catalogue, self.permits, around.cameras)
         records = RecordAnswers(self.link, self.catalogue, self.permits, around.history, around.wall)
         self.book: Final = LedgerBook(self.catalogue, around.store.ledger, around.wall)
+        self.check: Final = LedgerCheck(self.link, self.catalogue, self.book)
         lists = CatalogueAnswers(self.link, self.catalogue, self.book)
         self.notices: Final = Notices(
             self.link,
@@ -211,6 +213,8 @@ class SuperiorPost:
                 self.controls.receive(incoming, document)
             case "Notify" if document.cmd_type == "Broadcast":
                 self.speech.receive_notice(incoming, document)
+            case "Response" if document.cmd_type == "Alarm" or self.check.receive(document):
+                self._transport.respond(incoming, 200)
             case _:
                 return False
         return True
