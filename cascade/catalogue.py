@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
+from cascade.errors import NotPresented
 from cascade.id_map import IdMap
 from cascade.items import Override, Presentation
 from cascade.model import Superior
@@ -86,12 +87,12 @@ class PresentedCatalogue:
         """Tell this superior something else about a camera than the catalogue says.
 
         Raises:
-            KeyError: the superior is not shown it.
+            NotPresented: the superior is not shown it.
         """
         tree = await self.tree()
         entry = tree.entry(presented)
         if entry is None or not tree.is_camera(entry):
-            raise KeyError(presented)
+            raise NotPresented(f"{presented} is no camera that superior {self.superior.superior_id} is shown")
         await self._store.save_override(self.superior.superior_id, presented, override)
         if override:
             tree.overrides[presented] = override

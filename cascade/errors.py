@@ -15,6 +15,10 @@ class SuperiorExists(CascadeError):
     """The id is taken."""
 
 
+class NotPresented(CascadeError):
+    """The superior is not shown this."""
+
+
 class SuperiorOffline(CascadeError):
     """We are not registered with it."""
 

@@ -173,17 +173,13 @@ class Notices:
             self._woken.set()
 
     def _changed(self, entries: Collection[int]) -> None:
-        for outlet in self._catalog_outlets():
-            if isinstance(outlet.feed, CatalogFeed):
-                outlet.feed.changed(entries)
+        for subscription in self.subscriptions.of(Kind.CATALOG):
+            if isinstance(subscription.feed, CatalogFeed):
+                subscription.feed.changed(entries)
         self._woken.set()
 
     def _accepted(self, _: Subscription) -> None:
         self._woken.set()
-
-    def _catalog_outlets(self) -> list[Outlet]:
-        outlets: list[Outlet] = [*self.subscriptions.of(Kind.CATALOG)]
-        return outlets if self._pushed_items is None else [*outlets, self._pushed_items]
 
     def _outlets(self) -> Iterable[Outlet]:
         yield self._pushed_alarms
@@ -247,7 +243,7 @@ class Notices:
     def _next_due(self) -> float | None:
         """When there is something to do; what waits for the link waits without a time."""
         times = [each.expires_at for each in self.subscriptions.running()]
-        if self._stirred_at is not None and self._catalog_outlets():
+        if self._stirred_at is not None and self.subscriptions.of(Kind.CATALOG):
             times.append(self._stirred_at + self._superior.notify_wait_s)
         if self._news:
             times.append(0.0)
@@ -279,7 +275,7 @@ class Notices:
     async def _gather(self, now: float) -> None:
         """Find out what has changed, where somebody wants to know."""
         is_due = self._stirred_at is not None and now >= self._stirred_at + self._superior.notify_wait_s
-        if is_due and self._catalog_outlets():
+        if is_due and self.subscriptions.of(Kind.CATALOG):
             self._stirred_at = None
             try:
                 await self._catalogue.tree()

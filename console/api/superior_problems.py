@@ -21,6 +21,12 @@ SUPERIOR_KINDS: Final[Mapping[type[BaseException], tuple[str, int, str, str]]] =
         "The superior is on file already",
         "Change it with PUT /api/v1/superiors/{superior_id}.",
     ),
+    cascade.errors.NotPresented: (
+        "not-presented",
+        404,
+        "The superior is not shown this",
+        "GET /api/v1/superiors/{superior_id}/catalogue lists what it is shown.",
+    ),
     cascade.errors.SuperiorOffline: (
         "superior-offline",
         503,

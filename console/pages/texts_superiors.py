@@ -15,6 +15,7 @@ _PROBLEMS: Final[Mapping[str, Text]] = {
         "检查地址、编号和密码，以及上级是否已添加本平台。",
         "Check address, ids and password, and whether the superior knows this platform.",
     ),
+    "problem.not-presented": Text("该上级平台看不到这一项", "The superior platform is not shown this"),
     "problem.superior-silent": Text("上级平台没有应答", "The superior platform does not answer"),
     "problem.superior-refused": Text("上级平台拒绝了请求", "The superior platform refuses"),
 }
