@@ -35,6 +35,7 @@ class ScopeKind(StrEnum):
 
     ALL = "all"
     REGION = "region"  # an administrative division and all in it
+    GROUP = "group"  # what hangs directly under a business group or virtual organisation
     DEVICE = "device"
     CHANNEL = "channel"  # ``device~channel``
 
@@ -64,7 +65,9 @@ class Place:
 
     keys: tuple[str, ...]
     """``device~channel`` of each way."""
-    region: str = ""
+    regions: tuple[str, ...] = ()
+    groups: frozenset[str] = frozenset()
+    """Business groups and virtual organisations under which it hangs."""
 
     @property
     def devices(self) -> frozenset[str]:
@@ -86,7 +89,9 @@ class Scope:
             return False
         match self.kind:
             case ScopeKind.REGION:
-                return bool(self.value) and place.region.startswith(self.value)
+                return bool(self.value) and any(each.startswith(self.value) for each in place.regions)
+            case ScopeKind.GROUP:
+                return self.value in place.groups
             case ScopeKind.DEVICE:
                 return self.value in place.devices
             case _:

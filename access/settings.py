@@ -41,3 +41,6 @@ class AccessSettings:
 
     hash_rounds: Annotated[int, Ge(1), Le(100)] = 3
     """Rounds of one Argon2id hash."""
+
+    utc_offset_min: Annotated[int, Ge(-720), Le(840)] = 480
+    """The local time in which the hours of rights are meant, in minutes ahead of UTC; Beijing: 480."""

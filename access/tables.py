@@ -77,7 +77,7 @@ grants = Table(
     Column("position", Integer, primary_key=True, autoincrement=False, comment="0, 1, 2 ... as entered"),
     Column("actions", String(128), nullable=False, comment="rights.Right, with spaces between them"),
     Column("scope", String(16), nullable=False, comment="rights.ScopeKind"),
-    Column("value", String(144), nullable=False, comment="which region, device or device~channel"),
+    Column("value", String(144), nullable=False, comment="which region, group, device or device~channel"),
     Column("hours", Text, nullable=False, comment="JSON [[weekdays, start, end minute], ...]; []: always"),
 )
 

@@ -171,7 +171,9 @@ class CameraAnswers:
         """Send what the camera answers, or the refusal."""
         entry = (await self._catalogue.tree()).channels.get(presented)
         found: Sequence[Element] = (refusal,)
-        if entry is not None and self._may(right, entry, asker):
+        if entry is None:
+            self._permits.refuse_unknown("query", presented, asker)
+        elif self._may(right, entry, asker):
             try:
                 found = await by_ways(entry, ask)
             except DeviceError as error:

@@ -173,6 +173,7 @@ class Controls:
     ) -> PresentedChannel | None:
         entry = (await self._catalogue.tree()).channels.get(order.presented)
         if entry is None:
+            self._permits.refuse_unknown(order.right, order.presented, asker)
             self._refuse(incoming, refusals.NOT_FOUND, f"{order.presented} is not presented")
             return None
         decision = self._permits.ask(order.right, entry, asker)

@@ -41,7 +41,12 @@ def subject_of(superior_id: str) -> str:
 
 def place_of(entry: PresentedChannel) -> Place:
     """What rights call a channel."""
-    return Place(tuple(str(key) for key in entry.paths), entry.item.civil_code)
+    groups = (group for place in entry.places for group in (place.business_group_id, *place.parent_ids))
+    return Place(
+        tuple(str(key) for key in entry.paths),
+        tuple(place.region for place in entry.places),
+        frozenset(group for group in groups if group),
+    )
 
 
 class Permit:
@@ -147,6 +152,12 @@ class Permits:
         if not decision.allowed:
             self._note_refusal(action, entry, decision, asker)
         return decision
+
+    def refuse_unknown(self, action: str, presented: str, asker: Asker) -> None:
+        """Write down that the superior asked for what it is not shown."""
+        self.refused += 1
+        detail = {"reason": "not_presented"}
+        self.note(f"superior.{action}", presented, asker, outcome=Outcome.REFUSED, detail=detail)
 
     def hold(
         self, action: Right, entry: PresentedChannel, end: End, asker: Asker = NOBODY, *, guess: str = "main"

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, overload
 
-from cascade.channel_table import ChannelTable, ItemState
+from cascade.channel_table import ChannelTable, ItemState, Place
 from cascade.id_map import IdMap, OutOfIds
 from cascade.items import (
     NO_OVERRIDE,
@@ -44,6 +44,8 @@ class PresentedChannel:
 
     item: CatalogItem
     paths: tuple[ChannelKey, ...]
+    places: tuple[Place, ...] = ()
+    """Where each of them stands in our own catalogue, whatever the superior is told."""
 
 
 class PresentedTree:
@@ -155,6 +157,10 @@ class PresentedTree:
     def paths(self, entry: int) -> tuple[ChannelKey, ...]:
         """The ways to a camera: the best comes first."""
         return tuple(self._table.key(row) for row in self._ways[entry] or ())
+
+    def places(self, entry: int) -> tuple[Place, ...]:
+        """Where these ways stand."""
+        return tuple(self._table.places[row] for row in self._ways[entry] or ())
 
     def item(self, entry: int) -> CatalogItem:
         """The one builder of items."""
@@ -420,7 +426,7 @@ class Channels(Mapping[str, PresentedChannel]):
         entry = tree.entry(presented)
         if entry is None or not tree.is_camera(entry):
             raise KeyError(presented)
-        return PresentedChannel(tree.item(entry), tree.paths(entry))
+        return PresentedChannel(tree.item(entry), tree.paths(entry), tree.places(entry))
 
     def __iter__(self) -> Iterator[str]:
         tree = self._tree

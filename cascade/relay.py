@@ -191,6 +191,8 @@ class RelayDesk:
         stream.presented = next((name for name in stream.names if name in shown), stream.presented)
         entry = shown.get(stream.presented)
         if entry is None:
+            asker = asker_of(stream.incoming, self._id)
+            self._permits.refuse_unknown(RIGHTS[stream.kind], stream.presented[:64], asker)
             self._give_up(stream, refusals.NOT_FOUND, f"{stream.presented[:64]} is not presented")
             return False
         if not self._is_permitted(stream, entry):

@@ -315,6 +315,7 @@ class SpeechDesk:
         call.presented = next((name for name in names if name in shown), names[0])
         entry = shown.get(call.presented)
         if entry is None or self._speakers is None:
+            self._permits.refuse_unknown(Right.TALK, call.presented[:64], asker)
             return refusals.NOT_FOUND, f"{call.presented[:64]} is not presented"
         found = self._permits.hold(Right.TALK, entry, call.end, asker, guess="sub")
         if not isinstance(found, Permit):

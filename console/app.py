@@ -5,6 +5,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Final
 
@@ -72,7 +73,6 @@ from sipserver.devices.events import (
 from sipserver.devices.presence import wall_clock
 from sipserver.devices.service import DeviceService
 from sipserver.devices.uploads.ports import Outside
-from sipserver.gb.gb_time import BEIJING
 from sipserver.gb.ssrc import SsrcPool
 from sipserver.transport.driver import SipTransport
 from sipserver.transport.errors import ListenFailed
@@ -236,8 +236,8 @@ class Platform:
 
     async def _open_cascade(self, box: SecretBox) -> None:
         settings = self.settings
-        # Hours of the week are Beijing time, as all times of the standard.
-        self.rights = Rights(PolicyStore(self._engine), BEIJING)
+        zone = timezone(timedelta(minutes=settings.access.utc_offset_min))
+        self.rights = Rights(PolicyStore(self._engine), zone)
         self.superiors = Superiors(
             Surroundings(
                 transport=self.transport,

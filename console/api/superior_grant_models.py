@@ -8,19 +8,23 @@ from pydantic import Field, model_validator
 from console.api.models import ApiCommand, ApiModel, Instant
 
 RightName = Literal["live", "playback", "download", "ptz", "talk", "configuration"]
-ScopeName = Literal["all", "region", "device", "channel"]
+ScopeName = Literal["all", "region", "group", "device", "channel"]
 StreamName = Literal["as_asked", "main", "sub"]
 
 Weekday = Annotated[int, Field(ge=1, le=7)]
 FORMS = {
     "region": (r"[0-9]{2,8}", "2 to 8 digits of a region's code"),
+    "group": (r"[0-9]{20}", "20 digits"),
     "device": (r"[0-9]{20}", "20 digits"),
     "channel": (r"[^~\s]{1,64}~[^~\s]{1,64}", "device~channel"),
 }
 
 
 class GrantHours(ApiModel):
-    """A time of day on some days of the week, Beijing time. Over midnight when it ends before it begins."""
+    """A time of day on some days of the week, in the local time of `access.utc_offset_min`.
+
+    It goes over midnight when it ends before it begins.
+    """
 
     weekdays: list[Weekday] = Field(
         min_length=1, max_length=7, description="1 Monday to 7 Sunday: the day on which it begins."
@@ -53,7 +57,9 @@ class SuperiorGrant(ApiModel):
     )
     scope: ScopeName = Field(default="all", description="All that it is shown, or some of that.")
     value: str = Field(
-        default="", max_length=144, description="The region's code, the device's id, or `device~channel`."
+        default="",
+        max_length=144,
+        description="The region's code, the group's or device's id, or `device~channel`.",
     )
     hours: list[GrantHours] = Field(default_factory=list, max_length=42, description="Empty: always.")
 

@@ -25,7 +25,10 @@ def upgrade() -> None:
         ),
         sa.Column("scope", sa.String(length=16), nullable=False, comment="rights.ScopeKind"),
         sa.Column(
-            "value", sa.String(length=144), nullable=False, comment="which region, device or device~channel"
+            "value",
+            sa.String(length=144),
+            nullable=False,
+            comment="which region, group, device or device~channel",
         ),
         sa.Column(
             "hours",

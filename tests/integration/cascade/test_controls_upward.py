@@ -258,6 +258,9 @@ async def test_what_is_not_presented_is_not_reached(site: Site, camera: str) -> 
     for command in (frame(LEFT), frame(STOP), TeleBoot(), GuardCommand(False)):
         assert await told(site, command, GbId(camera)) == 404
     assert list(site.camera.control.received) == []
+    (entry,) = await site.entries("superior.ptz")
+    assert (entry.target, entry.outcome) == (camera, "refused")
+    assert json.loads(entry.detail)["reason"] == "not_presented"
 
 
 async def test_what_the_standard_does_not_have_is_refused(site: Site) -> None:

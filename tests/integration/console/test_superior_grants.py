@@ -20,6 +20,7 @@ DECIDED: dict[str, Any] = {
     "grants": [
         {"actions": ["live", "ptz"], "scope": "region", "value": "3401", "hours": [OFFICE]},
         {"actions": ["live"], "scope": "channel", "value": f"{SUPERIOR}~{SUPERIOR}", "hours": []},
+        {"actions": ["talk"], "scope": "group", "value": SUPERIOR, "hours": []},
     ],
     "limits": {"streams": 4, "kbps": 20_000, "stream": "sub", "priority": 60},
 }

@@ -25,7 +25,7 @@ from access.rights import (
 ZONE = timezone(timedelta(hours=8))
 NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
 """A Monday."""
-CAMERA = Place(("nvr~one", "platform~one"), "340102")
+CAMERA = Place(("nvr~one", "platform~one"), ("340102",), frozenset({"group 1"}))
 SUPERIOR = "superior:1"
 ALL = Scope()
 
@@ -86,6 +86,8 @@ async def test_without_any_grant_nothing_is_allowed() -> None:
         (Scope(ScopeKind.REGION, "3401"), True),
         (Scope(ScopeKind.REGION, "3402"), False),
         (Scope(ScopeKind.REGION, ""), False),
+        (Scope(ScopeKind.GROUP, "group 1"), True),
+        (Scope(ScopeKind.GROUP, "group"), False),
         (Scope(ScopeKind.DEVICE, "platform"), True),
         (Scope(ScopeKind.DEVICE, "plat"), False),
         (Scope(ScopeKind.CHANNEL, "nvr~one"), True),
