@@ -190,4 +190,61 @@ _FORM: Final[Mapping[str, Text]] = {
     "superiors.keeps_ids": Text("保留通道原编号", "Channels keep their own ids"),
 }
 
-TEXTS: Final[Mapping[str, Text]] = {**_PROBLEMS, **_PAGE, **_WORDS, **_FORM}
+_RIGHTS: Final[Mapping[str, Text]] = {
+    "superiors.tab_rights": Text("权限", "Rights"),
+    "superiors.tab_audit": Text("操作记录", "What it did"),
+    "rights.usage": Text(
+        "现在：{streams} 路，{rate}，正在控制 {moving} 台，启动以来拒绝 {refused} 次",
+        "Now: {streams} streams, {rate}, moves {moving} cameras; refused {refused} times since our start",
+    ),
+    "rights.initial": Text(
+        "尚未设置：上级可以观看、回放和下载共享给它的通道。",
+        "Nothing is decided yet: it may watch, play back and download all that it is shown.",
+    ),
+    "rights.none": Text(
+        "没有任何权限：上级只能看到目录。", "No right at all: it sees the catalogue and nothing else."
+    ),
+    "rights.grant": Text("权限 {n}", "Grant {n}"),
+    "rights.drop": Text("删除此项权限", "Drop this grant"),
+    "rights.scope": Text("范围", "For"),
+    "rights.weekdays": Text("星期", "Days"),
+    "rights.from": Text("从", "From"),
+    "rights.to": Text("到", "To"),
+    "rights.clock": Text("时:分，一天结束写 24:00", "hours:minutes; the end of the day is 24:00"),
+    "rights.drop_hours": Text("删除时段", "Drop these hours"),
+    "rights.always": Text("任何时间", "Always"),
+    "rights.add_hours": Text("限定时段", "Only at some hours"),
+    "rights.add": Text("添加权限", "Add a grant"),
+    "rights.limits": Text("限额", "Limits"),
+    "rights.streams": Text("并发路数", "Streams at once"),
+    "rights.kbps": Text("总带宽（kbit/s）", "Bandwidth (kbit/s)"),
+    "rights.no_limit": Text("不限", "no limit"),
+    "rights.stream": Text("码流", "Stream"),
+    "rights.priority": Text("云台优先级", "PTZ priority"),
+    "rights.priority_means": Text("0 到 100；操作员为 50", "0 to 100; operators have 50"),
+    "rights.at_once": Text(
+        "保存后立即生效，超出权限的画面会结束。", "Counts at once: what is granted no longer ends."
+    ),
+    "rights.reset": Text("恢复默认", "Back to the beginning"),
+    "rights.saved": Text("权限已保存", "The rights are saved"),
+    "weekday.1": Text("一", "Mo"),
+    "weekday.2": Text("二", "Tu"),
+    "weekday.3": Text("三", "We"),
+    "weekday.4": Text("四", "Th"),
+    "weekday.5": Text("五", "Fr"),
+    "weekday.6": Text("六", "Sa"),
+    "weekday.7": Text("日", "Su"),
+    "audit.none": Text("还没有操作记录。", "Nothing yet."),
+    "audit.time": Text("时间", "Time"),
+    "audit.who": Text("操作者", "Who"),
+    "audit.superior": Text("上级", "Superior"),
+    "audit.action": Text("操作", "Action"),
+    "audit.target": Text("对象", "Target"),
+    "audit.outcome": Text("结果", "Outcome"),
+    "audit.detail": Text("说明", "Detail"),
+    "audit_outcome.done": Text("完成", "Done"),
+    "audit_outcome.refused": Text("拒绝", "Refused"),
+    "audit_outcome.failed": Text("失败", "Failed"),
+}
+
+TEXTS: Final[Mapping[str, Text]] = {**_RIGHTS, **_PROBLEMS, **_PAGE, **_WORDS, **_FORM}

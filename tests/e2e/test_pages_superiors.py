@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from console.api.superior_grant_models import SuperiorGrantsReplace
 from console.api.superior_models import SuperiorCreate, SuperiorReplace
 from tests.support.browsing import Visit, serve_fake
 
@@ -130,6 +131,46 @@ def test_a_new_one_has_a_field_for_every_setting(page: Page) -> None:
     sent = asked(page)[-1]
     assert set(sent) == set(SuperiorCreate.model_fields) - {"password"}
     assert SuperiorCreate(**sent).transport == "TLS"
+
+
+def test_rights_are_seen_decided_and_forgotten(page: Page) -> None:
+    rights = tab(page, "rights")
+    expect(rights.locator("[data-initial]")).to_be_visible()
+    expect(rights.locator("[data-usage]")).to_contain_text("2 路，8.1 Mbit/s")
+    expect(rights.locator("[data-action=save-rights]")).to_be_disabled()
+    rights.locator("[data-action=add-grant]").click()
+    new = rights.locator("[data-grant]").nth(1)
+    new.locator("[data-right=live]").uncheck()
+    new.locator("[data-right=ptz]").check()
+    new.locator("[data-field=scope]").select_option("device")
+    new.locator("[data-field=value]").fill("34010200001180000001")
+    new.locator("[data-action=add-hours]").click()
+    new.locator("[data-hours] label").nth(5).click()
+    new.locator("[data-field=end]").fill("24:00")
+    rights.locator("[name=streams]").fill("8")
+    rights.locator("[data-action=save-rights]").click()
+    expect(rights.locator("[data-initial]")).to_have_count(0)
+    decided = SuperiorGrantsReplace(**asked(page)[-1])
+    (hours,) = decided.grants[1].hours
+    assert (decided.grants[1].actions, decided.grants[1].scope) == (["ptz"], "device")
+    assert (hours.weekdays, hours.start, hours.end) == ([1, 2, 3, 4, 5, 6], "08:00", "24:00")
+    assert (decided.limits.streams, decided.limits.kbps) == (8, None)
+    rights.locator("[data-action=reset-rights]").click()
+    expect(rights.locator("[data-initial]")).to_be_visible()
+    entry(page, REFUSED).click()
+    expect(rights.locator("[name=kbps]")).to_have_value("64000")
+    rights.locator("[data-action=drop-grant]").first.click()
+    rights.locator("[data-action=drop-grant]").first.click()
+    expect(rights.locator("[data-empty]")).to_contain_text("只能看到目录")
+
+
+def test_what_it_did_is_listed(page: Page) -> None:
+    did = tab(page, "audit")
+    expect(did.locator("tbody tr")).to_have_count(3)
+    expect(did.locator("[data-entry='3']")).to_contain_text("没有此项权限")
+    expect(did.locator("[data-entry='2']")).to_contain_text("王警官")
+    entry(page, REFUSED).click()
+    expect(page.locator("[data-empty]")).to_contain_text("还没有操作记录")
 
 
 def test_switching_off_and_removing(page: Page) -> None:

@@ -125,14 +125,76 @@ def _stream(number: int, state: str, form: str) -> dict[str, Any]:
     }
 
 
+INITIAL: dict[str, Any] = {
+    "grants": [{"actions": ["live", "playback", "download"], "scope": "all", "value": "", "hours": []}],
+    "limits": {"streams": None, "kbps": None, "stream": "as_asked", "priority": 40},
+}
+DAY_HOURS = {"weekdays": [1, 2, 3, 4, 5], "start": "08:00", "end": "24:00"}
+DECIDED: dict[str, Any] = {
+    "grants": [
+        {"actions": ["live", "playback"], "scope": "all", "value": "", "hours": []},
+        {"actions": ["ptz"], "scope": "region", "value": "340102", "hours": [DAY_HOURS]},
+    ],
+    "limits": {"streams": 16, "kbps": 64_000, "stream": "sub", "priority": 60},
+}
+
+
+def _entry(number: int, actor: str, action: str, outcome: str, **detail: Any) -> dict[str, Any]:
+    return {
+        "sequence": number,
+        "time": datetime.now(UTC).isoformat(),
+        "actor": actor,
+        "source": "192.0.2.10",
+        "action": action,
+        "target": f"{NVR}~34010200001320000007",
+        "outcome": outcome,
+        "detail": detail,
+    }
+
+
+AUDIT = [
+    _entry(3, "superior:34000000002000000010", "superior.ptz", "refused", reason="no_right"),
+    _entry(2, "superior:34000000002000000010", "superior.live", "done", user="王警官"),
+    _entry(1, "admin", "devices.manage", "done", did="decide rights"),
+]
+
+
+def _add_rights_routes(app: FastAPI, api: str, asked: list[Any], rights: dict[str, Any]) -> None:
+    used = {"streams": 2, "kbps": 8_120.0, "moving": 0, "refused": 4}
+
+    @app.get(f"{api}/superiors/{{superior_id}}/grants")
+    async def grants(superior_id: str) -> Any:
+        decided = rights.get(superior_id)
+        return (decided or INITIAL) | {"is_initial": decided is None, "usage": used}
+
+    @app.put(f"{api}/superiors/{{superior_id}}/grants")
+    async def decide(superior_id: str, body: dict[str, Any]) -> Any:
+        asked.append(body)
+        rights[superior_id] = body
+        return body | {"is_initial": False, "usage": used}
+
+    @app.delete(f"{api}/superiors/{{superior_id}}/grants", status_code=204)
+    async def forget(superior_id: str) -> Response:
+        rights.pop(superior_id)
+        return Response(status_code=204)
+
+    @app.get(f"{api}/superiors/{{superior_id}}/audit")
+    async def audit(superior_id: str) -> Any:
+        return {"items": AUDIT if superior_id in AUDIT[0]["actor"] else [], "next": None}
+
+
 def add_superior_routes(app: FastAPI, api: str) -> None:
     kept: dict[str, dict[str, Any]] = {}
     asked: list[Any] = []
+    rights: dict[str, Any] = {}
+    _add_rights_routes(app, api, asked, rights)
 
     @app.post("/fake/superiors/reset")
     async def reset_superiors(empty: bool = False) -> None:
         kept.clear()
         asked.clear()
+        rights.clear()
+        rights["34000000002000000020"] = DECIDED
         kept.update({} if empty else {each["superior_id"]: each for each in some_superiors()})
 
     @app.get("/fake/superiors")

@@ -1,10 +1,9 @@
 // What comes from a subordinate now.
-import * as api from "tongshi/api.js";
 import * as format from "tongshi/format.js";
-
-const REFRESH_MS = 3_000;
+import { polled } from "tongshi/platform_tabs.js";
 
 export default {
+  mixins: [polled("streams")],
   template: `
     <div>
       <div v-if="failure" class="ts-alert" role="alert"><strong>{{ failure.title }}</strong><span>{{ failure.advice }}</span></div>
@@ -20,27 +19,7 @@ export default {
         </tbody>
       </table>
     </div>`,
-  props: { platform: Object, path: String, mayManage: Boolean, t: Function },
-  emits: ["changed", "message"],
-  data() {
-    return { items: null, failure: null };
-  },
-  mounted() {
-    this.refresh();
-    this.timer = setInterval(() => document.hidden || this.refresh(), REFRESH_MS);
-  },
-  beforeUnmount() {
-    clearInterval(this.timer);
-  },
   methods: {
     duration: format.duration,
-    async refresh() {
-      try {
-        this.items = await api.all(`${this.path}/streams`);
-        this.failure = null;
-      } catch (problem) {
-        if (!this.items) this.failure = this.t.problem(problem);
-      }
-    },
   },
 };

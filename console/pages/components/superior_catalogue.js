@@ -1,9 +1,8 @@
 // What a superior is shown, in the order in which it is sent.
-import * as api from "tongshi/api.js";
-
-const PAGE = 200;
+import { paged } from "tongshi/platform_tabs.js";
 
 export default {
+  mixins: [paged("catalogue", 200)],
   template: `
     <div>
       <div v-if="failure" class="ts-alert" role="alert"><strong>{{ failure.title }}</strong><span>{{ failure.advice }}</span></div>
@@ -21,27 +20,4 @@ export default {
       </table>
       <button v-if="next" class="ts-button ts-more" data-action="more" :disabled="isReading" @click="more">{{ t('superiors.more') }}</button>
     </div>`,
-  props: { platform: Object, path: String, mayManage: Boolean, t: Function },
-  emits: ["changed", "message"],
-  data() {
-    return { items: null, next: null, failure: null, isReading: false };
-  },
-  mounted() {
-    this.more();
-  },
-  methods: {
-    async more() {
-      this.isReading = true;
-      try {
-        const params = { limit: PAGE, ...(this.next && { cursor: this.next }) };
-        const page = await api.call("GET", `${this.path}/catalogue`, { params });
-        this.items = [...(this.items || []), ...page.items];
-        this.next = page.next;
-      } catch (problem) {
-        this.failure = this.t.problem(problem);
-      } finally {
-        this.isReading = false;
-      }
-    },
-  },
 };

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from access.audit import Outcome as AuditOutcome
 from access.rights import Reason as RightReason
 from access.rights import Right, StreamChoice
 from cascade.model import InitialReport, LinkState, RecordSource, TreeForm
@@ -35,6 +36,7 @@ VERDICTS = {SourceFailed.verdict} | {kind.verdict for kind in SourceFailed.__sub
 # Kinds of texts whose key is built from a word that the platform says.
 SAID_BY_THE_PLATFORM = {
     "action": {"record", "snapshot", "preset"},
+    "audit_outcome": set(AuditOutcome),
     "catalogue_state": set(CatalogState),
     "cause": set(Cause),
     "clock_source": set(ClockSource),
@@ -93,6 +95,7 @@ BUILT = (
     "transport.",
     "view.",
     "way.",
+    "weekday.",
     "subscription_state.",
 )
 BUILT += ("tab.", "talk.", "value.", *(f"{kind}." for kind in SAID_BY_THE_PLATFORM))
