@@ -8,12 +8,25 @@ cut at the item that would close it.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
-from catalog.model import CatalogRow, ChannelKind
+from catalog.model import ChannelKind
 
 ORGANISATIONS: Final = frozenset({ChannelKind.BUSINESS_GROUP, ChannelKind.VIRTUAL_ORGANISATION})
 NOT_PHYSICAL: Final = ORGANISATIONS | {ChannelKind.REGION}
+
+
+class TreeItem(Protocol):
+    """What a tree is made of: the ids of an item and of what it says that it hangs under."""
+
+    @property
+    def channel_id(self) -> str: ...
+    @property
+    def kind(self) -> ChannelKind: ...
+    @property
+    def parent_ids(self) -> Sequence[str]: ...
+    @property
+    def business_group_id(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,7 @@ class Tree:
         return bool(self.children_of(item_id))
 
 
-def physical_tree(device_id: str, items: Sequence[CatalogRow]) -> Tree:
+def physical_tree(device_id: str, items: Sequence[TreeItem]) -> Tree:
     """Devices and systems below the registering device."""
     physical = {
         item.channel_id: item
@@ -47,14 +60,14 @@ def physical_tree(device_id: str, items: Sequence[CatalogRow]) -> Tree:
         if item.kind not in NOT_PHYSICAL and item.channel_id != device_id
     }
 
-    def parent_of(item: CatalogRow) -> str:
+    def parent_of(item: TreeItem) -> str:
         known = (parent for parent in item.parent_ids if parent in physical and parent != item.channel_id)
         return next(known, device_id)
 
     return _grow(device_id, physical.values(), parent_of)
 
 
-def business_tree(device_id: str, items: Sequence[CatalogRow]) -> Tree:
+def business_tree(device_id: str, items: Sequence[TreeItem]) -> Tree:
     """Groups and organisations below the registering device, with the devices that they hold.
 
     A device stands under each of its organisations, and nowhere here when it has none.
@@ -69,7 +82,7 @@ def business_tree(device_id: str, items: Sequence[CatalogRow]) -> Tree:
     return Tree(device_id, {parent: tuple(below) for parent, below in children.items()})
 
 
-def _owner(item: CatalogRow, organisations: Mapping[str, CatalogRow], device_id: str) -> str:
+def _owner(item: TreeItem, organisations: Mapping[str, TreeItem], device_id: str) -> str:
     """An organisation of ParentID, else the group, by any of three ways (GB-C010)."""
     if item.kind is ChannelKind.BUSINESS_GROUP:
         return device_id  # groups do not nest
@@ -79,7 +92,7 @@ def _owner(item: CatalogRow, organisations: Mapping[str, CatalogRow], device_id:
     return next(iter(nested or known), device_id)
 
 
-def _stands_deeper(item: CatalogRow, group: str, organisations: Mapping[str, CatalogRow]) -> bool:
+def _stands_deeper(item: TreeItem, group: str, organisations: Mapping[str, TreeItem]) -> bool:
     """Whether ``group`` is the business group of an item that names an organisation in it as well."""
     if organisations[group].kind is not ChannelKind.BUSINESS_GROUP:
         return False
@@ -89,7 +102,7 @@ def _stands_deeper(item: CatalogRow, group: str, organisations: Mapping[str, Cat
     )
 
 
-def _grow(root: str, items: Iterable[CatalogRow], parent_of: Callable[[CatalogRow], str]) -> Tree:
+def _grow(root: str, items: Iterable[TreeItem], parent_of: Callable[[TreeItem], str]) -> Tree:
     """Hang each item under its parent; the one that would close a cycle goes to the root.
 
     An item has no parent before its turn, so it is the top of its own piece: a parent whose top is

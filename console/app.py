@@ -27,6 +27,7 @@ from cascade.store import SuperiorStore
 from cascade.subordinates import Subordinates
 from cascade.superiors import Superiors
 from cascade.trail import Trail
+from catalog.forest import Forest
 from catalog.model import ChannelKey
 from catalog.store import CAMERAS, CatalogStore
 from catalog.subordinates import SubordinateCatalogs
@@ -111,6 +112,8 @@ class Platform:
         access_stats = AccessStats()
         self.users: Final = Users(self._engine, settings.access, stats=access_stats)
         self.catalog: Final = CatalogStore(self._engine)
+        self._forest = Forest(self._engine)
+        self.catalog.listeners.append(self._forest.channels_changed)
         self._below = SubordinateCatalogs(self._engine)
         self.media: Final = MediaPlane(settings.media)
         self.transport: Final = SipTransport(settings.sip.transport_settings())
@@ -334,6 +337,7 @@ class Platform:
             audit=self.audit,
             rights=self.rights,
             catalog=self.catalog,
+            forest=self._forest,
             streams=streams,
             devices=self.devices,
             gateway=self.gateway,

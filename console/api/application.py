@@ -49,6 +49,7 @@ from console.api import (
     superiors,
     temporary_recordings,
     trace,
+    tree,
     uploads,
     whep,
 )
@@ -86,6 +87,7 @@ ROUTERS: Final = (
     diagnosis,
     conformance,
     channels,
+    tree,
     live,
     recordings,
     temporary_recordings,

@@ -12,6 +12,7 @@ from access.users import Users
 from cascade.ports import LivePictures
 from cascade.subordinates import Subordinates
 from cascade.superiors import Superiors
+from catalog.forest import Forest
 from catalog.store import CatalogStore
 from config.tables import HttpSettings
 from console.api.leases import Leases
@@ -42,6 +43,7 @@ class ApiContext:
     tokens: Tokens
     audit: AuditLog
     catalog: CatalogStore
+    forest: Forest
     streams: Streams
     devices: DeviceService
     gateway: Gateway

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -170,3 +171,48 @@ async def test_a_subordinate_s_camera_is_recorded_until_a_stated_time(platforms:
     assert (await upper.delete(f"/subordinates/{LOWER_ID}")).status_code == 204
     assert (await upper.get(f"/recordings/{segment['segment_id']}.mp4")).status_code == 200, "footage stays"
     assert (await upper.get(f"/channels/{channel}/recordings")).json()["items"] == [segment]
+
+
+async def test_its_tree_stands_under_ours(platforms: TwoPlatforms) -> None:
+    """By devices, by groups and by regions, each level page by page."""
+    upper = platforms.upper.api
+    camera = await platforms.lower.add_camera()
+    (channel,) = camera.settings.all_channel_ids
+    await platforms.join(tree="groups")
+
+    async def level(view: str, node: str = "") -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            answer = await upper.get("/tree", params={"view": view, "node": node, "limit": 1} | cursor)
+            assert answer.status_code == 200, answer.text
+            found += answer.json()["items"]
+            if answer.json()["next"] is None:
+                return found
+            cursor = {"cursor": answer.json()["next"]}
+
+    key = f"{LOWER_ID}~{channel}"
+    (top,) = await level("physical")
+    assert (top["node"], top["kind"], top["name"], top["online"], top["cameras"]) == (
+        LOWER_ID, "subordinate", "County", True, 1,
+    )  # fmt: skip
+    assert key in {node["channel"] for node in await level("physical", LOWER_ID)}
+    (group,) = await level("business", (await level("business"))[0]["node"])
+    (organisation,) = await level("business", group["node"])
+    (leaf,) = await level("business", organisation["node"])
+    assert (group["kind"], organisation["kind"]) == ("business_group", "virtual_organisation")
+    assert (leaf["channel"], leaf["online"], leaf["has_children"]) == (key, True, False)
+    walked, node = [], ""
+    while True:
+        (found,) = await level("regions", node)
+        if found["channel"] is not None:
+            break
+        node = found["node"]
+        walked.append(node)
+    assert found["channel"] == key
+    assert walked
+    assert all(longer.startswith(shorter) for shorter, longer in itertools.pairwise(walked))
+    assert (await upper.get("/tree", params={"node": "34019900002000000009"})).status_code == 404
+    assert (await upper.get("/tree", params={"view": "colours"})).status_code == 422
+    assert (await upper.get("/tree", params={"cursor": "x", "node": LOWER_ID})).status_code == 400
+    assert await level("regions", "99") == []

@@ -25,6 +25,7 @@ from access.users import Users
 from cascade.ports import LivePictures
 from cascade.subordinates import Subordinates
 from cascade.superiors import Superiors
+from catalog.forest import Forest
 from catalog.model import CatalogRow, ChannelKey, ChannelKind, Device
 from catalog.store import CatalogStore
 from config.database import open_database
@@ -253,6 +254,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         tokens=Tokens(engine, box.signing_key, CHEAP),
         audit=AuditLog(engine, box.derive("audit")),
         catalog=store,
+        forest=Forest(engine),
         streams=streams,
         devices=cast(DeviceService, devices),
         gateway=cast(Gateway, object()),
