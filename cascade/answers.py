@@ -16,6 +16,7 @@ from cascade.catalogue import PresentedCatalogue
 from cascade.errors import CascadeError
 from cascade.link import SuperiorLink
 from cascade.presented import PresentedChannel
+from cascade.stats import CascadeStats
 from cascade.trail import Asker
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.ids import GbId
@@ -44,6 +45,7 @@ class Answers:
         catalogue: PresentedCatalogue,
         *,
         transport: SipTransport,
+        stats: CascadeStats,
         more: Mapping[str, Ask],
         own_name: str,
         version: str,
@@ -52,6 +54,7 @@ class Answers:
         self._link = link
         self._catalogue = catalogue
         self._transport = transport
+        self._stats = stats
         self._own_name = own_name
         self._version = version
         self._wall = wall
@@ -78,13 +81,14 @@ class Answers:
             return
         if len(self._tasks) >= MAX_ANSWERS:
             self.overflow += 1
-            self._transport.respond(incoming, refusals.NO_CAPACITY)
+            self._refuse(incoming, refusals.NO_CAPACITY, f"{MAX_ANSWERS} answers are under way")
             return
         try:
             work = make(document.element, asker)
         except MalformedText as error:
             self._refuse(incoming, refusals.BAD_REQUEST, f"{document.cmd_type}: {error}")
             return
+        self._stats.queries += 1
         self._transport.respond(incoming, 200)
         task = asyncio.get_running_loop().create_task(
             self._answer(work, document.cmd_type), name=f"answer to {self._superior_id}"
@@ -106,6 +110,7 @@ class Answers:
 
     def _refuse(self, incoming: IncomingRequest, status: int, why: str) -> None:
         self.refused += 1
+        self._stats.queries_refused[str(status)] += 1
         logger.info("a query of superior %s is refused with %d: %s", self._superior_id, status, why)
         self._transport.respond(incoming, status)
 

@@ -100,7 +100,7 @@ class Controls:
         """Take a control; it is answered at once, or when it was done."""
         if len(self._tasks) >= MAX_CONTROLS:
             self.overflow += 1
-            self._transport.respond(incoming, refusals.NO_CAPACITY)
+            self._refuse(incoming, refusals.NO_CAPACITY, f"{MAX_CONTROLS} controls are under way")
             return
         try:
             order = read_order(document)
@@ -132,6 +132,7 @@ class Controls:
     # ---------------------------------------------------------------- one control
 
     def _begin(self, incoming: IncomingRequest, order: Order) -> None:
+        self._permits.stats.controls += 1
         task = asyncio.get_running_loop().create_task(
             self._serve(incoming, order), name=f"{order.name} of {self._holder_id}"
         )
@@ -172,6 +173,10 @@ class Controls:
         self, incoming: IncomingRequest, order: Order, asker: Asker
     ) -> PresentedChannel | None:
         entry = (await self._catalogue.tree()).channels.get(order.presented)
+        if not self._link.is_online:
+            # Nobody would stop what this begins.
+            self._refuse(incoming, refusals.UNAVAILABLE_NOW, "the superior is gone")
+            return None
         if entry is None:
             self._permits.refuse_unknown(order.right, order.presented, asker)
             self._refuse(incoming, refusals.NOT_FOUND, f"{order.presented} is not presented")
@@ -266,6 +271,7 @@ class Controls:
 
     def _refuse(self, incoming: IncomingRequest, status: int, why: str) -> None:
         self.refused += 1
+        self._permits.stats.controls_refused[str(status)] += 1
         logger.info("a control of %s is refused with %d: %s", self._holder_id, status, why)
         self._transport.respond(incoming, status)
 

@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 from access.audit import Outcome
 from access.rights import Decision, Limits, Place, Reason, Right, Rights
 from cascade.presented import PresentedChannel
+from cascade.stats import CascadeStats
 from cascade.trail import Asker, Entry, Trail
 
 LOOK_EVERY_S: Final = 1.0
@@ -107,7 +108,9 @@ class Permits:
         trail: Trail,
         wall: Callable[[], datetime],
         clock: Callable[[], float],
+        stats: CascadeStats | None = None,
     ) -> None:
+        self.stats: Final = stats or CascadeStats()
         self.subject: Final = subject_of(superior_id)
         self._rights = rights
         self._trail = trail
@@ -156,6 +159,7 @@ class Permits:
     def refuse_unknown(self, action: str, presented: str, asker: Asker) -> None:
         """Write down that the superior asked for what it is not shown."""
         self.refused += 1
+        self.stats.permits_refused["not_presented"] += 1
         detail = {"reason": "not_presented"}
         self.note(f"superior.{action}", presented, asker, outcome=Outcome.REFUSED, detail=detail)
 
@@ -204,6 +208,7 @@ class Permits:
     # ---------------------------------------------------------------- inside
 
     def _keep(self, permit: Permit) -> Permit:
+        self.stats.permits[permit.action.value] += 1
         self._held.append(permit)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(
@@ -231,6 +236,7 @@ class Permits:
         self, action: Right, entry: PresentedChannel | None, decision: Decision, asker: Asker
     ) -> None:
         self.refused += 1
+        self.stats.permits_refused[decision.reason.value] += 1
         logger.info("superior is refused: %s", decision.text)
         self.note(
             f"superior.{action}",
@@ -281,6 +287,7 @@ class Permits:
 
     def _withdraw(self, permit: Permit, decision: Decision) -> None:
         self._held.remove(permit)
+        self.stats.permits_ended[decision.reason.value] += 1
         self.note(
             f"superior.{permit.action}",
             _target(permit.entry),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -27,6 +27,7 @@ from cascade.record_answers import RecordAnswers
 from cascade.relay import RelayDesk
 from cascade.source_desk import SourceDesk
 from cascade.speech import SpeechDesk
+from cascade.stats import CascadeStats
 from cascade.stock import ChannelStock
 from cascade.store import SuperiorStore
 from cascade.trail import Trail, asker_of
@@ -69,6 +70,7 @@ class Surroundings:
     """By device: of several ways to one camera the lowest is taken."""
     speakers: Loudspeakers | None = None
     """Without it a superior speaks to nobody."""
+    stats: CascadeStats = field(default_factory=CascadeStats)
     start_spread_s: float = 30.0
     """Within which all superiors are registered with after our start (gb28181.md 8.1)."""
 
@@ -80,7 +82,12 @@ class SuperiorPost:
         self.link: Final = SuperiorLink(superior, around.transport, start_spread_s=around.start_spread_s)
         self.catalogue: Final = PresentedCatalogue(superior, around.own_name, around.store, stock)
         self.permits: Final = Permits(
-            superior.superior_id, around.rights, around.trail, around.wall, around.transport.clock
+            superior.superior_id,
+            around.rights,
+            around.trail,
+            around.wall,
+            around.transport.clock,
+            around.stats,
         )
         questions = CameraAnswers(self.link, self.catalogue, self.permits, around.cameras)
         records = RecordAnswers(self.link, self.catalogue, self.permits, around.history, around.wall)
@@ -98,6 +105,7 @@ class SuperiorPost:
             self.link,
             self.catalogue,
             transport=around.transport,
+            stats=around.stats,
             more={"Catalog": lists.ask, **questions.table, "RecordInfo": records.ask},
             own_name=around.own_name,
             version=around.version,
@@ -200,10 +208,12 @@ class SuperiorPost:
             document = read(incoming.request)
         except MalformedText:
             self.unreadable += 1
+            self._around.stats.unreadable += 1
             self._transport.respond(incoming, 400)
             return True
         if document.root in ("Query", "Control") and not self._is_for_us(incoming.request, document):
             self.misaddressed += 1
+            self._around.stats.misaddressed += 1
             self._transport.respond(incoming, refusals.NOT_FOUND)
             return True
         match document.root:

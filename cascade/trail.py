@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from access.audit import Outcome
 from access.errors import AuditBehind
+from cascade.stats import CascadeStats
 from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest
 
@@ -88,7 +89,8 @@ def _user(request: SipRequest, superior_id: str) -> str:
 class Trail:
     """Writes entries in their order, behind those who make them."""
 
-    def __init__(self, book: Book, clock: Callable[[], float]) -> None:
+    def __init__(self, book: Book, clock: Callable[[], float], stats: CascadeStats | None = None) -> None:
+        self._stats = stats or CascadeStats()
         self._book = book
         self._clock = clock
         self._waiting: deque[Entry] = deque()
@@ -96,8 +98,11 @@ class Trail:
         self._is_closing = False
         self._repeated: dict[tuple[object, ...], tuple[float, int]] = {}
         self._task: asyncio.Task[None] | None = None
-        self.lost = 0
+
+    @property
+    def lost(self) -> int:
         """Entries that were not written: too many waited, or the database was away."""
+        return self._stats.audit_entries_lost
 
     def open(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._write(), name="audit of superiors")
@@ -123,7 +128,7 @@ class Trail:
         if entry.asker.user:
             detail["user"] = entry.asker.user
         if self._is_closing or len(self._waiting) >= MAX_WAITING:
-            self.lost += 1
+            self._stats.audit_entries_lost += 1
             return
         self._waiting.append(replace(entry, detail=detail))
         self._came.set()
@@ -161,8 +166,8 @@ class Trail:
                 detail=entry.detail,
             )
         except AuditBehind as error:
-            self.lost += 1
+            self._stats.audit_entries_lost += 1
             logger.warning("an entry about %s is not in the audit log: %s", entry.actor, error)
         except Exception:
-            self.lost += 1
+            self._stats.audit_entries_lost += 1
             logger.exception("an entry about %s is not in the audit log", entry.actor)

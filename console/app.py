@@ -23,6 +23,7 @@ from access.tokens import Tokens
 from access.users import Users
 from cascade.ports import HistoryRooms, NewsRooms
 from cascade.post import Surroundings
+from cascade.stats import CascadeStats
 from cascade.store import SuperiorStore
 from cascade.subordinates import Subordinates
 from cascade.superiors import Superiors
@@ -118,6 +119,7 @@ class Platform:
         self.media: Final = MediaPlane(settings.media)
         self.transport: Final = SipTransport(settings.sip.transport_settings())
         self._access_stats = access_stats
+        self._cascade_stats = CascadeStats()
 
     async def open(self) -> None:
         """Start everything.
@@ -256,7 +258,8 @@ class Platform:
                 calls=self.devices.calls,
                 ssrcs=SsrcPool(settings.sip.id),
                 rights=self.rights,
-                trail=Trail(self.audit, self.transport.clock),
+                trail=Trail(self.audit, self.transport.clock, self._cascade_stats),
+                stats=self._cascade_stats,
                 media_host=self.devices.media_host_for,
                 own_name=settings.sip.id,
                 platform_id=settings.sip.id,
@@ -433,10 +436,14 @@ class Platform:
             "access": self._access_stats,
             "outages": self.outages.stats,
             "sources": self.gateway.stats,
+            "cascade": self._cascade_stats,
         }
 
     def _troubles(self) -> Troubles:
+        superiors = [post.link for post in self.superiors.list() if post.link.superior.is_enabled]
         return Troubles(
+            superiors=len(superiors),
+            superiors_online=sum(link.is_online for link in superiors),
             outages_open=Counter(outage.cause.value for outage in self.outages.book.open_outages()),
             sites_out=len(self.outages.book.open_sites()),
             clocks_drifting=len(self.devices.clocks.drifting()),

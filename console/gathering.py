@@ -33,6 +33,8 @@ class Troubles:
     outages_open: Mapping[str, int]
     sites_out: int
     clocks_drifting: int
+    superiors: int = 0
+    superiors_online: int = 0
 
 
 class Gathering:
@@ -123,6 +125,8 @@ class Gathering:
             outages_open=troubles.outages_open,
             sites_out=troubles.sites_out,
             clocks_drifting=troubles.clocks_drifting,
+            superiors=troubles.superiors,
+            superiors_online=troubles.superiors_online,
         )
 
     def _camera(self, channel: Channel, figures: StreamFigures | None, presence: Presence | None) -> Camera:

@@ -30,6 +30,11 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "reconcile_repairs": ("repair",),
     "failures": ("verdict",),
     "publishes_refused": ("reason",),
+    "queries_refused": ("code",),
+    "controls_refused": ("code",),
+    "permits": ("right",),
+    "permits_refused": ("reason",),
+    "permits_ended": ("reason",),
 }
 # Fields of snapshots that rise and fall; those worth showing are in health/totals.py.
 NOT_COUNTERS: Final[Mapping[str, frozenset[str]]] = {

@@ -107,6 +107,8 @@ class Totals:
     """By cause."""
     sites_out: int | None = None
     clocks_drifting: int | None = None
+    superiors: int | None = None
+    superiors_online: int | None = None
 
 
 class HealthSource(Protocol):

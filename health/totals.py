@@ -27,6 +27,8 @@ HELP: Final[Mapping[str, str]] = {
     "outages_open": "Devices and channels that are out, by cause.",
     "sites_out": "Sites whose devices were lost together and are not back.",
     "clocks_drifting": "Devices whose clock is further off than allowed.",
+    "superiors": "Superior platforms that are switched on.",
+    "superiors_online": "Superior platforms that we are registered with.",
 }
 LABELS: Final[Mapping[str, str]] = {"outages_open": "cause"}
 

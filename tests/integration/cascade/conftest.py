@@ -14,6 +14,7 @@ from cascade.permits import subject_of
 from cascade.ports import NewsRooms
 from cascade.post import SuperiorPost, Surroundings
 from cascade.shares import Share, ShareKind
+from cascade.stats import CascadeStats
 from cascade.store import SuperiorStore
 from cascade.superiors import Superiors
 from cascade.trail import Trail
@@ -118,6 +119,7 @@ class Below:
     def __init__(self, engine: AsyncEngine, transport: SipTransport) -> None:
         self.transport = transport
         self.now = NOW
+        self.stats = CascadeStats()
         self.catalog = CatalogStore(engine)
         self.standing = FakeStanding()
         # Sealed by turning it round.
@@ -150,7 +152,8 @@ class Below:
                 calls=self.calls,
                 ssrcs=SsrcPool(OWN_ID),
                 rights=self.rights,
-                trail=Trail(self.audit, transport.clock),
+                trail=Trail(self.audit, transport.clock, self.stats),
+                stats=self.stats,
                 media_host=lambda flow: transport.advertised(flow)[0],
                 own_name="county",
                 version="1.0",

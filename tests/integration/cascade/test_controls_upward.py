@@ -117,6 +117,8 @@ async def test_without_the_right_nothing_reaches_the_camera(site: Site) -> None:
     assert list(site.camera.control.received) == []
     (entry,) = await site.entries("superior.ptz")
     assert (entry.outcome, json.loads(entry.detail)["reason"]) == ("refused", "no_right")
+    assert site.below.stats.permits_refused == {"no_right": 4}
+    assert site.below.stats.controls_refused == {"403": 4}
 
 
 async def test_what_moves_stops_when_the_right_to_move_it_ends(site: Site) -> None:
@@ -125,6 +127,8 @@ async def test_what_moves_stops_when_the_right_to_move_it_ends(site: Site) -> No
     await site.grant(Right.LIVE)
     await site.until(lambda: heard(site) == [LEFT, STOP])
     assert site.post.controls.moving == []
+    assert site.below.stats.permits == {"ptz": 1}
+    assert site.below.stats.permits_ended == {"no_right": 1}
 
 
 async def test_what_moves_stops_when_the_superior_is_gone(site: Site) -> None:
