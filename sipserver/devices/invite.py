@@ -65,6 +65,7 @@ class Invite:
         self._context = context
         self._attempt = attempt
         self._ready: asyncio.Future[StreamInfo] = asyncio.get_running_loop().create_future()
+        self._answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.upkeep: Final = Upkeep(self, context)
         self._media: Final = InviteMedia(
             key, context, request, self.label, self._session_closed, self.upkeep.take
@@ -123,6 +124,14 @@ class Invite:
             DeviceError: why there is none.
         """
         return await asyncio.shield(self._ready)
+
+    async def answered(self) -> None:
+        """Wait for the device's answer, where its media came by the same way before; else for a key frame.
+
+        Raises:
+            DeviceError: why there is none.
+        """
+        await asyncio.shield(self._answered)
 
     # ---------------------------------------------------------------- inputs
 
@@ -184,6 +193,8 @@ class Invite:
     def _deliver(self) -> None:
         if not self._ready.done() and self.info is not None:
             self._ready.set_result(self.info)
+        if not self._answered.done():
+            self._answered.set_result(None)
         self._context.stats.invites += 1
         if self.request.kind is sdp.SessionKind.PLAY:
             self._context.presence.announce(StreamStarted(*self.key))
@@ -224,6 +235,9 @@ class Invite:
             cause.evidence = cause.evidence or self.evidence
             self._ready.set_exception(cause)
             self._ready.exception()  # every holder may have left already
+            if not self._answered.done():
+                self._answered.set_exception(cause)
+                self._answered.exception()
             self._context.stats.invites_failed[type(cause).__name__] += 1
             if self.request.kind is sdp.SessionKind.PLAY and not isinstance(cause, NoSubstream):
                 self._context.presence.announce(StreamFailed(*self.key, cause))
@@ -279,6 +293,11 @@ class Invite:
     def _answer_came(self, ssrc: str | None, answer: sdp.SessionDescription) -> None:
         self._media.describe(answer)
         self._media.expect(ssrc, answer, self._exchange.host)
+        is_proven = self._attempt is None and self._context.paths.is_proven(
+            self.key.device_id, self.transport
+        )
+        if is_proven and answer.is_tcp == self.transport.is_tcp and not self._answered.done():
+            self._answered.set_result(None)
 
     def _once_more(self, reason: str) -> Input:
         self._why_again = reason
@@ -323,6 +342,7 @@ class Invite:
         finally:
             wish.cancel()
         self._second_try.worked(self.transport, session)
+        self._context.paths.came(self.key.device_id, self.transport)
         if self._attempt is not None and not self._attempt.take(self.info):
             self.feed(self._once_more(f"another form, {self._attempt.form}"))
             return
@@ -333,6 +353,7 @@ class Invite:
     def _without_picture(self, error: media_errors.MediaError, session: MediaSession) -> None:
         """Say why, or ask once more another way."""
         failure = self._second_try.failure(error, session)
+        self._context.paths.doubt(self.key.device_id)
         if self._media.does_better_alone(error):
             self.feed(self._once_more("a port of its own"))
             return

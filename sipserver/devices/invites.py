@@ -35,6 +35,8 @@ from sipserver.transport.driver import IncomingRequest
 
 OLD_BYE_WAIT_S: Final = 5.0
 SHUTDOWN_WAIT_S: Final = 5.0
+EARLY: Final = frozenset({"relay"})
+"""Holders that need no picture yet: a superior is answered when the device has answered (gb28181.md 8.5)."""
 
 logger = logging.getLogger(__name__)
 
@@ -170,9 +172,10 @@ class Invites:
     ) -> StreamHold:
         """Get a live picture of a channel, inviting the device when nobody has it yet.
 
-        Returns when the first key frame is there. A channel without sub-stream gives its main one: the hold
-        says which it is. ``route`` counts where the device is a platform and is invited now: a picture that
-        runs is shared, whichever way it came.
+        Returns when the first key frame is there; for a relay when the device has answered, where its media
+        is known to come. A channel without sub-stream gives its main one: the hold says which it is.
+        ``route`` counts where the device is a platform and is invited now: a picture that runs is shared,
+        whichever way it came.
 
         Raises:
             UnknownChannel, UnknownDevice, DeviceOffline, NoAnswer, Refused, BadAnswer, NoMedia, WrongSsrc,
@@ -199,7 +202,7 @@ class Invites:
             invite = self._make(live, channel, route)
         hold = invite.attach(purpose, tag)
         try:
-            await invite.ready()
+            await (invite.answered() if purpose in EARLY else invite.ready())
         except BaseException:
             await hold.release()
             raise

@@ -46,6 +46,8 @@ class MediaPaths:
         self._clock = clock
         # Devices where the other transport brought nothing either, and until when it is left alone.
         self._barren: dict[str, float] = {}
+        # By which transport media of a device came last.
+        self._proven: dict[str, MediaTransport] = {}
 
     def choose(self, device_id: str) -> MediaTransport:
         """What an operator set for the device, else what is known, else the general preference."""
@@ -91,8 +93,21 @@ class MediaPaths:
             f"accepted {before} and sent nothing; {name} brought media",
         )
 
+    def came(self, device_id: str, transport: MediaTransport) -> None:
+        """Pictures came this way."""
+        self._proven[device_id] = transport
+
+    def doubt(self, device_id: str) -> None:
+        """No pictures came."""
+        self._proven.pop(device_id, None)
+
+    def is_proven(self, device_id: str, transport: MediaTransport) -> bool:
+        """Whether the last pictures of the device came this way: the next ones will."""
+        return self._proven.get(device_id) is transport
+
     def forget(self, device_id: str) -> None:
         self._barren.pop(device_id, None)
+        self._proven.pop(device_id, None)
 
     def brought_nothing(self, device_id: str) -> None:
         """Neither transport brought a packet: the fault lies elsewhere."""
