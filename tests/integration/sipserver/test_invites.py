@@ -171,6 +171,31 @@ async def test_while_somebody_watches_without_a_hold_the_linger_goes_on(make_ben
         await device.request("BYE")
 
 
+async def test_a_relay_is_told_when_the_device_has_answered_where_its_media_is_known_to_come(
+    make_bench: MakeBench,
+) -> None:
+    """gb28181.md 8.5. A device that has sent nothing yet, or nothing any more, shows its picture first."""
+    bench, device = await camera(make_bench, linger_s=0.0, keyframe_timeout_s=0.3, tcp_keyframe_timeout_s=0.3)
+
+    def relay() -> asyncio.Task[StreamHold]:
+        return asyncio.ensure_future(bench.service.invites.hold(KEY, "relay", tag="superior"))
+
+    async with device:
+        bench.media.pictures_come = False
+        first = relay()
+        await until(lambda: bench.media.opened and bench.media.opened[-1].expected is not None)
+        assert not first.done()
+        bench.media.opened[-1].picture()
+        await (await first).release()
+        await until(lambda: not bench.service.invites.all())
+        second = await relay()
+        assert bench.media.opened[-1].info is None, "no picture yet"
+        await asyncio.wait_for(second.lost.wait(), 10)
+        await until(lambda: not bench.service.invites.all())
+        with pytest.raises(NoMedia):
+            await relay()
+
+
 async def test_the_ssrc_of_the_answer_wins(make_bench: MakeBench) -> None:
     """GB-C106, Q55."""
     bench, device = await camera(make_bench)
