@@ -190,6 +190,53 @@ _FORM: Final[Mapping[str, Text]] = {
     "superiors.keeps_ids": Text("保留通道原编号", "Channels keep their own ids"),
 }
 
+_LEDGER: Final[Mapping[str, Text]] = {
+    "superiors.tab_ledger": Text("上报台账", "Ledger"),
+    "superiors.subscriptions": Text("已订阅", "Subscribed to"),
+    "superiors.no_subscription": Text("没有订阅", "nothing"),
+    "told_kind.Catalog": Text("目录", "Catalogue"),
+    "told_kind.Alarm": Text("报警", "Alarms"),
+    "told_kind.MobilePosition": Text("移动位置", "Positions"),
+    "told_kind.PTZPosition": Text("云台位置", "PTZ positions"),
+    "ledger.sum": Text(
+        "应共享 {intended} 项，上级已确认 {acknowledged} 项，差异 {differing} 项",
+        "Shown {intended}, known to it {acknowledged}, different {differing}",
+    ),
+    "ledger.notices": Text(
+        "启动以来通知 {sent} 条，未应答 {unanswered} 条，被拒 {refused} 条",
+        "{sent} notifications since our start, {unanswered} unanswered, {refused} refused",
+    ),
+    "ledger.check": Text("向上级核对", "Ask it back"),
+    "ledger.check_means": Text(
+        "查询上级所列的本平台目录；许多上级不应答", "Asks what it lists below us; many do not answer"
+    ),
+    "ledger.checked": Text("上级列出 {n} 项", "It lists {n} entries"),
+    "ledger.checked_in_part": Text("上级列出 {n} 项，应答不完整", "It lists {n} entries, in part"),
+    "ledger.push": Text("重新上报差异", "Tell the differences again"),
+    "ledger.pushed": Text("将重新上报 {n} 项", "{n} entries are told again"),
+    "ledger.filter": Text("筛选", "Filter"),
+    "ledger.differing": Text("全部差异", "All differences"),
+    "ledger.all": Text("全部条目", "All entries"),
+    "ledger.none": Text("没有差异，上级所知与本平台一致。", "No difference: it knows what it is shown."),
+    "ledger.strangers": Text("上级多列了 {n} 项：{ids}", "It lists {n} that it is not shown: {ids}"),
+    "ledger.intended": Text("应为", "Is"),
+    "ledger.sent": Text("最近上报", "Told last"),
+    "ledger.acknowledged": Text("上级确认", "It took"),
+    "ledger.difference": Text("差异", "Difference"),
+    "item_state.absent": Text("不共享", "Not shown"),
+    "item_state.on": Text("在线", "On"),
+    "item_state.off": Text("离线", "Off"),
+    "item_state.vlost": Text("视频丢失", "No video"),
+    "item_state.defect": Text("故障", "Defect"),
+    "difference.never_sent": Text("从未上报", "Never told"),
+    "difference.refused": Text("被上级拒绝", "Refused"),
+    "difference.not_sent_since": Text("变化后未上报", "Not told since it changed"),
+    "difference.unacknowledged": Text("未应答", "Not answered"),
+    "difference.not_listed": Text("上级未列出", "Not in its list"),
+    "difference.listed_otherwise": Text("上级所列不同", "Otherwise in its list"),
+    "difference.not_removed": Text("应删除，上级未确认", "To be removed, not acknowledged"),
+}
+
 _RIGHTS: Final[Mapping[str, Text]] = {
     "superiors.tab_rights": Text("权限", "Rights"),
     "superiors.tab_audit": Text("操作记录", "What it did"),
@@ -247,4 +294,4 @@ _RIGHTS: Final[Mapping[str, Text]] = {
     "audit_outcome.failed": Text("失败", "Failed"),
 }
 
-TEXTS: Final[Mapping[str, Text]] = {**_RIGHTS, **_PROBLEMS, **_PAGE, **_WORDS, **_FORM}
+TEXTS: Final[Mapping[str, Text]] = {**_LEDGER, **_RIGHTS, **_PROBLEMS, **_PAGE, **_WORDS, **_FORM}

@@ -50,6 +50,7 @@ def test_every_superior_says_how_we_stand_with_it(page: Page) -> None:
     expect(entry(page, ONLINE)).to_contain_text("正在观看 2 路")
     expect(page.locator("[data-fact=address]")).to_have_text("192.0.2.10:5060 · UDP · 备用 192.0.2.11:5060")
     expect(page.locator("[data-fact=next]")).to_have_text("1740 秒后")
+    expect(page.locator("[data-fact=subscriptions]")).to_have_text("目录 · 报警 × 2")
     entry(page, REFUSED).click()
     expect(page.locator("[data-why]")).to_contain_text("403 Forbidden")
     expect(page.locator("[data-fact=shown]")).to_have_text("行政区划 340102 · 不含 设备 34010200001180000001")
@@ -69,6 +70,25 @@ def test_what_it_is_shown_is_listed_page_by_page(page: Page) -> None:
     expect(listed.locator("[data-action=more]")).to_have_count(0)
     entry(page, OFF).click()
     expect(page.locator("[data-empty]")).to_contain_text("添加共享规则")
+
+
+def test_what_it_knows_is_compared_and_told_again(page: Page) -> None:
+    ledger = tab(page, "ledger")
+    expect(ledger.locator("[data-sum]")).to_have_text("应共享 3 项，上级已确认 1 项，差异 2 项")
+    expect(ledger.locator("tbody tr")).to_have_count(2)
+    expect(ledger.locator("[data-item='34010200001320000003']")).to_contain_text("被上级拒绝 403")
+    expect(ledger.locator("[data-strangers]")).to_contain_text("34010200001320000999")
+    ledger.locator("[data-field=filter]").select_option("never_sent")
+    expect(ledger.locator("tbody tr")).to_have_count(1)
+    ledger.locator("[data-field=filter]").select_option("all")
+    expect(ledger.locator("tbody tr")).to_have_count(3)
+    ledger.locator("[data-action=check]").click()
+    expect(page.locator(".ts-message")).to_contain_text("上级平台没有应答")
+    ledger.locator("[data-field=filter]").select_option("differing")
+    ledger.locator("[data-action=push]").click()
+    expect(page.locator(".ts-message")).to_contain_text("将重新上报 2 项")
+    expect(ledger.locator("[data-empty]")).to_contain_text("没有差异")
+    expect(ledger.locator("[data-action=push]")).to_be_disabled()
 
 
 def test_what_it_watches_is_shown(page: Page) -> None:

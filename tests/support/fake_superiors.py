@@ -159,6 +159,70 @@ AUDIT = [
 ]
 
 
+def _line(number: int, difference: str | None, **more: Any) -> dict[str, Any]:
+    at = datetime.now(UTC).isoformat()
+    return {
+        "id": f"3401020000132{number:07d}",
+        "name": f"路口 {number}",
+        "channel": f"{NVR}~3401020000132{number:07d}",
+        "intended": "on",
+        "sent": "on",
+        "sent_at": at,
+        "acknowledged": "on",
+        "acknowledged_at": at,
+        "refused_status": None,
+        "listed": "unknown",
+        "difference": difference,
+        **more,
+    }
+
+
+LEDGER = [
+    _line(1, None),
+    _line(2, "never_sent", sent="absent", sent_at=None, acknowledged="absent", acknowledged_at=None),
+    _line(3, "refused", acknowledged="off", refused_status=403),
+]
+
+
+def _add_ledger_routes(app: FastAPI, api: str, told: list[str]) -> None:
+    @app.get(f"{api}/superiors/{{superior_id}}/ledger/summary")
+    async def summary(superior_id: str) -> Any:
+        return {
+            "intended": 3,
+            "acknowledged": 3 if told else 1,
+            "differences": {} if told else {"never_sent": 1, "refused": 1},
+            "strangers": ["34010200001320000999"],
+            "sent": 184,
+            "unanswered": 2,
+            "refused": 1,
+        }
+
+    @app.get(f"{api}/superiors/{{superior_id}}/ledger")
+    async def ledger(superior_id: str, difference: str = "", differing: bool = False) -> Any:
+        lines = [
+            line
+            for line in LEDGER
+            if (line["difference"] == difference if difference else line["difference"] or not differing)
+        ]
+        return {"items": [] if told and differing else lines, "next": None}
+
+    @app.post(f"{api}/superiors/{{superior_id}}/ledger/push", status_code=202)
+    async def push(superior_id: str) -> Any:
+        told.append(superior_id)
+        return {"entries": 2}
+
+    @app.post(f"{api}/superiors/{{superior_id}}/ledger/check")
+    async def check(superior_id: str) -> Any:
+        problem = {"type": "x", "title": "x", "status": 504, "code": "superior-silent", "detail": "x"}
+        return JSONResponse(problem, 504)
+
+    @app.get(f"{api}/superiors/{{superior_id}}/subscriptions")
+    async def subscriptions(superior_id: str) -> Any:
+        kinds = ["Catalog", "Alarm", "Alarm"] if superior_id.endswith("10") else []
+        common = {"scope": superior_id, "expires_in_s": 1_800.0, "notices": 12, "unanswered": 0}
+        return {"items": [common | {"kind": kind} for kind in kinds], "next": None}
+
+
 def _add_rights_routes(app: FastAPI, api: str, asked: list[Any], rights: dict[str, Any]) -> None:
     used = {"streams": 2, "kbps": 8_120.0, "moving": 0, "refused": 4}
 
@@ -187,6 +251,8 @@ def add_superior_routes(app: FastAPI, api: str) -> None:
     kept: dict[str, dict[str, Any]] = {}
     asked: list[Any] = []
     rights: dict[str, Any] = {}
+    told: list[str] = []
+    _add_ledger_routes(app, api, told)
     _add_rights_routes(app, api, asked, rights)
 
     @app.post("/fake/superiors/reset")
@@ -194,6 +260,7 @@ def add_superior_routes(app: FastAPI, api: str) -> None:
         kept.clear()
         asked.clear()
         rights.clear()
+        told.clear()
         rights["34000000002000000020"] = DECIDED
         kept.update({} if empty else {each["superior_id"]: each for each in some_superiors()})
 

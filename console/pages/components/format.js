@@ -30,6 +30,12 @@ export function day(time) {
   return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
 }
 
+// "2026-01-31 08:15:00" of an instant as the API writes it.
+export function moment(text) {
+  const time = new Date(text);
+  return `${day(time)} ${clock(time)}`;
+}
+
 // Local midnight of "2026-01-31".
 export function midnight(text) {
   const [year, month, date] = text.split("-").map(Number);

@@ -30,9 +30,6 @@ export default {
     },
   },
   methods: {
-    time(text) {
-      const at = new Date(text);
-      return `${format.day(at)} ${format.clock(at)}`;
-    },
+    time: format.moment,
   },
 };

@@ -21,10 +21,7 @@ export default {
       <button v-if="next" class="ts-button ts-more" data-action="more" :disabled="isReading" @click="more">{{ t('superiors.more') }}</button>
     </div>`,
   methods: {
-    time(text) {
-      const at = new Date(text);
-      return `${format.day(at)} ${format.clock(at)}`;
-    },
+    time: format.moment,
     // What superiors do is called by the right that it takes.
     action(item) {
       return item.action.startsWith("superior.") ? this.t.of("right", item.action.slice("superior.".length)) : item.action;

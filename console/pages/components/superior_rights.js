@@ -3,7 +3,7 @@ import * as api from "tongshi/api.js";
 import * as format from "tongshi/format.js";
 
 const RIGHTS = ["live", "playback", "download", "ptz", "talk", "configuration"];
-const SCOPES = ["all", "region", "device", "channel"];
+const SCOPES = ["all", "region", "group", "device", "channel"];
 const STREAMS = ["as_asked", "main", "sub"];
 
 export default {

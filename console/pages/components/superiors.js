@@ -3,6 +3,7 @@ import Platforms from "tongshi/platforms.js";
 import SuperiorAudit from "tongshi/superior_audit.js";
 import SuperiorCatalogue from "tongshi/superior_catalogue.js";
 import SuperiorForm, { settingsOf } from "tongshi/superior_form.js";
+import SuperiorLedger from "tongshi/superior_ledger.js";
 import SuperiorRights from "tongshi/superior_rights.js";
 import SuperiorState from "tongshi/superior_state.js";
 import SuperiorStreams from "tongshi/superior_streams.js";
@@ -12,7 +13,7 @@ const SIDE = {
   id: "superior_id",
   stateWord: "superior_state",
   tones: { online: "is-good", registering: "is-warn", waiting: "is-bad", off: "is-off" },
-  tabs: { state: SuperiorState, catalogue: SuperiorCatalogue, streams: SuperiorStreams, rights: SuperiorRights, audit: SuperiorAudit },
+  tabs: { state: SuperiorState, catalogue: SuperiorCatalogue, ledger: SuperiorLedger, streams: SuperiorStreams, rights: SuperiorRights, audit: SuperiorAudit },
   form: SuperiorForm,
   settingsOf,
 };

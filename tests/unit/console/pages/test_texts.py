@@ -7,6 +7,8 @@ import pytest
 from access.audit import Outcome as AuditOutcome
 from access.rights import Reason as RightReason
 from access.rights import Right, StreamChoice
+from cascade.channel_table import ItemState
+from cascade.ledger import Difference
 from cascade.model import InitialReport, LinkState, RecordSource, TreeForm
 from cascade.shares import ShareKind
 from cascade.subordinates import CatalogState, SubordinateState
@@ -40,6 +42,7 @@ SAID_BY_THE_PLATFORM = {
     "catalogue_state": set(CatalogState),
     "cause": set(Cause),
     "clock_source": set(ClockSource),
+    "difference": set(Difference),
     "download_state": set(DownloadState),
     "ended": set(HistoryOutcome) - {HistoryOutcome.END_OF_FILE},
     "facet": set(Facet),
@@ -47,6 +50,7 @@ SAID_BY_THE_PLATFORM = {
     "file_state": set(FileState) - {FileState.READY},
     "initial_report": set(InitialReport),
     "invite_state": {state.value for state in InviteState},
+    "item_state": {state.name.lower() for state in ItemState},
     "origin": set(Origin),
     "outcome": set(StepOutcome),
     "place": set(Place),
@@ -98,7 +102,7 @@ BUILT = (
     "weekday.",
     "subscription_state.",
 )
-BUILT += ("tab.", "talk.", "value.", *(f"{kind}." for kind in SAID_BY_THE_PLATFORM))
+BUILT += ("tab.", "told_kind.", "talk.", "value.", *(f"{kind}." for kind in SAID_BY_THE_PLATFORM))
 # Failures that no call of the pages can have.
 NOT_OF_PAGES = (
     "clip",
