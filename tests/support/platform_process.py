@@ -67,24 +67,31 @@ class PlatformProcess:
     rtp_ports: str = field(default_factory=rtp_ports)
     environment: dict[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
+    platform_id: str = PLATFORM_ID
+    host: str = "127.0.0.1"
+    """Of SIP."""
+    media_host: str = "127.0.0.1"
+    http_host: str = "127.0.0.1"
+    runner: tuple[str, ...] = ()
+    """What the command is run by, as in ``ip netns exec``."""
 
     def __post_init__(self) -> None:
         self.sip_port, self.http_port, self.media_port = free_ports(3)
         self.config.write_text(
             f"""
 [sip]
-id = "{PLATFORM_ID}"
-domain = "3402000000"
+id = "{self.platform_id}"
+domain = "{self.platform_id[:10]}"
 password = "{SIP_PASSWORD}"
-host = "127.0.0.1"
+host = "{self.host}"
 port = {self.sip_port}
 linger_s = 1.0
 [http]
-host = "127.0.0.1"
+host = "{self.http_host}"
 port = {self.http_port}
 lease_linger_s = 5.0
 [media]
-host = "127.0.0.1"
+host = "{self.media_host}"
 port = {self.media_port}
 rtp_ports = "{self.rtp_ports}"
 [storage]
@@ -110,10 +117,10 @@ hash_rounds = 1
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.http_port}"
+        return f"http://{self.http_host}:{self.http_port}"
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "console", *arguments]
+        return [*self.runner, sys.executable, "-m", "console", *arguments]
 
     def env(self) -> dict[str, str]:
         kept = {name: text for name, text in os.environ.items() if not name.startswith("TONGSHI_")}

@@ -83,6 +83,13 @@ async def join(below: SmallSite, above: SmallSite, **settings: Any) -> None:
     await registered(above, own_id)
 
 
+async def subscribe(above: SmallSite, below_id: str, *kinds: str) -> None:
+    """Ask a platform below to tell what changes; returns when it has accepted."""
+    for kind in kinds:
+        answer = await above.api.put(f"/devices/{below_id}/subscriptions/{kind}", json={})
+        assert (answer.status_code, answer.json()["state"]) == (200, "active"), answer.text
+
+
 async def decide(below: SmallSite, superior_id: str, *rights: Right) -> None:
     """What a superior may do with everything that it is shown."""
     grants = [{"actions": list(rights)}] if rights else []
@@ -113,6 +120,8 @@ async def three_levels(directory: Path) -> AsyncIterator[Levels]:
         levels = Levels(*sites)
         await join(levels.county, levels.city)
         await join(levels.city, levels.province)
+        await subscribe(levels.city, COUNTY, "catalog", "alarm")
+        await subscribe(levels.province, CITY, "catalog", "alarm")
         yield levels
 
 

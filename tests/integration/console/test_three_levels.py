@@ -26,7 +26,8 @@ from sipserver.simulator.device import SimulatedDevice
 from sipserver.simulator.history.recordings import RecordedSpan
 from sipserver.simulator.loops import PictureSettings
 from tests.support.platform_process import eventually
-from tests.support.three_levels import CITY, COUNTY, Levels, decide, decoded, post, three_levels
+from tests.support.small_site import SmallSite
+from tests.support.three_levels import CITY, COUNTY, PROVINCE, Levels, decide, decoded, post, three_levels
 
 START = datetime(2026, 5, 1, 0, 0, tzinfo=UTC)
 SMALL = PictureSettings(width=128, height=96, fps=10, gop_s=1.0, loop_s=2)
@@ -68,6 +69,9 @@ async def test_a_camera_at_the_county_is_used_at_the_province(levels: Levels) ->
     await played_back(levels, camera, channel)
     await downloaded(levels, camera, channel)
     await ended_with_its_right(levels, camera, channel)
+    await alarm_seen(levels, camera, channel)
+    await switched_off(levels, camera, channel)
+    await ledgers_agree(levels)
 
 
 async def watched_live(levels: Levels, camera: SimulatedDevice, channel: str, transport: str) -> None:
@@ -190,3 +194,49 @@ async def ended_with_its_right(levels: Levels, camera: SimulatedDevice, channel:
     refused = await post(levels.province, f"/channels/{CITY}~{channel}/live", 502)
     assert refused["sip_code"] == 480  # why, is between the county and the city (gb28181.md 8.5)
     await levels.grant(*Right)
+
+
+async def alarm_seen(levels: Levels, camera: SimulatedDevice, channel: str) -> None:
+    """What the camera reports stands in the province's list, once."""
+    assert camera.alarms.raise_alarm(method=5, alarm_type=2, priority=2)
+
+    async def listed() -> list[Any]:
+        items = (await levels.province.api.get("/alarms", params={"device_id": CITY})).json()["items"]
+        return [each for each in items if each["channel_id"] == channel]
+
+    (alarm,) = await eventually(listed, "the province has the alarm")
+    assert (alarm["method"], alarm["text"]) == (5, "motion detection")
+
+
+async def switched_off(levels: Levels, camera: SimulatedDevice, channel: str) -> None:
+    """Off at the county, the province knows within 5 s; on again, it knows that too."""
+
+    async def is_seen(online: bool) -> bool:
+        found = (await levels.province.api.get(f"/channels/{CITY}~{channel}")).json()
+        return bool(found["online"]) is online
+
+    await camera.stop()
+    await eventually(lambda: is_seen(False), "the province knows that it is off", 5.0 + SLACK_S, 0.05)
+    await camera.start()
+    await eventually(lambda: is_seen(True), "the province knows that it is on again")
+
+
+async def ledgers_agree(levels: Levels) -> None:
+    """Nothing is left to tell, and what either superior lists is what it is shown."""
+    sites = (levels.county, CITY, levels.city, COUNTY), (levels.city, PROVINCE, levels.province, CITY)
+    for below, superior_id, above, device_id in sites:
+
+        async def agree(
+            below: SmallSite = below,
+            path: str = f"/superiors/{superior_id}",
+            above: SmallSite = above,
+            device: str = f"/devices/{device_id}",
+        ) -> bool:
+            differing = (await below.api.get(f"{path}/ledger", params={"differing": True})).json()["items"]
+            shown = (await below.api.get(f"{path}/catalogue")).json()["items"]
+            listed = (await above.api.get(f"{device}/channels")).json()["items"]
+            intended = {each["id"]: each["status"] == "ON" for each in shown if each["channel"]}
+            known = {each["channel_id"]: each["online"] for each in listed if each["kind"] == "camera"}
+            return bool(intended == known and known and not differing)
+
+        await eventually(agree, f"the ledger of {superior_id} agrees with its list")
