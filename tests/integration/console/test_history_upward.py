@@ -23,13 +23,13 @@ from sipserver.gb.editions import Edition
 from sipserver.gb.ids import GbId
 from sipserver.gb.mansrtsp import CONTENT_TYPE, Answer, Controls
 from sipserver.gb.messages.record_info import RecordItem, RecordQuery, RecordResponse
-from sipserver.gb.sdp import PS, Direction, SessionDescription, SessionKind
+from sipserver.gb.sdp import PS, Direction, Protocol, SessionDescription, SessionKind, Setup
 from sipserver.simulator.device import SimulatedDevice
 from sipserver.simulator.history.recordings import RecordedSpan
 from sipserver.simulator.loops import PictureSettings
 from sipserver.sip.dialog import Dialog
 from sipserver.sip.message import SipResponse
-from tests.integration.media.far_platform import FarPlatform, udp_platform
+from tests.integration.media.far_platform import FarPlatform, tcp_server_platform, udp_platform
 from tests.support.platform_process import eventually
 from tests.support.small_site import HOST, SIP_PASSWORD, SmallSite, small_site
 from tests.unit.cascade.conftest import superior_at
@@ -135,15 +135,21 @@ class Scene:
         return bool(self.above.of_type("MediaStatus"))
 
 
-@pytest.fixture
-async def scene(above: SmallPlatform, site: SmallSite) -> Scene:
-    camera = await site.add_camera(pictures=SMALL, recordings=RECORDED, edition=Edition.V3_0)
+async def joined(site: SmallSite, above: SmallPlatform, **camera: Any) -> Scene:
+    device = await site.add_camera(
+        **{"pictures": SMALL, "recordings": RECORDED, "edition": Edition.V3_0} | camera
+    )
     post = await site.platform.superiors.add(superior(above))
     await above.until(lambda: post.link.is_online)
-    opened = Scene(site, above, camera, post)
+    opened = Scene(site, above, device, post)
     (opened.shown,) = (await post.catalogue.tree()).channels
-    assert opened.shown not in camera.settings.all_channel_ids
+    assert opened.shown not in device.settings.all_channel_ids
     return opened
+
+
+@pytest.fixture
+async def scene(above: SmallPlatform, site: SmallSite) -> Scene:
+    return await joined(site, above)
 
 
 def decoded(platform: FarPlatform, path: Path) -> int:
@@ -197,12 +203,12 @@ async def test_a_playback_from_the_camera_is_relayed_with_its_controls_and_its_e
         controls = Controls()
         assert (await scene.say(dialog, controls.pause().serialize())).status == 200
         assert (await scene.say(dialog, controls.resume().serialize())).status == 200
-        answered = await scene.say(dialog, controls.seek(25.0).serialize())
-        assert Answer.parse(answered.body).status == 200
         assert (await scene.say(dialog, b"PLAY MANSRTSP/1.0\r\nCSeq: 9\r\nScale: 2.0\r\n\r\n")).status == 200
+        answered = await scene.say(dialog, controls.seek(26.0).serialize())
+        assert Answer.parse(answered.body).status == 200
         said = scene.camera.history.controls
-        assert [each.cseq for each in said] == [1, 2, 3, 9]
-        assert (said[2].npt is not None and said[2].npt.start_s, said[3].scale) == (25.0, 2.0)
+        assert [each.cseq for each in said] == [1, 2, 9, 3]
+        assert (said[3].npt is not None and said[3].npt.start_s, said[2].scale) == (26.0, 2.0)
         await scene.until(scene.ended)
         told = scene.above.of_type("MediaStatus")[0].element
         assert told.findtext("DeviceID") == scene.shown
@@ -221,3 +227,96 @@ async def stopped(camera: SimulatedDevice) -> None:
         return camera.streams == 0
 
     await eventually(has_no_streams, "the camera was told to stop")
+
+
+async def test_a_download_from_the_camera_is_whole_and_tells_its_size(
+    above: SmallPlatform, site: SmallSite, tmp_path: Path
+) -> None:
+    """GB-C105, GB-C110: over TCP, from the first picture on, at the speed that was asked for."""
+    scene = await joined(site, above, faults=("states-size",))
+    async with tcp_server_platform() as (receiver, port):
+        response, dialog = await scene.invite(
+            port, SessionKind.DOWNLOAD, 10, download_speed=4, protocol=Protocol.TCP, setup=Setup.PASSIVE
+        )
+        assert response.status == 200
+        assert dialog is not None
+        assert SessionDescription.parse(response.body).file_size == 1_000_000
+        assert scene.camera.parts.invites.open[0].offer.download_speed == 4
+        await scene.until(scene.ended)
+        await scene.above.bye(dialog)
+        await scene.until(lambda: receiver.ended)
+        assert decoded(receiver, tmp_path / "download.ps") == 100, "none is missing at the beginning"
+    await stopped(scene.camera)
+
+
+async def test_each_side_s_end_reaches_the_other(scene: Scene) -> None:
+    """GB-C112, GB-C131: the camera's refusal and BYE, its disappearance, and our own end."""
+    with udp_platform() as (receiver, port, _):
+        nothing = START + timedelta(minutes=12)
+        response, _dialog = await scene.invite(port, SessionKind.PLAYBACK, 60, start=nothing)
+        assert response.status == 404, "as the camera said"
+        response, dialog = await scene.invite(port, SessionKind.PLAYBACK, 300)
+        assert dialog is not None
+        await scene.until(lambda: len(receiver.packets) > 3)
+        (served,) = scene.camera.parts.invites.open
+        scene.camera.parts.invites.say_goodbye(served)
+        await scene.until(lambda: len(scene.above.byes) == 1 and not scene.post.relay.streams)
+        assert scene.above.byes[0].call_id == dialog.call_id
+        assert not scene.ended(), "that was not the end of what was asked for"
+
+        await scene.invite(port, SessionKind.PLAYBACK, 300)
+        await scene.until(lambda: len(scene.camera.parts.invites.open) == 1)
+        scene.post.relay.end_all("the test gives up")
+        await stopped(scene.camera)
+        await scene.until(lambda: len(scene.above.byes) == 2)
+
+        await scene.invite(port, SessionKind.PLAYBACK, 300)
+        await scene.camera.stop()
+        await scene.until(lambda: len(scene.above.byes) == 3 and not scene.post.relay.streams)
+        response, _dialog = await scene.invite(port, SessionKind.PLAYBACK, 300)
+        assert response.status == 480
+    assert scene.post.permits.view.streams == 0
+
+
+async def test_a_camera_that_never_tells_the_end_and_knows_no_way_back(
+    above: SmallPlatform, site: SmallSite
+) -> None:
+    """Q69, GB-C109, GB-C110: the superior is told 121 all the same; a device of 2016 is not asked back."""
+    scene = await joined(site, above, edition=Edition.V2_0, faults=("no-media-status",))
+    with udp_platform() as (receiver, port, _):
+        response, dialog = await scene.invite(port, SessionKind.PLAYBACK, 4)
+        assert response.status == 200
+        assert dialog is not None
+        await scene.until(lambda: len(receiver.packets) > 3)
+        back = await scene.say(dialog, b"PLAY RTSP/1.0\r\nCSeq: 1\r\nScale: -1.0\r\n\r\n")
+        assert back.status == 400
+        assert scene.camera.history.controls == []
+        await scene.until(scene.ended)
+        assert (await scene.above.bye(dialog)).status == 200
+    await stopped(scene.camera)
+
+
+async def test_what_we_recorded_ourselves_is_listed_and_played(scene: Scene, tmp_path: Path) -> None:
+    """GB-C133: listed by the platform's own index, played from the very files; the camera is left alone."""
+    channel = scene.camera.settings.all_channel_ids[0]
+    start = datetime.now(UTC) - timedelta(seconds=5)
+    assert (await scene.site.api.put(f"/channels/{channel}/recording")).status_code < 300
+
+    async def long_enough() -> bool:
+        found = (await scene.site.api.get(f"/channels/{channel}/recordings")).json()["items"]
+        return bool(found) and found[0]["duration_s"] > 3
+
+    await eventually(long_enough, "some seconds are recorded")
+    assert (await scene.site.api.delete(f"/channels/{channel}/recording")).status_code < 300
+    await stopped(scene.camera)
+    items = await scene.asked("1", start=start, end=start + timedelta(hours=1))
+    assert len(items) == 1
+    assert (items[0].recorder_id, items[0].device_id) == (OWN, scene.shown)
+    with udp_platform() as (receiver, port, _):
+        response, dialog = await scene.invite(port, SessionKind.PLAYBACK, 60, start=items[0].start)
+        assert response.status == 200
+        assert dialog is not None
+        await scene.until(scene.ended)
+        assert (await scene.above.bye(dialog)).status == 200
+        assert decoded(receiver, tmp_path / "own.ps") >= 25
+    assert scene.camera.streams == 0
