@@ -13,7 +13,7 @@ export default {
         <thead><tr><th>{{ t('audit.time') }}</th><th>{{ t('audit.who') }}</th><th>{{ t('audit.action') }}</th><th>{{ t('audit.target') }}</th><th>{{ t('audit.outcome') }}</th><th>{{ t('audit.detail') }}</th></tr></thead>
         <tbody>
           <tr v-for="item in items" :key="item.sequence" :data-entry="item.sequence">
-            <td class="ts-nowrap">{{ time(item.time) }}</td><td class="ts-nowrap">{{ item.actor.startsWith('superior:') ? t('audit.superior') : item.actor }}</td><td class="ts-nowrap">{{ action(item) }}</td><td>{{ item.target }}</td>
+            <td class="ts-nowrap">{{ time(item.time) }}</td><td class="ts-nowrap">{{ item.actor.startsWith('superior:') ? t('audit.superior') : item.actor }}</td><td class="ts-nowrap">{{ action(item) }}</td><td class="ts-nowrap ts-lines">{{ item.target.replace('~', '\n') }}</td>
             <td class="ts-nowrap" :class="item.outcome === 'done' ? '' : 'ts-warn-text'">{{ t.of('audit_outcome', item.outcome) }}</td><td class="ts-dim">{{ detail(item) }}</td>
           </tr>
         </tbody>
@@ -27,7 +27,8 @@ export default {
       return item.action.startsWith("superior.") ? this.t.of("right", item.action.slice("superior.".length)) : item.action;
     },
     detail(item) {
-      const plain = Object.entries(item.detail).filter(([, value]) => typeof value !== "object");
+      // A reason has a word here; its text is for the log.
+      const plain = Object.entries(item.detail).filter(([name, value]) => typeof value !== "object" && !(name === "text" && item.detail.reason));
       return plain.map(([name, value]) => (name === "reason" ? this.t.of("refusal", value) : `${name} ${value}`)).join(" · ");
     },
   },

@@ -12,9 +12,9 @@ export default {
         <thead><tr><th>{{ t('superiors.item_name') }}</th><th>{{ t('superiors.item_id') }}</th><th>{{ t('superiors.item_status') }}</th><th>{{ t('superiors.item_parent') }}</th><th>{{ t('superiors.item_channel') }}</th></tr></thead>
         <tbody>
           <tr v-for="item in items" :key="item.id" :data-item="item.id">
-            <td>{{ item.name }}</td><td>{{ item.id }}</td>
-            <td><template v-if="item.channel"><i class="ts-dot" :class="item.status === 'ON' ? 'is-good' : 'is-bad'"></i> {{ t(item.status === 'ON' ? 'tree.online' : 'tree.offline') }}</template><span v-else class="ts-dim">{{ t.of('presented_kind', item.kind) }}</span></td>
-            <td class="ts-dim">{{ item.parent_ids.join(' / ') }}</td><td class="ts-dim">{{ item.channel }}</td>
+            <td>{{ item.name }}</td><td class="ts-nowrap">{{ item.id }}</td>
+            <td class="ts-nowrap"><template v-if="item.channel"><i class="ts-dot" :class="item.status === 'ON' ? 'is-good' : 'is-bad'"></i> {{ t(item.status === 'ON' ? 'tree.online' : 'tree.offline') }}</template><span v-else class="ts-dim">{{ t.of('presented_kind', item.kind) }}</span></td>
+            <td class="ts-dim ts-nowrap ts-lines">{{ item.parent_ids.join('\n') }}</td><td class="ts-dim ts-nowrap ts-lines">{{ (item.channel || '').replace('~', '\n') }}</td>
           </tr>
         </tbody>
       </table>

@@ -26,7 +26,7 @@ export default {
           <thead><tr><th>{{ t('superiors.item_name') }}</th><th>{{ t('superiors.item_id') }}</th><th>{{ t('ledger.intended') }}</th><th>{{ t('ledger.sent') }}</th><th>{{ t('ledger.acknowledged') }}</th><th>{{ t('ledger.difference') }}</th></tr></thead>
           <tbody>
             <tr v-for="item in items" :key="item.id" :data-item="item.id">
-              <td>{{ item.name }}</td><td>{{ item.id }}</td><td class="ts-nowrap">{{ t.of('item_state', item.intended) }}</td>
+              <td>{{ item.name }}</td><td class="ts-nowrap">{{ item.id }}</td><td class="ts-nowrap">{{ t.of('item_state', item.intended) }}</td>
               <td v-for="(at, state) in { sent: item.sent_at, acknowledged: item.acknowledged_at }" :key="state" class="ts-nowrap"><template v-if="at">{{ t.of('item_state', item[state]) }}<br><span class="ts-dim">{{ time(at) }}</span></template><template v-else>–</template></td>
               <td><span v-if="item.difference" class="ts-warn-text">{{ [t.of('difference', item.difference), item.refused_status].filter(Boolean).join(' ') }}</span></td>
             </tr>
