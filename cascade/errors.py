@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sipserver.devices.errors import DeviceError
+
 
 class CascadeError(Exception):
     """Base of this room's errors."""
@@ -41,3 +43,7 @@ class SubordinateExists(CascadeError):
 
 class UnknownSubordinate(CascadeError):
     """No platform below us has this id."""
+
+
+class RingFound(DeviceError):
+    """Every way to a camera leads back to where the INVITE for it came through."""

@@ -66,6 +66,8 @@ class Surroundings:
     """Without it a superior gets live pictures alone."""
     platform_id: str = ""
     """Our own id towards platforms below us: an INVITE that comes round carries it."""
+    is_awaited: Callable[[SipRequest], bool] = lambda _: False
+    """Whether an INVITE of a superior that is our subordinate too answers a notice of ours to it."""
     path_rank: Callable[[str], int] = lambda _: 0
     """By device: of several ways to one camera the lowest is taken."""
     speakers: Loudspeakers | None = None
@@ -178,6 +180,8 @@ class SuperiorPost:
             case "MESSAGE":
                 return self._message(incoming)
             case "INVITE":
+                if self._around.is_awaited(incoming.request):
+                    return False
                 if not self.speech.receive_invite(incoming):
                     self.relay.receive_invite(incoming)
                 return True

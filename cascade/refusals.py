@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from access.rights import Decision, Reason
+from cascade.errors import RingFound
 from media.errors import NoPortFree
 from sipserver.devices import errors
 from sipserver.devices.audio.errors import AudioBusy, TooManySessions
@@ -23,7 +24,7 @@ NOT_ACCEPTABLE: Final = 488
 FAILED: Final = 500
 NO_CAPACITY: Final = 503
 
-PASSED_ON: Final = frozenset({404, 408, 480, 486, 488, 503})
+PASSED_ON: Final = frozenset({404, 408, 480, 482, 486, 488, 503})
 """What a device may answer that its superior is told as it is."""
 
 _OF_ERROR: Final[tuple[tuple[type[Exception], int], ...]] = (
@@ -31,6 +32,7 @@ _OF_ERROR: Final[tuple[tuple[type[Exception], int], ...]] = (
     (TooManySessions, NO_CAPACITY),
     (NoPortFree, NO_CAPACITY),
     (errors.NotAGbDevice, NOT_ACCEPTABLE),
+    (RingFound, LOOP),
     (errors.UnknownDevice, NOT_FOUND),
     (errors.UnknownChannel, NOT_FOUND),
     (errors.DeviceOffline, UNAVAILABLE_NOW),

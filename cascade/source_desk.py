@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from cascade.device_history import RelayedRecording
+from cascade.errors import RingFound
 from cascade.link import SuperiorLink
 from cascade.model import RecordSource
 from cascade.own_recordings import PlayedRecording
@@ -47,15 +48,18 @@ class SourceDesk:
             DeviceError, StorageError: why there is none; of several the one that says most.
         """
         failure: Exception | None = None
+        paths = in_order(entry.paths, wanted.route)
+        if entry.paths and not paths:
+            raise RingFound(f"{wanted.presented} is where the INVITE for it came from")
         for way in self._ways(wanted):
-            for key in in_order(entry.paths, wanted.route):
+            for key in paths:
                 try:
                     return await way(key, wanted)
                 except (DeviceError, StorageError) as error:
                     logger.debug("%s for %s: %s", wanted.kind, self._tag, error)
                     if failure is None or isinstance(failure, NoFootage):
                         failure = error
-        raise failure or UnknownChannel(f"{wanted.presented} has no recordings, or no way that is not a ring")
+        raise failure or UnknownChannel(f"{wanted.presented} has no recordings")
 
     # ---------------------------------------------------------------- inside
 

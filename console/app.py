@@ -264,6 +264,7 @@ class Platform:
                 own_name=settings.sip.id,
                 platform_id=settings.sip.id,
                 path_rank=self.devices.path_rank,
+                is_awaited=self.devices.audio.is_awaited,
                 version=product_version(),
                 wall=wall_clock,
                 news=NewsRooms(self.devices.alarms, self.devices.positions),

@@ -39,6 +39,10 @@ class ExpectedInvites(Generic[WaiterT]):
         else:
             self._waiting.pop(device_id, None)
 
+    def awaits(self, device_id: str) -> bool:
+        """Whether a notice to this device is out."""
+        return device_id in self._waiting
+
     def of_invite(self, device_id: str, names: Iterable[str]) -> WaiterT | None:
         """The waiter whose loudspeaker the INVITE names; the oldest when it names none of them."""
         waiting = self._waiting.get(device_id, [])

@@ -29,6 +29,8 @@ from sipserver.gb.errors import MalformedDocument, MalformedSdp
 from sipserver.gb.manscdp import Document
 from sipserver.gb.messages.broadcast import BroadcastResponse
 from sipserver.gb.sdp import SessionDescription
+from sipserver.sip.errors import MalformedMessage
+from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest
 
 BUSY: Final = 486
@@ -75,6 +77,14 @@ class Audio:
 
     async def open(self) -> None:
         await self.schedules.open()
+
+    def is_awaited(self, request: SipRequest) -> bool:
+        """Whether an INVITE answers a notice of ours: its sender may be somebody's superior as well."""
+        try:
+            sender = request.from_.uri.user
+        except MalformedMessage:
+            return False
+        return self._expected.awaits(sender) and bool(request.body) and self._asks_for_sound(request.body)
 
     async def close(self) -> None:
         """End every session with BYE, for as long as a shutdown may take."""
