@@ -342,6 +342,7 @@ class Platform:
             rights=self.rights,
             catalog=self.catalog,
             forest=self._forest,
+            below=self._below,
             streams=streams,
             devices=self.devices,
             gateway=self.gateway,

@@ -51,6 +51,7 @@ from console.api import (
     trace,
     tree,
     uploads,
+    ways,
     whep,
 )
 from console.api.context import ApiContext
@@ -87,6 +88,7 @@ ROUTERS: Final = (
     diagnosis,
     conformance,
     channels,
+    ways,
     tree,
     live,
     recordings,

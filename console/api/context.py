@@ -14,6 +14,7 @@ from cascade.subordinates import Subordinates
 from cascade.superiors import Superiors
 from catalog.forest import Forest
 from catalog.store import CatalogStore
+from catalog.subordinates import SubordinateCatalogs
 from config.tables import HttpSettings
 from console.api.leases import Leases
 from console.api.limiter import LoginLimiter
@@ -44,6 +45,7 @@ class ApiContext:
     audit: AuditLog
     catalog: CatalogStore
     forest: Forest
+    below: SubordinateCatalogs
     streams: Streams
     devices: DeviceService
     gateway: Gateway

@@ -115,3 +115,41 @@ async def test_a_ring_of_three_lists_each_camera_once_and_asks_nobody_twice(
             return not any(site.platform.media.sessions for site in (county, city, district))
 
         await eventually(none_left, "no session stays")
+
+
+async def test_a_camera_of_two_platforms_is_watched_by_the_other_when_one_fails(
+    platforms: TwoPlatforms, tmp_path: Path
+) -> None:
+    """Same channel id through two platforms: one camera, an operator's order, and the other way in need."""
+    (tmp_path / "third").mkdir()
+    upper = platforms.upper
+    async with small_site(tmp_path / "third", sip=sip(OTHER_ID)) as third:
+        first = await platforms.lower.add_camera(4)
+        (channel,) = first.settings.all_channel_ids
+        await third.add_camera(4, device_id=first.settings.device_id)
+        await platforms.join()
+        await platforms.join(third)
+        keys = [f"{LOWER_ID}~{channel}", f"{OTHER_ID}~{channel}"]
+        changed = await upper.api.put(f"/subordinates/{OTHER_ID}", json={"path_rank": 5})
+        assert changed.status_code == 200
+        ways = (await upper.api.get(f"/channels/{keys[0]}/ways")).json()["items"]
+        assert [(way["channel"], way["path_rank"]) for way in ways] == [(keys[0], 100), (keys[1], 5)]
+        wanted = {"path": [LOWER_ID, "34012299002000000009"]}
+        preferred = await upper.api.put(f"/channels/{keys[0]}/preferred-path", json=wanted)
+        assert preferred.json()["preferred_path"] == wanted["path"]
+        for wrong in ([OTHER_ID], [LOWER_ID, LOWER_ID], ["12"]):
+            answer = await upper.api.put(f"/channels/{keys[0]}/preferred-path", json={"path": wrong})
+            assert answer.status_code == 422, wrong
+        live = (await upper.api.post(f"/channels/{keys[0]}/live")).json()
+        ways = (await upper.api.get(f"/channels/{keys[0]}/ways")).json()["items"]
+        assert [way["path"] for way in ways] == [[LOWER_ID], []]
+        (stream,) = platforms.lower.platform.superiors.get(UPPER_ID).relay.streams
+        sent = stream.incoming.request.headers
+        assert sent.get("X-PreferredPath") == f"{LOWER_ID}-34012299002000000009"
+        assert sent.get("X-VisitedPath") == UPPER_ID
+        assert (await upper.api.delete(f"/sessions/{live['session_id']}")).status_code == 204
+
+        await first.stop()
+        await watched(upper, keys[0])
+        tried = (await upper.api.post(f"/subordinates/{LOWER_ID}/test-call")).json()
+        assert not tried["ok"], "a test call tries this platform, and no other"

@@ -28,6 +28,7 @@ from cascade.superiors import Superiors
 from catalog.forest import Forest
 from catalog.model import CatalogRow, ChannelKey, ChannelKind, Device
 from catalog.store import CatalogStore
+from catalog.subordinates import SubordinateCatalogs
 from config.database import open_database
 from config.tables import HttpSettings
 from console.api.application import make_application
@@ -255,6 +256,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         audit=AuditLog(engine, box.derive("audit")),
         catalog=store,
         forest=Forest(engine),
+        below=SubordinateCatalogs(engine),
         streams=streams,
         devices=cast(DeviceService, devices),
         gateway=cast(Gateway, object()),
