@@ -8,7 +8,7 @@ written down before they count. Source: R-1, R-5, R-21; gb28181.md 8.8; GB-C137.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -153,6 +153,27 @@ class Policies(Protocol):
     async def remove(self, subject: str) -> None: ...
 
 
+class _ByScope:
+    """The grants of one action, found without looking at each: there may be one for every camera."""
+
+    def __init__(self, grants: Iterable[Grant]) -> None:
+        self._some: list[Grant] = []
+        self._named: dict[tuple[ScopeKind, str], list[Grant]] = {}
+        for grant in grants:
+            if grant.scope.kind in (ScopeKind.DEVICE, ScopeKind.CHANNEL):
+                self._named.setdefault((grant.scope.kind, grant.scope.value), []).append(grant)
+            else:
+                self._some.append(grant)
+
+    def concerning(self, place: Place | None) -> Iterator[Grant]:
+        yield from (grant for grant in self._some if grant.scope.includes(place))
+        if place is None:
+            return
+        for kind, values in ((ScopeKind.DEVICE, place.devices), (ScopeKind.CHANNEL, place.keys)):
+            for value in values:
+                yield from self._named.get((kind, value), ())
+
+
 class Rights:
     """Decides for all subjects.
 
@@ -166,11 +187,14 @@ class Rights:
         self._zone = zone
         self._initial = initial
         self._policies: dict[str, Policy] = {}
+        self._found: dict[str, Mapping[Right, _ByScope]] = {}
+        """What is looked at for a decision, made when it is first needed."""
         self.listeners: Final[list[Callable[[str], None]]] = []
         """Told the subject whose policy has changed."""
 
     async def open(self) -> None:
         self._policies = dict(await self._store.load())
+        self._found.clear()
 
     def policy(self, subject: str) -> Policy:
         return self._policies.get(subject, self._initial)
@@ -186,10 +210,10 @@ class Rights:
             channel: None for the platform itself.
             at: aware; hours are compared in the local time zone.
         """
-        found = [grant for grant in self.policy(subject).grants if action in grant.actions]
-        if not found:
+        of_action = self._grants(subject).get(action)
+        if of_action is None:
             return Decision(Reason.NO_RIGHT, f"{subject} has no right to {action}")
-        found = [grant for grant in found if grant.scope.includes(channel)]
+        found = list(of_action.concerning(channel))
         if not found:
             return Decision(
                 Reason.OTHER_CHANNEL, f"{subject} has the right to {action} for other cameras alone"
@@ -211,7 +235,20 @@ class Rights:
         if self._policies.pop(subject, None) is not None:
             self._tell(subject)
 
+    def _grants(self, subject: str) -> Mapping[Right, _ByScope]:
+        known = self._found.get(subject if subject in self._policies else "")
+        if known is None:
+            grants = self.policy(subject).grants
+            known = {
+                action: _ByScope(of_action)
+                for action in Right
+                if (of_action := [grant for grant in grants if action in grant.actions])
+            }
+            self._found[subject if subject in self._policies else ""] = known
+        return known
+
     def _tell(self, subject: str) -> None:
+        self._found.pop(subject, None)
         for listener in tuple(self.listeners):
             try:
                 listener(subject)

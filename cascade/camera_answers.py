@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from access.rights import Right
@@ -69,7 +70,8 @@ class CameraAnswers:
 
         async def ask(key: ChannelKey) -> Sequence[Element]:
             found = await self._cameras.commands.presets(key)
-            return [PresetQueryResponse(query.sn, query.device_id, found).to_xml()]
+            edition = self._link.superior.edition
+            return [PresetQueryResponse(query.sn, query.device_id, found).to_xml(edition)]
 
         return self._answer(
             query.device_id,
@@ -149,6 +151,7 @@ class CameraAnswers:
     def _settings(self, element: Element, asker: Asker) -> Answer:
         """Settings are read by whoever may change them."""
         query = ConfigDownloadQuery.from_xml(element)
+        query = replace(query, types=tuple(dict.fromkeys(query.types)))
         if not query.types:
             raise MalformedDocument("ConfigDownload names no ConfigType")
 

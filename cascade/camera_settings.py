@@ -6,13 +6,14 @@ Source: gb28181.md 3.4, 8.8; GB-C138.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Final
 
 from cascade.camera_ports import CameraSettings
 from catalog.model import ChannelKey
 from sipserver.devices.configuration.outcomes import TypeState
-from sipserver.devices.errors import Refused
+from sipserver.devices.errors import NotInEdition, Refused
 from sipserver.gb.config_blocks.basic import BasicParam
 from sipserver.gb.config_blocks.block import Block, UnknownBlock
 from sipserver.gb.config_blocks.picture import SnapShotConfig
@@ -28,21 +29,42 @@ _OURS: Final = ("own_id", "server_id", "server_host", "server_port", "domain")
 async def download_settings(
     settings: CameraSettings, key: ChannelKey, query: ConfigDownloadQuery
 ) -> list[Element]:
-    """The answers to a ConfigDownload: one for each type that the device answered.
+    """The answers to a ConfigDownload: one for each type, Result ERROR for each that the device has not.
+
+    Raises:
+        DeviceError: it has none of them, or is not there.
+    """
+    found = await _blocks(settings, key, query.types)
+    answers = [
+        ConfigDownloadResponse(query.sn, query.device_id, True, (without_secrets(block),)).to_xml()
+        for block in found
+    ]
+    missing = len(query.types) - len(found)
+    return answers + [refused_download(query.sn, query.device_id) for _ in range(missing)]
+
+
+async def _blocks(settings: CameraSettings, key: ChannelKey, types: tuple[str, ...]) -> list[Block]:
+    """What the device has of these types, in their order.
 
     Raises:
         DeviceError
     """
-    report = await settings.download(key, query.types)
-    found = [
+    try:
+        report = await settings.download(key, types)
+    except NotInEdition:
+        if len(types) == 1:
+            raise
+        # Others of them it may know: each is asked by itself, and those that it does not know are not sent.
+        found: list[Block] = []
+        for name in types:
+            with contextlib.suppress(NotInEdition, Refused):
+                found += await _blocks(settings, key, (name,))
+        return found
+    return [
         answer.block
         for answer in report.answers
         if answer.state is TypeState.ANSWERED and answer.block is not None
     ]
-    return [
-        ConfigDownloadResponse(query.sn, query.device_id, True, (without_secrets(block),)).to_xml()
-        for block in found
-    ] or [refused_download(query.sn, query.device_id)]
 
 
 def refused_download(sn: str, presented: GbId) -> Element:

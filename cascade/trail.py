@@ -21,6 +21,8 @@ from sipserver.transport.driver import IncomingRequest
 MAX_WAITING: Final = 1_000
 REPEATED_WITHIN_S: Final = 60.0
 MAX_REMEMBERED: Final = 1_000
+MAX_REFUSALS: Final = 200
+"""Of one actor that are written within that time; those beyond are one entry with a number."""
 MAX_IDENTITY: Final = 256
 
 logger = logging.getLogger(__name__)
@@ -97,6 +99,8 @@ class Trail:
         self._came = asyncio.Event()
         self._is_closing = False
         self._repeated: dict[tuple[object, ...], tuple[float, int]] = {}
+        self._refusals: dict[str, tuple[float, int]] = {}
+        """Of each actor: since when, and how many."""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -125,15 +129,35 @@ class Trail:
                 return
             if before:
                 detail["repeated"] = before
+            if entry.outcome is Outcome.REFUSED and not self._has_room(entry):
+                return
         if entry.asker.user:
             detail["user"] = entry.asker.user
+        self._append(replace(entry, detail=detail))
+
+    # ---------------------------------------------------------------- inside
+
+    def _has_room(self, entry: Entry) -> bool:
+        """Whether this refusal is still to be written; a flood of different ones is summed up."""
+        now = self._clock()
+        since, count = self._refusals.get(entry.actor, (now, 0))
+        if now - since >= REPEATED_WITHIN_S:
+            if count > MAX_REFUSALS:
+                self._sum_up(entry, count - MAX_REFUSALS)
+            since, count = now, 0
+        self._refusals[entry.actor] = (since, count + 1)
+        return count < MAX_REFUSALS
+
+    def _sum_up(self, entry: Entry, left_out: int) -> None:
+        detail = {"left_out": left_out}
+        self._append(Entry(entry.actor, "superior.refused", "", Outcome.REFUSED, entry.asker, detail))
+
+    def _append(self, entry: Entry) -> None:
         if self._is_closing or len(self._waiting) >= MAX_WAITING:
             self._stats.audit_entries_lost += 1
             return
-        self._waiting.append(replace(entry, detail=detail))
+        self._waiting.append(entry)
         self._came.set()
-
-    # ---------------------------------------------------------------- inside
 
     def _count(self, entry: Entry) -> int | None:
         """How often it was not written since it was; None when it is not its turn."""

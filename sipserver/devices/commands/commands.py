@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from sipserver.devices.errors import BadAnswer, Refused
 from sipserver.devices.features import Parts
 from sipserver.devices.ptz.lock import Holder
 from sipserver.devices.ptz.ptz import Ptz
-from sipserver.gb.editions import Feature
+from sipserver.gb.editions import Feature, allows
 from sipserver.gb.errors import MalformedDocument
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import Document, Element
@@ -37,6 +38,7 @@ from sipserver.gb.messages.device_control import (
     GuardCommand,
     HomePosition,
     PtzPrecise,
+    RecordCommand,
     TargetTrack,
 )
 from sipserver.gb.messages.home_position_query import HomePositionQuery, HomePositionResponse
@@ -88,6 +90,7 @@ class Commands:
             Refused: with the SIP status, or 0 when the device reported Result ERROR.
         """
         self._gate.demand(device_id, command.feature, despite_edition=despite_edition)
+        command = self._as_known(device_id, command, despite_edition=despite_edition)
         control = DeviceControl(self._parts.signalling.next_sn(), GbId(target_id), command)
         if command.expects_answer:
             return await self._send_and_hear(device_id, control)
@@ -185,6 +188,16 @@ class Commands:
         return answer.position
 
     # ---------------------------------------------------------------- inside
+
+    def _as_known(self, device_id: str, command: Command, *, despite_edition: bool) -> Command:
+        """Without what the device's edition does not know: the main stream need not be named (GB-C039)."""
+        if not isinstance(command, RecordCommand) or command.stream_number is None:
+            return command
+        if command.stream_number:
+            self._gate.demand(device_id, Feature.STREAM_NUMBER, despite_edition=despite_edition)
+        elif not (despite_edition or allows(self._gate.edition(device_id), Feature.STREAM_NUMBER)):
+            return replace(command, stream_number=None)
+        return command
 
     async def _send(self, device_id: str, control: DeviceControl) -> None:
         await self._parts.signalling.send_document(

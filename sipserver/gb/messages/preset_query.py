@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from sipserver.gb import manscdp, quirks
+from sipserver.gb.editions import Edition
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import Element
 
@@ -62,11 +63,13 @@ class PresetQueryResponse:
             ok=quirks.apply("result-case", manscdp.child_text(response, "Result", "OK")) != "ERROR",
         )
 
-    def to_xml(self) -> Element:
+    def to_xml(self, edition: Edition = Edition.V3_0) -> Element:
+        """Write it as the peer's edition wants it: SumNum is of 2022."""
         response = manscdp.new_document("Response", "PresetQuery", self.sn, self.device_id)
         if not self.ok:
             manscdp.add_text(response, "Result", "ERROR")
-        manscdp.add_text(response, "SumNum", len(self.presets))
+        if edition >= Edition.V3_0:
+            manscdp.add_text(response, "SumNum", len(self.presets))
         group = manscdp.add_group(response, "PresetList", Num=str(len(self.presets)))
         for preset in self.presets:
             item = manscdp.add_group(group, "Item")

@@ -128,6 +128,29 @@ async def test_a_camera_of_2016_is_not_asked_what_is_of_2022(make_site: MakeSite
     assert not is_refused(answer)
 
 
+async def test_of_settings_those_are_told_that_the_camera_has(make_site: MakeSite) -> None:
+    """GB-C070: one answer for each type; one that its edition does not have is not even asked for."""
+    site = await make_site(edition=Edition.V2_0)
+    await site.grant(Right.CONFIGURATION)
+    query = ConfigDownloadQuery("1", CAMERA, ("OSDConfig", "BasicParam", "BasicParam")).to_xml()
+    found = [ConfigDownloadResponse.from_xml(each.element) for each in await asked(site, query, 2)]
+    assert [(each.ok, len(each.blocks)) for each in found] == [(True, 1), (False, 0)]
+    assert isinstance(found[0].blocks[0], BasicParam)
+
+
+@pytest.mark.parametrize("edition", [Edition.V2_0, Edition.V3_0])
+async def test_presets_are_told_as_the_superiors_edition_has_them(
+    make_site: MakeSite, edition: Edition
+) -> None:
+    """GB-C076: SumNum is of 2022."""
+    site = await make_site(superior={"edition": edition})
+    site.camera.control.heads[CAMERA].apply(Preset(PresetAction.SET, 1), 0.0)
+    (answer,) = await asked(site, PresetQuery("1", CAMERA).to_xml())
+    has_sum = manscdp.child(answer.element, "SumNum") is not None
+    assert has_sum is (edition is Edition.V3_0)
+    assert len(PresetQueryResponse.from_xml(answer.element).presets) == 1
+
+
 @pytest.mark.parametrize("edition", [Edition.V2_0, Edition.V3_0])
 async def test_a_superior_is_answered_whatever_its_edition(make_site: MakeSite, edition: Edition) -> None:
     """Who asks for what its edition does not have knows it: the edition of the camera counts."""

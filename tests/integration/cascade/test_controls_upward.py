@@ -255,6 +255,21 @@ async def test_what_the_cameras_edition_does_not_have_is_refused(make_site: Make
     assert list(site.camera.control.received) == []
 
 
+async def test_an_element_of_2022_is_left_out_or_refused_for_a_camera_of_2016(make_site: MakeSite) -> None:
+    """GB-C039: the main stream need not be named, another one cannot be."""
+    site = await make_site(edition=Edition.V2_0)
+    await site.grant(*EVERYTHING)
+    assert await told(site, RecordCommand(True, 0), sn="71") == 200
+    assert await result_of(site, "DeviceControl", "71")
+    assert [each.command for each in site.camera.control.received] == [RecordCommand(True)]
+    assert await told(site, RecordCommand(True, 1), sn="72") == 200
+    assert not await result_of(site, "DeviceControl", "72")
+    assert len(site.camera.control.received) == 1
+    named = replace(frame(Preset(PresetAction.SET, 7)), preset_name="大门")
+    assert await told(site, named) == 200
+    assert site.camera.control.received[-1].command == replace(named, preset_name="")
+
+
 @pytest.mark.parametrize("camera", ["34010200001320000099", NVR, OWN_ID])
 async def test_what_is_not_presented_is_not_reached(site: Site, camera: str) -> None:
     """Another camera, the recorder behind a camera, and ourselves."""

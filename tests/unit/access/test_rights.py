@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from access.hours import Hours
@@ -115,6 +117,23 @@ async def test_hours_are_local_and_one_grant_of_many_is_enough() -> None:
     assert reason_of(rights, Right.LIVE, at=NOON + timedelta(hours=8)) is Reason.GRANTED
     both = await rights_with(morning, grant(Right.LIVE, scope=Scope(ScopeKind.CHANNEL, "nvr~one")))
     assert reason_of(both, Right.LIVE) is Reason.GRANTED
+
+
+scopes = st.one_of(
+    st.just(ALL),
+    st.builds(Scope, st.just(ScopeKind.REGION), st.sampled_from(("34", "3401", "35"))),
+    st.builds(Scope, st.just(ScopeKind.GROUP), st.sampled_from(("group 1", "group 2"))),
+    st.builds(Scope, st.just(ScopeKind.DEVICE), st.sampled_from(("nvr", "platform", "other"))),
+    st.builds(Scope, st.just(ScopeKind.CHANNEL), st.sampled_from(("nvr~one", "platform~one", "nvr~two"))),
+)
+
+
+@given(st.lists(st.builds(Grant, st.frozensets(st.sampled_from(Right)), scopes)), st.booleans())
+async def test_it_makes_no_difference_how_grants_are_found(grants: list[Grant], is_camera: bool) -> None:
+    rights, place = await rights_with(*grants), CAMERA if is_camera else None
+    for action in Right:
+        fits = any(action in each.actions and each.scope.includes(place) for each in grants)
+        assert rights.may(SUPERIOR, action, place, NOON).allowed is fits
 
 
 async def test_changes_are_told_and_one_deaf_listener_does_no_harm() -> None:

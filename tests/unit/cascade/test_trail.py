@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,6 +75,19 @@ async def test_the_same_refusal_is_counted_for_a_while() -> None:
     assert details == [
         {"reason": "no_right"}, {"reason": "other_hours"}, {"reason": "no_right", "repeated": 99},
     ]  # fmt: skip
+
+
+async def test_a_flood_of_different_refusals_is_summed_up() -> None:
+    book, now = Book(), 0.0
+    found = Trail(book, lambda: now)
+    found.open()
+    for number in range(trail.MAX_REFUSALS + 700):
+        found.note(replace(entry(reason="not_presented"), target=str(number)))
+    now = trail.REPEATED_WITHIN_S
+    found.note(entry(reason="not_presented"))
+    await found.close()
+    assert len(book.written) == trail.MAX_REFUSALS + 2
+    assert book.written[-2] == ("superior.refused", {"left_out": 700})
 
 
 async def test_what_cannot_be_written_loses_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
