@@ -28,15 +28,21 @@ from sipserver.gb.messages.ptz_position import PtzPosition, PtzPositionNotify
 
 ALARMS_MAX: Final = 1_000
 """That wait for one subscriber; the oldest is given up for a newer one."""
+LOOKED_AT: Final = 1_000
+"""Entries that may differ, looked at in one go."""
 UNSURE: Final = 255
 """In place of an ``ItemState``: the superior may or may not have heard."""
+FRESH: Final = 254
+"""The superior is to be told all of it; what it knows already nobody asks."""
 _STATUS_EVENTS: Final = {
     ItemState.ON: CatalogEventKind.ON,
     ItemState.OFF: CatalogEventKind.OFF,
     ItemState.VLOST: CatalogEventKind.VLOST,
     ItemState.DEFECT: CatalogEventKind.DEFECT,
 }
+_NOT_KNOWN: Final = frozenset({ItemState.ABSENT, UNSURE, FRESH})
 _FAULTS: Final = frozenset({ItemState.VLOST, ItemState.DEFECT})
+_FRESH: Final = bytes(FRESH if state else ItemState.ABSENT for state in range(256))
 _TOLD_ON: Final = bytes(ItemState.ON if state else ItemState.ABSENT for state in range(256))
 
 
@@ -55,7 +61,7 @@ class Feed(Protocol):
         """From when on there is something to tell; None: nothing."""
 
     def take(self, sn: str, superior: Superior, now: float) -> Notice | None:
-        """The next notice."""
+        """The next notice; None when there was nothing to tell after all, so far."""
 
     def failed(self, notice: Notice) -> None:
         """Nobody knows whether it arrived."""
@@ -71,7 +77,7 @@ class CatalogFeed:
         self._dirty: dict[int, None] = {}
         match report:
             case InitialReport.FULL:
-                self._states = bytearray(len(tree.states))
+                self._states = tree.states.translate(_FRESH)
             case InitialReport.NONE:
                 self._states = bytearray(tree.states)
             case _:
@@ -105,7 +111,7 @@ class CatalogFeed:
         events: list[CatalogEvent] = []
         told: list[Told] = []
         whole = 0
-        for entry in list(islice(self._dirty, superior.notify_items)):
+        for entry in list(islice(self._dirty, LOOKED_AT)):
             if whole >= superior.fragment_items or len(events) >= superior.notify_items:
                 break
             del self._dirty[entry]
@@ -130,8 +136,9 @@ class CatalogFeed:
         state, told = self._tree.states[entry], self._states[entry]
         if not state:
             return (CatalogEventKind.DEL,) if told else ()
-        if told in (ItemState.ABSENT, UNSURE) or self._sums[entry] != self._tree.sums[entry]:
-            first = CatalogEventKind.UPDATE if told else CatalogEventKind.ADD
+        if told in _NOT_KNOWN or self._sums[entry] != self._tree.sums[entry]:
+            is_new = told in (ItemState.ABSENT, FRESH)
+            first = CatalogEventKind.ADD if is_new else CatalogEventKind.UPDATE
             # An item has no word for a fault.
             return (first, _STATUS_EVENTS[ItemState(state)]) if state in _FAULTS else (first,)
         return () if state == told else (_STATUS_EVENTS[ItemState(state)],)

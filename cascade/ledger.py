@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
@@ -47,8 +46,7 @@ class Difference(StrEnum):
     NOT_REMOVED = "not_removed"  # shown no more, and the superior does not know
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
+class LedgerRow(NamedTuple):
     """One line, as it is written down. Times are seconds since 1970 UTC; 0 is never."""
 
     presented_id: str

@@ -17,7 +17,8 @@ from cascade.stock import AWAY
 
 WRITE_AFTER_S: Final = 5.0
 """Of a line that changes again and again only the last form is written."""
-WRITE_ROWS: Final = 1_000
+WRITE_ROWS: Final = 250
+"""In one go: what the event loop can do without for their sake."""
 CLOSE_S: Final = 3.0
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import asdict, fields
 from typing import Final
 
 from sqlalchemy import delete, select
@@ -14,7 +13,7 @@ from cascade.tables import ledger
 from catalog.columns import chunks, for_writing, upsert
 
 PAGE: Final = 1_000
-_COLUMNS: Final = tuple(each.name for each in fields(LedgerRow))
+_COLUMNS: Final = LedgerRow._fields
 
 
 class LedgerStore:
@@ -49,7 +48,7 @@ class LedgerStore:
         gone: list[str] = []
         for row in rows:
             if row.sent_state or row.acknowledged_state or row.refused_status:
-                kept.append({"superior_id": superior_id, **asdict(row)})
+                kept.append({"superior_id": superior_id, **row._asdict()})
             else:
                 gone.append(row.presented_id)
         async with self._writing.begin() as connection:

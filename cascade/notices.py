@@ -219,6 +219,9 @@ class Notices:
     # ---------------------------------------------------------------- inside: the one task
 
     async def _run(self) -> None:
+        # The first picture that the superior asks for is not to wait until a large catalogue was read.
+        with contextlib.suppress(*AWAY):
+            await self._catalogue.tree()
         while True:
             await self._wait()
             try:

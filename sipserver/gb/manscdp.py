@@ -216,9 +216,15 @@ def new_document(root: str, cmd_type: str, sn: str, device_id: str | None = None
 def add_text(parent: Element, name: str, value: object) -> Element:
     """Append ``<name>value</name>``; characters that XML cannot hold are dropped."""
     added = etree.SubElement(parent, name)
-    added.text = repair.delete_control_characters(str(value)).replace("\r", " ").replace("\n", " ")
+    text = str(value)
+    # What can be printed holds none of them: the ordinary case is spared the search.
+    added.text = text if text.isprintable() else _without_control_characters(text)
     added.tail = "\n"
     return added
+
+
+def _without_control_characters(text: str) -> str:
+    return repair.delete_control_characters(text).replace("\r", " ").replace("\n", " ")
 
 
 def add_group(parent: Element, name: str, **attributes: str) -> Element:

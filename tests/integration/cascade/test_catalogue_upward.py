@@ -105,17 +105,21 @@ async def test_an_id_that_could_not_be_written_down_is_told_to_nobody(
     await below.cameras(1)
     await registered(below, above, shared(above, keeps_ids=False, with_own_item=False))
     (post,) = below.superiors.list()
+    await post.catalogue.tree()
+    before = await below.store.load_ids(post.link.superior.superior_id)
     with monkeypatch.context() as away:
 
         async def fail(*_: object) -> None:
             raise OSError("the disk is full")
 
         away.setattr(below.store, "save_ids", fail)
+        await below.cameras(2)
         with pytest.raises(OSError, match="full"):
             await post.catalogue.tree()
-    assert await below.store.load_ids(post.link.superior.superior_id) == {}
+    assert await below.store.load_ids(post.link.superior.superior_id) == before
     told = [item.device_id for item in await asked(above, "1", OWN_ID)]
     assert list((await below.store.load_ids(post.link.superior.superior_id)).values()) == told
+    assert len(told) == 2
 
 
 async def test_who_we_are_and_how_a_channel_is(above: SmallPlatform, below: Below) -> None:
