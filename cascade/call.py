@@ -58,6 +58,11 @@ class Call:
         self.over = asyncio.Event()
         self.acked = asyncio.Event()
         self.reason = ""
+        self.awaits_ack = True
+        self.transport = ""
+        """``udp`` or ``tcp``."""
+        self.is_joined = False
+        """Sound goes through."""
         self.is_answered = False
         self.remote_bye = False
         self._speakers: Loudspeakers | None = None
@@ -107,6 +112,7 @@ class Call:
         else:
             self.link = plane.listen_tcp(terms)
         self.link.on_broken = self.end
+        self.transport = "tcp" if offer.is_tcp else "udp"
         return self.link
 
     def drop_link(self) -> None:
@@ -121,6 +127,7 @@ class Call:
         link, session, speakers = self.link, self.session, self._speakers
         if link is None or session is None or speakers is None:
             return
+        self.is_joined = True
         link.on_heard = session.push
         if self.permit is not None:
             self.permit.measure = lambda: link.stats.packets_heard * PACKET_BYTES
@@ -152,6 +159,8 @@ class Call:
         self.acked.set()
 
     def abandoned(self, reason: str) -> None:
+        if self.is_answered and not self.awaits_ack:
+            return
         # A CANCEL that is in time has been answered with 487.
         self.is_answered = True
         self.end(reason)

@@ -172,9 +172,11 @@ class RelayDesk:
         return self._link.superior.own_id, self._platform_id
 
     def _find(self, request: SipRequest) -> RelayedStream | None:
-        return next(
-            (each for each in self.streams if each.dialog is not None and each.dialog.matches(request)), None
-        )
+        call_id = request.call_id
+        for each in self._streams.values():
+            if each.dialog is not None and each.dialog.call_id == call_id and each.dialog.matches(request):
+                return each
+        return None
 
     async def _serve(self, stream: RelayedStream) -> None:
         """From INVITE to BYE; whatever happens, everything is given back."""

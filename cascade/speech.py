@@ -266,7 +266,8 @@ class SpeechDesk:
             to_tag=self._transport.token(),
         )
         call.dialog = Dialog.from_request(incoming.request, response)
-        if self._link.superior.awaits_ack:
+        call.awaits_ack = self._link.superior.awaits_ack
+        if call.awaits_ack:
             await _either(call.acked, call.over, ACK_WAIT_S)
             if not call.acked.is_set():
                 call.end("the superior never acknowledged our 200")
@@ -282,9 +283,11 @@ class SpeechDesk:
         return self._link.superior.superior_id
 
     def _find(self, request: SipRequest) -> Call | None:
-        return next(
-            (each for each in self._calls if each.dialog is not None and each.dialog.matches(request)), None
-        )
+        call_id = request.call_id
+        for each in self._calls:
+            if each.dialog is not None and each.dialog.call_id == call_id and each.dialog.matches(request):
+                return each
+        return None
 
     def _begin(self, call: Call, work: Coroutine[None, None, None]) -> None:
         self._calls.append(call)

@@ -150,9 +150,10 @@ class PresentedItem(ApiModel):
 
 
 class SuperiorStream(ApiModel):
-    """A picture that goes up."""
+    """A picture that goes up, or the superior's sound that comes down."""
 
     id: str = Field(description="The id that the superior knows.")
+    kind: str = Field(description="`play`, `playback`, `download`, `talk` or `broadcast`.")
     ssrc: str
     state: str
     transport: str

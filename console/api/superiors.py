@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Path
 from access.roles import Action
 from cascade.model import InitialReport, RecordSource, Superior, TreeForm
 from cascade.post import SuperiorPost
-from cascade.relayed import RelayedStream
 from cascade.shares import Share, ShareKind
 from catalog.keyset import decode_cursor, encode_cursor
 from console.api.models import Page
@@ -22,7 +21,6 @@ from console.api.superior_models import (
     SuperiorLinkItem,
     SuperiorReplace,
     SuperiorShare,
-    SuperiorStream,
 )
 from console.auth import Caller, may
 from sipserver.gb.editions import Edition
@@ -125,29 +123,6 @@ async def presented_catalogue(
     return Page(items=items, next=encode_cursor(start + limit) if more else None)
 
 
-@router.get(
-    "/superiors/{superior_id}/streams",
-    summary="What a superior watches",
-    responses=documented(401, 403, 404, 422),
-)
-async def watched_streams(superior_id: SuperiorId, caller: MayView) -> Page[SuperiorStream]:
-    streams = caller.context.superiors.get(superior_id).relay.streams
-    return Page(items=[_stream(stream) for stream in streams])
-
-
-def _stream(stream: RelayedStream) -> SuperiorStream:
-    stats = stream.sender.stats() if stream.sender is not None else None
-    return SuperiorStream(
-        id=stream.presented,
-        ssrc=stream.ssrc,
-        state=stats.state if stats is not None else "opening",
-        transport=stats.transport if stats is not None else "",
-        peer=stats.peer if stats is not None else None,
-        payload_bytes=stats.payload_bytes if stats is not None else 0,
-        form=stats.form if stats is not None else "none",
-    )
-
-
 def _superior(
     caller: Caller, superior_id: str, body: SuperiorCreate | SuperiorReplace, password: str
 ) -> Superior:
@@ -199,5 +174,5 @@ def _view(caller: Caller, post: SuperiorPost) -> SuperiorItem:
             keepalives=view.keepalives,
             keepalives_missed=view.keepalives_missed,
         ),
-        streams=len(post.relay.streams),
+        streams=len(post.relay.streams) + len(post.speech.calls),
     )

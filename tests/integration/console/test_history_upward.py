@@ -200,6 +200,8 @@ async def test_a_playback_from_the_camera_is_relayed_with_its_controls_and_its_e
         assert (asked.start, asked.stop) == (int(START.timestamp()), int(START.timestamp()) + 30)
         assert asked.ssrc != "1200000077"
         await scene.until(lambda: len(receiver.packets) > 20)
+        (item,) = (await scene.site.api.get(f"/superiors/{PLATFORM_ID}/streams")).json()["items"]
+        assert (item["kind"], item["state"], item["form"]) == ("playback", "sending", "passed")
         controls = Controls()
         assert (await scene.say(dialog, controls.pause().serialize())).status == 200
         assert (await scene.say(dialog, controls.resume().serialize())).status == 200
