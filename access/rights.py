@@ -7,6 +7,7 @@ written down before they count. Source: R-1, R-5, R-21; gb28181.md 8.8; GB-C137.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -187,6 +188,8 @@ class Rights:
         self._zone = zone
         self._initial = initial
         self._policies: dict[str, Policy] = {}
+        # Of two decisions at once the later one counts, here and in what is written down.
+        self._writing = asyncio.Lock()
         self._found: dict[str, Mapping[Right, _ByScope]] = {}
         """What is looked at for a decision, made when it is first needed."""
         self.listeners: Final[list[Callable[[str], None]]] = []
@@ -225,14 +228,17 @@ class Rights:
 
     async def replace(self, subject: str, policy: Policy) -> None:
         """Decide anew about a subject; what runs by a right that ends with this ends too."""
-        await self._store.replace(subject, policy)
-        self._policies[subject] = policy
+        async with self._writing:
+            await self._store.replace(subject, policy)
+            self._policies[subject] = policy
         self._tell(subject)
 
     async def remove(self, subject: str) -> None:
         """Forget what was decided; a subject of that name begins from the start."""
-        await self._store.remove(subject)
-        if self._policies.pop(subject, None) is not None:
+        async with self._writing:
+            await self._store.remove(subject)
+            is_other = self._policies.pop(subject, None) is not None
+        if is_other:
             self._tell(subject)
 
     def _grants(self, subject: str) -> Mapping[Right, _ByScope]:

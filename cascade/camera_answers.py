@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from access.rights import Right
 from cascade.answers import Answer, Ask
 from cascade.camera_ports import Cameras
-from cascade.camera_settings import download_settings, refused_download
+from cascade.camera_settings import download_settings, own_settings, refused_download
 from cascade.catalogue import PresentedCatalogue
 from cascade.link import SuperiorLink
 from cascade.permits import Permits
@@ -154,6 +154,8 @@ class CameraAnswers:
         query = replace(query, types=tuple(dict.fromkeys(query.types)))
         if not query.types:
             raise MalformedDocument("ConfigDownload names no ConfigType")
+        if query.device_id == self._link.superior.own_id:
+            return self._send(own_settings(self._link.superior, query))
 
         async def ask(key: ChannelKey) -> Sequence[Element]:
             return await download_settings(self._cameras.configuration, key, query)
@@ -181,7 +183,10 @@ class CameraAnswers:
                 found = await by_ways(entry, ask)
             except DeviceError as error:
                 logger.info("superior %s is not answered about %s: %s", self._superior_id, presented, error)
-        for element in found:
+        await self._send(found)
+
+    async def _send(self, elements: Sequence[Element]) -> None:
+        for element in elements:
             await self._link.send_document(element)
 
     def _may(self, right: Right | None, entry: PresentedChannel, asker: Asker) -> bool:

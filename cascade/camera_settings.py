@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from cascade.camera_ports import CameraSettings
+from cascade.model import Superior
 from catalog.model import ChannelKey
 from sipserver.devices.configuration.outcomes import TypeState
 from sipserver.devices.errors import NotInEdition, Refused
@@ -64,6 +65,20 @@ async def _blocks(settings: CameraSettings, key: ChannelKey, types: tuple[str, .
         answer.block
         for answer in report.answers
         if answer.state is TypeState.ANSWERED and answer.block is not None
+    ]
+
+
+def own_settings(superior: Superior, query: ConfigDownloadQuery) -> list[Element]:
+    """Our own: how we register with this superior. The rest of them is of cameras."""
+    basic = BasicParam(
+        expiration_s=superior.expires_s,
+        heartbeat_interval_s=round(superior.keepalive_s),
+        heartbeat_count=superior.keepalive_misses,
+    )
+    own = ConfigDownloadResponse(query.sn, query.device_id, True, (basic,))
+    return [
+        own.to_xml() if name == "BasicParam" else refused_download(query.sn, query.device_id)
+        for name in query.types
     ]
 
 

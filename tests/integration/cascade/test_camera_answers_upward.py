@@ -162,9 +162,17 @@ async def test_a_superior_is_answered_whatever_its_edition(make_site: MakeSite, 
 @pytest.mark.parametrize("camera", ["34010200001320000099", NVR, OWN_ID])
 async def test_what_is_not_presented_is_not_asked(site: Site, camera: str) -> None:
     await site.grant(*Right)
-    for query in (PresetQuery("1", GbId(camera)), ConfigDownloadQuery("2", GbId(camera), ("BasicParam",))):
+    for query in (PresetQuery("1", GbId(camera)), ConfigDownloadQuery("2", GbId(camera), ("FrameMirror",))):
         (answer,) = await asked(site, query.to_xml())
         assert is_refused(answer)
+
+
+async def test_our_own_settings_are_how_we_register(site: Site) -> None:
+    query = ConfigDownloadQuery("1", GbId(OWN_ID), ("BasicParam", "OSDConfig")).to_xml()
+    found = [ConfigDownloadResponse.from_xml(each.element) for each in await asked(site, query, 2)]
+    assert [each.ok for each in found] == [True, False]
+    own = BasicParam(expiration_s=3_600, heartbeat_interval_s=3_600, heartbeat_count=3)
+    assert found[0].blocks == (own,)
 
 
 async def test_queries_that_cannot_be_read_or_do_not_exist_are_refused(site: Site) -> None:
