@@ -18,7 +18,7 @@ from sipserver.gb.charset import GB2312, UTF_8
 from sipserver.gb.editions import Edition
 from sipserver.simulator.superior.desk import SimulatedSuperior
 from sipserver.simulator.superior.errors import BadSteps
-from sipserver.simulator.superior.run import DEFAULT_STEPS, KINDS, StepResult, run_steps
+from sipserver.simulator.superior.run import DEFAULT_STEPS, FIRST, KINDS, StepResult, run_steps
 from sipserver.simulator.superior.settings import DEFAULT_SUPERIOR_ID, SuperiorSettings
 from sipserver.simulator.superior.steps import Step, StepsFile, Value, listing, load_file, parse_line
 from sipserver.sip.flow import Transport
@@ -137,9 +137,12 @@ def superior(
         told = {name: value for name, value in given.items() if value}
         settings = _settings({**_known(file.superior, steps), **told})
         lines = step or (() if file.steps else DEFAULT_STEPS)
+        wanted = (*file.steps, *(parse_line(KINDS, line) for line in lines))
+        # Nobody can be asked before it is there.
+        first = () if wanted[0].name == FIRST else (parse_line(KINDS, FIRST),)
         order = Order(
             settings=settings,
-            steps=(*file.steps, *(parse_line(KINDS, line) for line in lines)),
+            steps=(*first, *wanted),
             directory=directory,
             keep_going=keep_going,
             as_json=as_json,

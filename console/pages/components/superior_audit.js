@@ -13,7 +13,7 @@ export default {
         <thead><tr><th>{{ t('audit.time') }}</th><th>{{ t('audit.who') }}</th><th>{{ t('audit.action') }}</th><th>{{ t('audit.target') }}</th><th>{{ t('audit.outcome') }}</th><th>{{ t('audit.detail') }}</th></tr></thead>
         <tbody>
           <tr v-for="item in items" :key="item.sequence" :data-entry="item.sequence">
-            <td class="ts-nowrap">{{ time(item.time) }}</td><td class="ts-nowrap">{{ item.actor.startsWith('superior:') ? t('audit.superior') : item.actor }}</td><td class="ts-nowrap">{{ action(item) }}</td><td class="ts-nowrap ts-lines">{{ item.target.replace('~', '\n') }}</td>
+            <td class="ts-nowrap">{{ time(item.time) }}</td><td class="ts-nowrap">{{ item.actor.startsWith('superior:') ? t('audit.superior') : item.actor }}</td><td class="ts-nowrap">{{ action(item) }}</td><td class="ts-nowrap ts-lines">{{ item.target.replace('~', '\\n') }}</td>
             <td class="ts-nowrap" :class="item.outcome === 'done' ? '' : 'ts-warn-text'">{{ t.of('audit_outcome', item.outcome) }}</td><td class="ts-dim">{{ detail(item) }}</td>
           </tr>
         </tbody>

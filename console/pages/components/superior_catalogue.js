@@ -14,7 +14,7 @@ export default {
           <tr v-for="item in items" :key="item.id" :data-item="item.id">
             <td>{{ item.name }}</td><td class="ts-nowrap">{{ item.id }}</td>
             <td class="ts-nowrap"><template v-if="item.channel"><i class="ts-dot" :class="item.status === 'ON' ? 'is-good' : 'is-bad'"></i> {{ t(item.status === 'ON' ? 'tree.online' : 'tree.offline') }}</template><span v-else class="ts-dim">{{ t.of('presented_kind', item.kind) }}</span></td>
-            <td class="ts-dim ts-nowrap ts-lines">{{ item.parent_ids.join('\n') }}</td><td class="ts-dim ts-nowrap ts-lines">{{ (item.channel || '').replace('~', '\n') }}</td>
+            <td class="ts-dim ts-nowrap ts-lines">{{ item.parent_ids.join('\\n') }}</td><td class="ts-dim ts-nowrap ts-lines">{{ (item.channel || '').replace('~', '\\n') }}</td>
           </tr>
         </tbody>
       </table>

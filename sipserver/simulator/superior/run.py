@@ -21,8 +21,10 @@ ACTIONS: Final[Table] = (
     queries.TABLE | pictures.TABLE | controls.TABLE | watching.TABLE | speech.TABLE | misbehaviour.TABLE
 )
 KINDS: Final[Mapping[str, StepKind]] = {name: kind for name, (kind, _) in ACTIONS.items()}
+FIRST: Final = "wait-registered"
+"""What every list begins with, written or not."""
 DEFAULT_STEPS: Final = (
-    "wait-registered",
+    FIRST,
     "options",
     "catalogue",
     "device-info",
