@@ -67,12 +67,20 @@ def test_nobody_registers_and_the_exit_code_says_so() -> None:
 
 def test_the_report_as_json(tmp_path: Path) -> None:
     path = tmp_path / "steps.toml"
-    path.write_text("[superior]\nlisten = '127.0.0.1:0'\n[[step]]\ndo = 'wait'\nseconds = 0\n", "utf-8")
+    lines = ("[superior]", "listen = '127.0.0.1:0'", "[[step]]", "do = 'wait-registered'", "timeout_s = 0")
+    path.write_text("\n".join(lines), "utf-8")
     done = run("--steps", str(path), "--json")
-    assert done.exit_code == 0
+    assert done.exit_code == 1
     report = json.loads(done.stdout)
-    assert report["passed"] is True
-    assert [each["told"] for each in report["steps"]] == ["0 s"]
+    assert report["passed"] is False
+    assert [each["told"] for each in report["steps"]] == ["nobody registered within 0 s"]
+
+
+def test_a_list_begins_with_waiting_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.simulate_superior.FIRST", "wait")
+    done = run(*FREE, "--step", "wait-registered timeout_s=0")
+    assert "ok     1     1.00 s  wait: 1 s" in done.output
+    assert "FAIL   2" in done.output
 
 
 def test_an_address_that_is_taken_ends_with_1() -> None:
