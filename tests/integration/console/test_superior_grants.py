@@ -10,9 +10,14 @@ import pytest
 
 from access.rights import Right, StreamChoice
 from cascade.permits import subject_of
+from sipserver.gb.editions import Edition
+from sipserver.gb.ids import GbId
+from sipserver.gb.messages.device_control import DeviceControl, PtzCommand
+from sipserver.gb.ptz import Move
 from tests.integration.console.test_superiors import SIP, superior
+from tests.support.platform_process import eventually
 from tests.support.small_site import SmallSite, small_site
-from tests.unit.sipserver.simulator.small_platform import SmallPlatform
+from tests.unit.sipserver.simulator.small_platform import PLATFORM_ID, SmallPlatform
 
 SUPERIOR = "34019999002000000001"
 OFFICE = {"weekdays": [1, 2, 3, 4, 5], "start": "08:00", "end": "18:00"}
@@ -101,3 +106,45 @@ async def test_of_a_superior_that_is_not_there(site: SmallSite) -> None:
     for method, end in (("get", "grants"), ("delete", "grants"), ("get", "audit")):
         assert (await getattr(site.api, method)(f"{path}/{end}")).json()["code"] == "unknown-superior"
     assert (await site.api.put(f"{path}/grants", json=DECIDED)).json()["code"] == "unknown-superior"
+
+
+async def test_what_is_decided_here_is_what_the_superior_can_do(tmp_path: Path) -> None:
+    """From the API to the camera's head and back, and all of it to be read afterwards."""
+    above = SmallPlatform()
+    await above.transport.open()
+    async with small_site(tmp_path, sip=SIP) as site:
+        camera = await site.add_camera(edition=Edition.V3_0)
+        (channel,) = camera.settings.all_channel_ids
+        path = f"/superiors/{PLATFORM_ID}"
+        entered = superior(above, superior_id=PLATFORM_ID, own_id="34010000002000000001")
+        assert (await site.api.post("/superiors", json=entered)).status_code == 201
+        post = site.platform.superiors.get(PLATFORM_ID)
+        await above.until(lambda: post.link.is_online)
+
+        async def turn(move: Move) -> int:
+            command = DeviceControl("7", GbId(channel), PtzCommand(move.to_frame().serialize()))
+            return (await above.send(channel, command.to_xml())).status
+
+        assert await turn(Move(pan=50)) == 403
+        may_move = {"grants": [{"actions": ["ptz"]}], "limits": {"priority": 90}}
+        assert (await site.api.put(f"{path}/grants", json=may_move)).status_code == 200
+        assert await turn(Move(pan=50)) == 200
+        usage = (await site.api.get(f"{path}/grants")).json()["usage"]
+        assert (usage["moving"], usage["refused"]) == (1, 1)
+        assert (await site.api.put(f"{path}/grants", json={"grants": []})).status_code == 200
+        heard = camera.control.received
+        await above.until(lambda: len(heard) == 2)
+        assert [each.command for each in heard] == [
+            PtzCommand(move.to_frame().serialize()) for move in (Move(pan=50), Move())
+        ]
+        found: list[dict[str, Any]] = []
+
+        async def is_written() -> bool:
+            found[:] = (await site.api.get(f"{path}/audit")).json()["items"]
+            return any(each["detail"].get("ended") == "no_right" for each in found)
+
+        await eventually(is_written, "the log says that the movement ended")
+        done = [(each["action"], each["outcome"], each["actor"]) for each in reversed(found)]
+        me = subject_of(PLATFORM_ID)
+        assert done.index(("superior.ptz", "refused", me)) < done.index(("superior.ptz", "done", me))
+    await above.transport.close()
