@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from sipserver.gb.ids import GbId
+from sipserver.gb.ids import SYSTEM_TYPE, GbId
 
 CAMERA_TYPE: Final = "132"
 NETWORK_DIGIT: Final = "0"
@@ -85,3 +85,11 @@ class IdMap:
                 self._serials[type_code] = serial
                 return candidate
         raise OutOfIds(f"no id is left that begins with {self._head}{type_code}")
+
+
+def identity_of(device_id: str, channel_id: str) -> str:
+    """What is one camera for superiors: through several subordinate platforms it is still one (annex H).
+
+    Recorders number their channels as they like, so the same id on two of them is two cameras (lesson 13).
+    """
+    return channel_id if GbId(device_id).type_code == SYSTEM_TYPE else f"{device_id}~{channel_id}"

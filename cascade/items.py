@@ -5,6 +5,7 @@ Source: gb28181.md 1.5, 3.6, 8.3; GB-C008, GB-C138.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -45,6 +46,11 @@ class Override:
 
 
 NO_OVERRIDE: Final = Override()
+
+
+def salt_of(how: Presentation) -> int:
+    """What all items of a superior have in common, as a figure."""
+    return zlib.crc32(f"{how.own_id} {how.own_name} {how.tree}".encode())
 
 
 def own_item(how: Presentation) -> CatalogItem:

@@ -18,24 +18,25 @@ from cascade.feeds import AlarmFeed, CatalogFeed, Feed, Notice, PositionFeed, Pt
 from cascade.ledger_book import LedgerBook
 from cascade.link import SuperiorLink
 from cascade.model import InitialReport, Superior
-from cascade.news import News, position_of
-from cascade.news import entry_of_object as entry_of
+from cascade.news import News
+from cascade.openings import Openings
 from cascade.ports import Whereabouts
 from cascade.presented import PresentedTree
 from cascade.signalling import ANSWER_TIMEOUT_S
 from cascade.stock import AWAY
-from cascade.subscriptions import Kind, Query, Subscription, Subscriptions
+from cascade.subscriptions import Kind, Subscription, Subscriptions
 from sipserver.devices.alarms.model import Alarm
 from sipserver.devices.positions.model import PtzPositionReported, StoredPosition
 from sipserver.gb import manscdp
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.alarm import AlarmQuery
-from sipserver.gb.messages.mobile_position import MobilePositionQuery
 from sipserver.transport.driver import IncomingRequest, SipTransport
 from sipserver.transport.errors import TransportError
 
 SILENT_MAX: Final = 3
 """NOTIFYs without an answer in a row, after which a subscription is over."""
+EAGER_S: Final = 0.2
+"""After which the first change behind a quiet time is told; those that follow are gathered for longer."""
 PAUSE_S: Final = 1.0
 PAUSE_MAX_S: Final = 30.0
 """After silence, doubling."""
@@ -78,14 +79,19 @@ class Notices:
         self._book = book
         self._transport = transport
         self._clock = transport.clock
-        self._whereabouts = whereabouts
         self.subscriptions: Final = Subscriptions(
-            link, catalogue, transport, make_feed=self._make_feed, accepted=self._accepted, ending=self._end
+            link,
+            catalogue,
+            transport,
+            make_feed=Openings(link, whereabouts).feed,
+            accepted=self._accepted,
+            ending=self._end,
         )
         self._news = News()
         self._pushed_alarms = Push(AlarmFeed(_EVERY_ALARM))
         self._pushed_items: Push | None = None
         self._stirred_at: float | None = None
+        self._gathered_at = 0.0
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
@@ -187,35 +193,6 @@ class Notices:
             yield self._pushed_items
         yield from self.subscriptions.running()
 
-    def _make_feed(self, kind: Kind, query: Query, tree: PresentedTree) -> Feed:
-        match kind, query:
-            case Kind.ALARM, AlarmQuery():
-                return AlarmFeed(query)
-            case Kind.MOBILE_POSITION, MobilePositionQuery():
-                return self._position_feed(query, tree)
-            case Kind.PTZ_POSITION, _:
-                return self._ptz_feed(query.device_id, tree)
-            case _:
-                return CatalogFeed(tree, query.device_id, self._link.superior.initial_report)
-
-    def _position_feed(self, query: MobilePositionQuery, tree: PresentedTree) -> PositionFeed:
-        """Begins with what is known."""
-        feed = PositionFeed(query)
-        for key in () if self._whereabouts is None else self._whereabouts.keys():
-            entry = entry_of(tree, key)
-            stored = None if self._whereabouts is None else self._whereabouts.latest(key)
-            if entry is not None and stored is not None and tree.is_in(entry, query.device_id):
-                feed.add(entry, position_of(stored, tree.presented_ids[entry]))
-        return feed
-
-    def _ptz_feed(self, scope: str, tree: PresentedTree) -> PtzFeed:
-        feed = PtzFeed()
-        for report in () if self._whereabouts is None else self._whereabouts.directions():
-            entry = tree.entry_of(report.key)
-            if entry is not None and tree.is_in(entry, scope):
-                feed.add(tree.presented_ids[entry], report.position)
-        return feed
-
     # ---------------------------------------------------------------- inside: the one task
 
     async def _run(self) -> None:
@@ -247,7 +224,7 @@ class Notices:
         """When there is something to do; what waits for the link waits without a time."""
         times = [each.expires_at for each in self.subscriptions.running()]
         if self._stirred_at is not None and self.subscriptions.of(Kind.CATALOG):
-            times.append(self._stirred_at + self._superior.notify_wait_s)
+            times.append(self._gather_at(self._stirred_at))
         if self._news:
             times.append(0.0)
         if self._link.is_online:
@@ -275,11 +252,15 @@ class Notices:
         if self._pushed_items is not None and self._pushed_items.feed.due_at() is None:
             self._pushed_items = None
 
+    def _gather_at(self, stirred_at: float) -> float:
+        wait_s = self._superior.notify_wait_s
+        return max(stirred_at + min(EAGER_S, wait_s), self._gathered_at + wait_s)
+
     async def _gather(self, now: float) -> None:
         """Find out what has changed, where somebody wants to know."""
-        is_due = self._stirred_at is not None and now >= self._stirred_at + self._superior.notify_wait_s
+        is_due = self._stirred_at is not None and now >= self._gather_at(self._stirred_at)
         if is_due and self.subscriptions.of(Kind.CATALOG):
-            self._stirred_at = None
+            self._stirred_at, self._gathered_at = None, now
             try:
                 await self._catalogue.tree()
             except BaseException:

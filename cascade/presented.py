@@ -10,12 +10,12 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, overload
+from typing import Final
 
 from cascade.channel_table import ChannelTable, ItemState, Place
-from cascade.id_map import IdMap, OutOfIds
+from cascade.id_map import IdMap, OutOfIds, identity_of
 from cascade.items import (
     NO_OVERRIDE,
     Override,
@@ -26,11 +26,13 @@ from cascade.items import (
     organisation_item,
     own_item,
     region_item,
+    salt_of,
 )
 from cascade.model import TreeForm
+from cascade.presented_lists import Channels, Items
 from cascade.shares import Rules
 from catalog.model import ChannelKey
-from sipserver.gb.ids import REGION_LENGTHS, SYSTEM_TYPE, GbId, is_region_code
+from sipserver.gb.ids import REGION_LENGTHS, is_region_code
 from sipserver.gb.messages.catalog import CatalogItem
 
 NOT_SHOWN: Final = -1
@@ -77,7 +79,7 @@ class PresentedTree:
         self._counts: Final[Counter[str]] = Counter()
         """How many cameras each directory has."""
         self._directories_stale = True
-        self._salt = _salt(how)
+        self._salt = salt_of(how)
         self._channels = 0
 
     # ---------------------------------------------------------------- what others ask
@@ -103,17 +105,26 @@ class PresentedTree:
     def entries_below(self, item_id: str) -> Sequence[int]:
         if item_id == self.root:
             return self.items.entries
-        if is_region_code(item_id):
-            return self._of_region(item_id)
         entry = self.entry(item_id)
-        if entry is None:
-            return ()
-        if self._ways[entry] is not None:
+        if entry is not None and self._ways[entry] is not None:
             return (entry,)
-        name = self._directories[entry]
+        is_region = is_region_code(item_id)
+        if entry is None and not is_region:
+            return ()
+        entries = [each for each in self.items.entries if not self._is_own(each)]
+        if is_region:
+            return [each for each in entries if self._regions[each].startswith(item_id)]
+        name = "" if entry is None else self._directories[entry]
         if name == GROUP:
-            return [each for each in (*self.directories(), *self._shown_channels()) if not self._is_own(each)]
-        return [entry, *(each for each in self._shown_channels() if self._hung.get(each) == name)]
+            return entries
+        return [each for each in entries if each == entry or self._hung.get(each) == name]
+
+    def channel(self, presented: str) -> PresentedChannel | None:
+        """The camera that is shown under this id now."""
+        entry = self.entry(presented)
+        if entry is None or not self.is_camera(entry):
+            return None
+        return PresentedChannel(self.item(entry), self.paths(entry))
 
     def entry(self, presented: str) -> int | None:
         """The number of what is shown under this id now."""
@@ -204,7 +215,7 @@ class PresentedTree:
 
     def change(self, how: Presentation, rules: Rules) -> None:
         """To be followed by ``refresh`` of all rows."""
-        self.how, self.rules, self._salt = how, rules, _salt(how)
+        self.how, self.rules, self._salt = how, rules, salt_of(how)
         self._directories_stale = True
 
     def assign(self, rows: Iterable[int]) -> None:
@@ -367,10 +378,6 @@ class PresentedTree:
             return region_item(self.how, name)
         return organisation_item(presented, name, self._group())
 
-    def _of_region(self, code: str) -> list[int]:
-        entries = (*self.directories(), *self._shown_channels())
-        return [each for each in entries if not self._is_own(each) and self._regions[each].startswith(code)]
-
     def _shown_channels(self) -> Iterator[int]:
         states, ways = self.states, self._ways
         return (entry for entry in range(len(states)) if states[entry] and ways[entry] is not None)
@@ -393,60 +400,3 @@ class PresentedTree:
 
     def _organisation(self, device_id: str) -> str:
         return self.ids.presented(f"organisation {device_id}", f"{device_id[:10]}2160{device_id[14:20]:0>6}")
-
-
-class Items(Sequence[CatalogItem]):
-    """Items that are made when they are looked at."""
-
-    def __init__(self, tree: PresentedTree, entries: Sequence[int]) -> None:
-        self.entries: Final = entries
-        self._tree = tree
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    @overload
-    def __getitem__(self, index: int) -> CatalogItem: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[CatalogItem]: ...
-    def __getitem__(self, index: int | slice) -> CatalogItem | list[CatalogItem]:
-        if isinstance(index, slice):
-            return [self._tree.item(entry) for entry in self.entries[index]]
-        return self._tree.item(self.entries[index])
-
-
-class Channels(Mapping[str, PresentedChannel]):
-    """Cameras that are made when they are looked at."""
-
-    def __init__(self, tree: PresentedTree) -> None:
-        self._tree = tree
-
-    def __getitem__(self, presented: str) -> PresentedChannel:
-        tree = self._tree
-        entry = tree.entry(presented)
-        if entry is None or not tree.is_camera(entry):
-            raise KeyError(presented)
-        return PresentedChannel(tree.item(entry), tree.paths(entry), tree.places(entry))
-
-    def __iter__(self) -> Iterator[str]:
-        tree = self._tree
-        return (
-            tree.presented_ids[entry]
-            for entry in range(len(tree))
-            if tree.states[entry] and tree.is_camera(entry)
-        )
-
-    def __len__(self) -> int:
-        return self._tree.camera_count
-
-
-def identity_of(device_id: str, channel_id: str) -> str:
-    """What is one camera for superiors: through several subordinate platforms it is still one (annex H).
-
-    Recorders number their channels as they like, so the same id on two of them is two cameras (lesson 13).
-    """
-    return channel_id if GbId(device_id).type_code == SYSTEM_TYPE else f"{device_id}~{channel_id}"
-
-
-def _salt(how: Presentation) -> int:
-    return zlib.crc32(f"{how.own_id} {how.own_name} {how.tree}".encode())

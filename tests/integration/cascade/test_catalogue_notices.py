@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cascade import notices
 from cascade.model import InitialReport, TreeForm
 from cascade.post import SuperiorPost
 from cascade.shares import Share, ShareKind
@@ -100,10 +101,11 @@ async def test_all_seven_events_reach_the_superior(above: SmallPlatform, below: 
 
 
 async def test_changes_are_gathered_and_only_the_last_state_is_told(
-    above: SmallPlatform, below: Below
+    above: SmallPlatform, below: Below, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """GB-C094: SumNum equals Num; a camera that flaps between two notifications is not worth one."""
-    await joined(below, above, 30, notify_wait_s=0.3, notify_items=8)
+    monkeypatch.setattr(notices, "EAGER_S", 1.0)
+    await joined(below, above, 30, notify_wait_s=1.0, notify_items=8)
     listener = Listener(above)
     await listener.subscribe(CATALOG)
     for kind in (ChangeKind.OFF, ChangeKind.ON, ChangeKind.OFF):
