@@ -15,7 +15,8 @@ from access.rights import Right
 from sipserver.devices.alarms.settings import AlarmSettings
 from sipserver.devices.history.settings import HistorySettings
 from sipserver.devices.settings import DeviceSettings
-from tests.support.platform_process import eventually
+from tests.support.certificates import Authority
+from tests.support.platform_process import eventually, free_ports
 from tests.support.small_site import HOST, SIP_PASSWORD, SmallSite, small_site
 
 PROVINCE = "34000000002000000001"
@@ -99,7 +100,10 @@ async def decide(below: SmallSite, superior_id: str, *rights: Right) -> None:
 
 @contextlib.asynccontextmanager
 async def three_levels(directory: Path) -> AsyncIterator[Levels]:
-    """All three, joined over UDP on loopback."""
+    """All three on loopback: the county joins the city over UDP, the city the province over TLS."""
+    authority = Authority(directory, "province")
+    certificate = authority.issue(HOST)
+    (tls_port,) = free_ports(1)
     async with contextlib.AsyncExitStack() as stack:
         sites: list[SmallSite] = []
         for own_id in (PROVINCE, CITY, COUNTY):
@@ -113,13 +117,22 @@ async def three_levels(directory: Path) -> AsyncIterator[Levels]:
                 catalog_quiet_s=1.0,
                 linger_s=0.2,
                 query_timeout_s=3.0,
+                tls_port=tls_port if own_id == PROVINCE else 0,
+                tls_certificate=str(certificate.path) if own_id == PROVINCE else "",
+                tls_key=str(certificate.key) if own_id == PROVINCE else "",
             )
             sites.append(
                 await stack.enter_async_context(small_site(folder, sip=sip, history=QUICK, alarms=ALARMS))
             )
         levels = Levels(*sites)
         await join(levels.county, levels.city)
-        await join(levels.city, levels.province)
+        await join(
+            levels.city,
+            levels.province,
+            transport="TLS",
+            port=tls_port,
+            tls_authorities=str(authority.path),
+        )
         await subscribe(levels.city, COUNTY, "catalog", "alarm")
         await subscribe(levels.province, CITY, "catalog", "alarm")
         yield levels

@@ -62,6 +62,9 @@ async def test_a_camera_at_the_county_is_used_at_the_province(levels: Levels) ->
     )
     (channel,) = camera.settings.all_channel_ids
     await levels.known_above(channel)
+    legs = ((levels.province, CITY), (levels.city, COUNTY))
+    over = [(await site.api.get(f"/devices/{below}")).json()["transport"] for site, below in legs]
+    assert over == ["TLS", "UDP"]
     for transport in ("udp", "tcp_passive"):
         await watched_live(levels, camera, channel, transport)
     await controlled(levels, camera, channel)
