@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.support.namespaces import INSIDE, OUTSIDE, TRANSLATED, Line, Place, two_places, unavailable
-from tests.support.platform_process import ADMIN_PASSWORD, SIP_PASSWORD, PlatformProcess, eventually
+from tests.support.platform_process import SIP_PASSWORD, eventually
 from tests.support.three_levels import decoded
+from tests.support.two_platforms import COUNTY, PROVINCE, Platform, agree, differing, platform, streaming
 
-PROVINCE = "34000000002000000001"
-COUNTY = "34010200002000000001"
 ORPHAN_S = 60.0
 """Within which the issue allows no stream to be left."""
 QUICK = {
@@ -27,8 +25,6 @@ QUICK = {
     "TONGSHI_SIP__CATALOG_QUIET_S": "2",
     "TONGSHI_HTTP__LEASE_LINGER_S": "2",
 }
-LIMITS = httpx.Limits(keepalive_expiry=1.0)
-"""Shorter than the server's: on a busy machine both would give up one connection at the same moment."""
 SUPERIOR = {
     "superior_id": PROVINCE,
     "own_id": COUNTY,
@@ -43,21 +39,6 @@ SUPERIOR = {
 }
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
-
-
-@dataclass(slots=True)
-class Platform:
-    process: PlatformProcess
-    api: httpx.AsyncClient
-
-    async def get(self, path: str) -> Any:
-        answer = await self.api.get(path)
-        return answer.json() if answer.status_code == 200 else None
-
-    async def post(self, path: str, **body: Any) -> Any:
-        answer = await self.api.post(path, json=body or None)
-        assert answer.status_code in (200, 201), f"{path}: {answer.status_code} {answer.text}"
-        return answer.json()
 
 
 @dataclass(slots=True)
@@ -89,39 +70,15 @@ class Scene:
         return (await self.county.get(f"/superiors/{PROVINCE}"))["link"]
 
 
-@contextlib.asynccontextmanager
-async def platform(directory: Path, platform_id: str, place: Place) -> AsyncIterator[Platform]:
-    await asyncio.to_thread(directory.mkdir)
-    process = PlatformProcess(
-        directory,
-        platform_id=platform_id,
-        host=place.address,
-        media_host="0.0.0.0",  # noqa: S104 - viewers come from the other side
-        http_host=place.desk,
-        runner=place.runner,
-        environment=QUICK,
-    )
-    try:
-        await process.start()
-        async with httpx.AsyncClient(
-            base_url=f"{process.base_url}/api/v1", trust_env=False, timeout=30, limits=LIMITS
-        ) as api:
-            login = {"username": "admin", "password": ADMIN_PASSWORD}
-            token = (await api.post("/login", json=login)).json()["token"]
-            api.headers["Authorization"] = f"Bearer {token}"
-            yield Platform(process, api)
-            await process.stop()
-    finally:
-        process.kill()
-
-
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     with two_places(translated=True) as (inside, outside, line):
         async with contextlib.AsyncExitStack() as stack:
             county, province = await asyncio.gather(
-                stack.enter_async_context(platform(tmp_path / "county", COUNTY, inside)),
-                stack.enter_async_context(platform(tmp_path / "province", PROVINCE, outside)),
+                stack.enter_async_context(platform(tmp_path / "county", COUNTY, inside, environment=QUICK)),
+                stack.enter_async_context(
+                    platform(tmp_path / "province", PROVINCE, outside, environment=QUICK)
+                ),
             )
             yield Scene(county, province, line, inside)
 
@@ -140,7 +97,9 @@ async def test_a_lossy_line_through_nat_is_cut_and_everything_comes_back(scene: 
         await no_stream_is_left(scene)
         assert (await scene.link())["state"] != "online"
         camera.terminate()
-        await eventually(lambda: differing(scene), "the ledger says what the province does not know", 30.0)
+        await eventually(
+            lambda: differing(scene.county), "the ledger says what the province does not know", 30.0
+        )
         assert scene.line.translation is not None
         scene.line.translation.forget()
         conditions.is_cut = False
@@ -157,23 +116,10 @@ async def test_a_lossy_line_through_nat_is_cut_and_everything_comes_back(scene: 
             return not (await scene.province.get(f"/channels/{COUNTY}~{channel}"))["online"]
 
         await eventually(is_off, "the province knows that the camera went away meanwhile", 30.0)
-        await eventually(lambda: converged(scene), "the ledger and the province's list agree", 30.0)
+        await eventually(
+            lambda: agree(scene.county, scene.province), "the ledger and the province's list agree", 30.0
+        )
     assert scene.line.lost > 10
-
-
-async def differing(scene: Scene) -> list[Any]:
-    """What the province does not know as it is, by the county's ledger."""
-    found: list[Any] = (await scene.county.get(f"/superiors/{PROVINCE}/ledger?differing=true"))["items"]
-    return found
-
-
-async def converged(scene: Scene) -> bool:
-    """Nothing is left to tell, and the province lists what it is shown."""
-    shown = (await scene.county.get(f"/superiors/{PROVINCE}/catalogue"))["items"]
-    listed = (await scene.province.get(f"/devices/{COUNTY}/channels"))["items"]
-    intended = {each["id"]: each["status"] == "ON" for each in shown if each["channel"]}
-    known = {each["channel_id"]: each["online"] for each in listed if each["kind"] == "camera"}
-    return intended == known and not await differing(scene)
 
 
 async def registered_and_listed(scene: Scene) -> str:
@@ -207,13 +153,6 @@ async def no_stream_is_left(scene: Scene) -> None:
     """Neither at the province, whose pictures stopped, nor at the county, which nobody tells anything."""
 
     async def none_left() -> bool:
-        going_up = (await scene.county.get(f"/superiors/{PROVINCE}/streams"))["items"]
-        running = [
-            channel
-            for site in (scene.county, scene.province)
-            for channel in (await site.get("/channels"))["items"]
-            if channel["streaming"]
-        ]
-        return not going_up and not running
+        return not await streaming(scene.county) and not await streaming(scene.province)
 
     await eventually(none_left, "no stream is left", ORPHAN_S)

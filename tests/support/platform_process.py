@@ -71,6 +71,8 @@ class PlatformProcess:
     host: str = "127.0.0.1"
     """Of SIP."""
     media_host: str = "127.0.0.1"
+    sip: str = ""
+    """Further lines of the table."""
     http_host: str = "127.0.0.1"
     runner: tuple[str, ...] = ()
     """What the command is run by, as in ``ip netns exec``."""
@@ -86,6 +88,7 @@ password = "{SIP_PASSWORD}"
 host = "{self.host}"
 port = {self.sip_port}
 linger_s = 1.0
+{self.sip}
 [http]
 host = "{self.http_host}"
 port = {self.http_port}

@@ -266,7 +266,7 @@ class SimulatedSuperior:
 
     def _hear(self, incoming: IncomingRequest) -> None:
         request = incoming.request
-        below = self.subordinates.get(request.from_.uri.user)
+        below = self._sender(incoming)
         if below is None and request.method == "MESSAGE":
             self.transport.respond(incoming, 403)
             return
@@ -286,6 +286,14 @@ class SimulatedSuperior:
             return
         platform_id = "" if below is None else below.platform_id
         self._told(Heard(platform_id, request.method, document, request.call_id))
+
+    def _sender(self, incoming: IncomingRequest) -> Subordinate | None:
+        """By its id; inside a dialog, where From is a channel, by where it is reached."""
+        known = self.subordinates.get(incoming.request.from_.uri.user)
+        if known is not None:
+            return known
+        flow = incoming.flow
+        return next((each for each in self.subordinates.values() if each.flow.remote == flow.remote), None)
 
     def _told(self, heard: Heard) -> None:
         is_wanted = False

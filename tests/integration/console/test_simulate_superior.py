@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
 import pytest
 
+from access.rights import Right
 from sipserver.devices.settings import DeviceSettings
+from sipserver.gb.editions import Edition
+from sipserver.simulator.history.recordings import RecordedSpan
+from sipserver.simulator.loops import PictureSettings
 from sipserver.simulator.superior.desk import SimulatedSuperior
 from sipserver.simulator.superior.run import KINDS, StepResult, run_steps
 from sipserver.simulator.superior.settings import SuperiorSettings
@@ -21,6 +26,13 @@ SIP = DeviceSettings(host=HOST, port=0, password=SIP_PASSWORD, catalog_quiet_s=1
 SUPERIOR_ID = "34000000002000000001"
 OWN_ID = "34010000002000000001"
 PASSWORD = "Province-1"
+SMALL = PictureSettings(width=128, height=96, fps=10, gop_s=1.0, loop_s=2)
+
+
+def recorded() -> tuple[RecordedSpan, ...]:
+    """An hour that ended a while ago."""
+    end = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
+    return (RecordedSpan(end - timedelta(hours=1), end),)
 
 
 @pytest.fixture
@@ -133,3 +145,57 @@ async def test_what_goes_wrong_is_told_with_its_reason(
     ):
         assert reason in text
     assert len(await do(above, tmp_path, "wait-gone timeout_s=0.1", "options")) == 1
+
+
+async def test_everything_that_a_superior_may_ask_for_is_asked_for(
+    site: SmallSite, above: SimulatedSuperior, tmp_path: Path
+) -> None:
+    """GB-C131, GB-C133, GB-C134: controls, recordings, playback, download, subscriptions, announcements."""
+    camera = await site.add_camera(edition=Edition.V3_0, pictures=SMALL, recordings=recorded())
+    await site.api.put(f"/superiors/{SUPERIOR_ID}/grants", json={"grants": [{"actions": list(Right)}]})
+    (channel,) = camera.settings.all_channel_ids
+    first = [
+        "wait-registered timeout_s=20",
+        "catalogue at_least=2 timeout_s=5",
+        "ptz seconds=0.2",
+        "preset action=set number=3",
+        "presets",
+        "preset number=3",
+        "control command=guard",
+        "control command=keyframe",
+        "query kind=HomePositionQuery",
+        "query kind=ConfigDownload",
+        "records at_least=1 hours=2",
+        "playback seconds=1 pause_s=1.5 seek_s=30 scale=4 save=playback.ps",
+        "download speed=4 longest_s=8 transport=tcp-passive save=download.ps",
+        "bad-ten-years",
+        "subscribe event=alarm",
+        "subscribe event=catalogue",
+    ]
+    results = await do(above, tmp_path, *first)
+    assert [str(each) for each in results if not each.passed] == []
+    assert results[12].figures["end_of_file"] is True
+    for name, least in (("playback", 10), ("download", 70)):
+        with av.open(str(tmp_path / f"{name}.ps")) as container:
+            assert sum(1 for _ in container.decode(video=0)) >= least, name
+    assert len(camera.history.controls) >= 4
+
+    camera.alarms.raise_alarm(method=5, alarm_type=2, priority=2)
+    results = await do(above, tmp_path, "wait-notify event=alarm timeout_s=10")
+    await camera.stop()
+    results += await do(
+        above, tmp_path, f"wait-notify event=catalogue contains={channel} timeout_s=10", "unsubscribe"
+    )
+    assert [str(each) for each in results if not each.passed] == []
+    assert results[1].figures["events"] == ["OFF"]
+
+
+async def test_a_camera_is_spoken_to(site: SmallSite, above: SimulatedSuperior, tmp_path: Path) -> None:
+    camera = await site.add_camera(edition=Edition.V3_0)
+    await site.api.put(f"/superiors/{SUPERIOR_ID}/grants", json={"grants": [{"actions": list(Right)}]})
+    lines = ["wait-registered", "catalogue timeout_s=5", "broadcast seconds=1"]
+    results = await do(above, tmp_path, *lines)
+    assert [str(each) for each in results if not each.passed] == []
+    call = camera.audio.calls[-1]
+    assert call.heard.tone_hz == pytest.approx(400, abs=20)
+    assert call.heard.gaps == 0
