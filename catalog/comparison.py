@@ -6,10 +6,11 @@ so that the row is written by the next answer.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select, update
@@ -20,11 +21,16 @@ from catalog.model import CatalogRow, Row
 from catalog.rows import CATALOG_COLUMNS, channel_values
 from catalog.tables import channels
 
-READ_ROWS: Final = 2_000
-"""Rows read, or digests made, before everybody else gets a turn: some ten milliseconds."""
+READ_ROWS: Final = 1_000
+"""Rows read before everybody else gets a turn: some milliseconds."""
+DIGESTS_AT_ONCE: Final = 250
 DIGEST_BYTES: Final = 16
 TOUCHED_MAX: Final = 5_000
 """Changed channels that are told by name; of more, all of the device are looked at anew."""
+
+
+_MAPPINGS: Final = ("info", "unknown")
+_plain: Final = attrgetter(*(name for name in CATALOG_COLUMNS if name not in {"kind", *_MAPPINGS}))
 
 
 class Known(NamedTuple):
@@ -63,9 +69,8 @@ class Difference:
 
 def digest_of(row: CatalogRow) -> bytes:
     """Of everything that the device says about a channel; its place in the list is not part of it."""
-    said: list[Any] = [getattr(row, name) for name in CATALOG_COLUMNS]
-    text = repr([sorted(each.items()) if isinstance(each, Mapping) else each for each in said])
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
+    said = (row.kind.value, _plain(row), *(sorted(getattr(row, name).items()) for name in _MAPPINGS))
+    return blake2b(repr(said).encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
 
 async def compare(
@@ -77,7 +82,7 @@ async def compare(
     by_id = {row.channel_id: row for row in items}
     found.named = len(by_id)
     for place, (channel_id, row) in enumerate(by_id.items()):
-        if place % READ_ROWS == READ_ROWS - 1:
+        if place % DIGESTS_AT_ONCE == DIGESTS_AT_ONCE - 1:
             await asyncio.sleep(0)
         digest = digest_of(row)
         before = known.get(channel_id)
