@@ -103,8 +103,9 @@ class Superior:
     pushes_alarms: bool = False
     """Alarms go by MESSAGE when it has not subscribed to them."""
     record_source: RecordSource = RecordSource.OWN_FIRST
-    record_wait_s: float = 15.0
-    """Longest that a device may take over a search for recordings; then what there is is answered."""
+    record_wait_s: float = 12.0
+    """Longest that a device may take over a search for recordings; then what there is is answered. Superiors
+    wait for 15 s themselves, and through several platforms all wait at once."""
     takes_ssrc: bool = True
     """The ``y=`` of its INVITE is used; off: always one of our own domain (gb28181.md 6.6)."""
     awaits_ack: bool = True

@@ -91,7 +91,7 @@ superiors: Final = Table(
         "record_wait_s",
         Float,
         nullable=False,
-        server_default="15",
+        server_default="12",
         comment="for a device that searches its recordings, s",
     ),
     Column("takes_ssrc", Boolean, nullable=False, server_default=true(), comment="its y= is used; else ours"),

@@ -84,7 +84,7 @@ class _Settings(ApiModel):
         " both are listed.",
     )
     record_wait_s: float = Field(
-        default=15.0, ge=1, le=60, description="Longest that a device may take over a search for recordings."
+        default=12.0, ge=1, le=60, description="Longest that a device may take over a search for recordings."
     )
     takes_ssrc: bool = Field(default=True, description="The `y=` of its INVITE is used; off: one of ours.")
     awaits_ack: bool = Field(default=True, description="Media begins with its ACK; off: with our answer.")

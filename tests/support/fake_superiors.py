@@ -55,7 +55,7 @@ def _superior(number: int, name: str, state: str, **more: Any) -> dict[str, Any]
         "initial_report": "abnormal",
         "pushes_alarms": False,
         "record_source": "own_first",
-        "record_wait_s": 15.0,
+        "record_wait_s": 12.0,
         "takes_ssrc": True,
         "awaits_ack": True,
         "speech_tcp": False,

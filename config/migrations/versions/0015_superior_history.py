@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column(
             "record_wait_s",
             sa.Float(),
-            server_default="15",
+            server_default="12",
             nullable=False,
             comment="for a device that searches its recordings, s",
         ),

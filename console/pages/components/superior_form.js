@@ -57,7 +57,7 @@ const PLAN = {
     name: "", enabled: true, host: "", port: 5060, transport: "UDP", alternate: "", domain: "", own_id: "", own_domain: "", username: "",
     edition: "3.0", charset: "GB2312", advertised_host: "", expires_s: 3600, keepalive_s: 60, keepalive_misses: 3, retry_s: 10, retry_max_s: 300,
     tree: "flat", with_own_item: true, id_prefix: "", keeps_ids: true, fragment_items: 1, fragment_pause_s: 0, notify_items: 20, notify_wait_s: 1,
-    initial_report: "abnormal", pushes_alarms: false, record_source: "own_first", record_wait_s: 15, takes_ssrc: true, awaits_ack: true,
+    initial_report: "abnormal", pushes_alarms: false, record_source: "own_first", record_wait_s: 12, takes_ssrc: true, awaits_ack: true,
     speech_tcp: false, tls_authorities: "", tls_verify: true, tls_name: "", shares: [{ kind: "all", value: "", shown: true }],
   },
   tidy: (form) => ({ ...form, shares: form.shares.map((share) => (share.kind === "all" ? { ...share, value: "" } : share)) }),

@@ -182,8 +182,7 @@ async def test_a_superior_that_does_not_hang_up_at_the_end(own: Own, monkeypatch
             port, protocol=Protocol.TCP, setup=Setup.PASSIVE, kind=SessionKind.DOWNLOAD, download_speed=16
         )
         await own.told()
-        await own.until(lambda: len(own.above.byes) == 1 and receiver.ended)
-        assert not own.playing
+        await own.until(lambda: len(own.above.byes) == 1 and receiver.ended and not own.playing)
 
 
 async def test_a_download_tells_its_size_and_is_faster_and_whole(own: Own, tmp_path: Path) -> None:

@@ -179,8 +179,11 @@ class Scene:
         await self.until(lambda: not self.post.speech.calls, "the call is over")
         await self.until(lambda: not device.audio.speaking, "the camera got BYE")
         audio = self.site.platform.devices.audio
-        assert (audio.plane.links, len(audio.sessions), len(audio.plane.pacer)) == (0, 0, 0)
-        assert len(self.site.platform.devices.calls) == 0
+        await self.until(
+            lambda: (audio.plane.links, len(audio.sessions), len(audio.plane.pacer)) == (0, 0, 0),
+            "no link, session or line is left",
+        )
+        await self.until(lambda: len(self.site.platform.devices.calls) == 0, "no call is left")
         assert self.post.permits.view.streams == 0
 
 
