@@ -32,8 +32,9 @@ from cascade.presented import PresentedChannel
 from cascade.reports import Reports
 from cascade.trail import Asker, asker_of
 from cascade.ways import by_ways
+from catalog.columns import DATABASE_AWAY
 from catalog.model import ChannelKey
-from sipserver.devices.errors import DeviceError
+from sipserver.devices.errors import DeviceError, UnknownChannel
 from sipserver.devices.ptz.lock import Holder
 from sipserver.devices.ptz.motion import StopReason
 from sipserver.devices.ptz.ptz import MotionEnded, PtzEvent
@@ -147,7 +148,7 @@ class Controls:
                 return
             if order.reply is not None:
                 self._transport.respond(incoming, 200)
-            failure = await self._do(entry, await self._translated(order))
+            failure = await self._do(entry, order)
             self._note(entry, order, asker, failure)
             if order.reply is not None:
                 await self._link.send_document(order.reply(failure is None))
@@ -157,10 +158,8 @@ class Controls:
                 self._refuse(incoming, refusals.status_of(failure), str(failure))
         except CascadeError as error:
             logger.warning("%s heard nothing of its %s: %s", self._holder_id, order.name, error)
-        except Exception:
-            logger.exception("%s of %s failed", order.name, self._holder_id)
-            if order.reply is None:
-                self._transport.respond(incoming, refusals.FAILED)
+        except DATABASE_AWAY as error:
+            self._refuse(incoming, refusals.FAILED, str(error))
 
     def _moved(self, order: Order) -> PresentedChannel | None:
         """The camera that this control stops, when the superior moves it: nobody is asked for leave."""
@@ -187,22 +186,32 @@ class Controls:
             return None
         return entry
 
+    async def _do(self, entry: PresentedChannel, order: Order) -> Exception | None:
+        """Have it done; what went wrong, below or with us: the superior hears of either."""
+        try:
+            order = await self._translated(order)
+            await by_ways(entry, lambda key: self._act(entry, key, order))
+        except DeviceError as error:
+            return error
+        except Exception as error:
+            logger.exception("%s of %s failed", order.name, self._holder_id)
+            return error
+        return None
+
     async def _translated(self, order: Order) -> Order:
-        """The ids in a command are the superior's too."""
+        """The ids in a command are the superior's too.
+
+        Raises:
+            UnknownChannel: one of them is not presented.
+        """
         command = order.what
         if not isinstance(command, TargetTrack) or command.panorama_id is None:
             return order
         panorama = (await self._catalogue.tree()).channels.get(command.panorama_id)
-        local = None if panorama is None else GbId(panorama.paths[0].channel_id)
+        if panorama is None:
+            raise UnknownChannel(f"{command.panorama_id} is not presented")
+        local = GbId(panorama.paths[0].channel_id)
         return replace(order, what=replace(command, panorama_id=local))
-
-    async def _do(self, entry: PresentedChannel, order: Order) -> DeviceError | None:
-        """Have it done; what went wrong below."""
-        try:
-            await by_ways(entry, lambda key: self._act(entry, key, order))
-        except DeviceError as error:
-            return error
-        return None
 
     async def _act(self, entry: PresentedChannel, key: ChannelKey, order: Order) -> None:
         if session_id := order.session_id:
@@ -275,7 +284,7 @@ class Controls:
         logger.info("a control of %s is refused with %d: %s", self._holder_id, status, why)
         self._transport.respond(incoming, status)
 
-    def _note(self, entry: PresentedChannel, order: Order, asker: Asker, failure: DeviceError | None) -> None:
+    def _note(self, entry: PresentedChannel, order: Order, asker: Asker, failure: Exception | None) -> None:
         detail = {"command": order.name} | ({} if failure is None else {"problem": str(failure)})
         self._permits.note(
             f"superior.{order.right}",

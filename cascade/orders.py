@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from access.rights import Right
 from sipserver.gb.config_blocks.block import Block
 from sipserver.gb.config_blocks.picture import SnapShotConfig
-from sipserver.gb.errors import MalformedDocument
+from sipserver.gb.errors import LocalViolation, MalformedDocument
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import Document, Element
 from sipserver.gb.messages.device_config import DeviceConfig, DeviceConfigResponse
@@ -115,6 +115,8 @@ def _read_control(element: Element) -> Order:
     if right is None:
         raise UnknownOrder(f"{control.element_name[:40] or 'nothing'} is no command of the standard")
 
+    _demand_writable(control)
+
     def reply(ok: bool) -> Element:
         return DeviceControlResponse(control.sn, control.device_id, ok).to_xml()
 
@@ -128,6 +130,18 @@ def _read_control(element: Element) -> Order:
         if isinstance(command, PtzCommand)
         else None,
     )
+
+
+def _demand_writable(control: DeviceControl) -> None:
+    """What goes on to a camera has to keep the limits of the standard.
+
+    Raises:
+        MalformedDocument
+    """
+    try:
+        control.to_xml()
+    except LocalViolation as error:
+        raise MalformedDocument(str(error)) from error
 
 
 def _read_config(element: Element) -> Order:

@@ -22,6 +22,7 @@ MAX_WAITING: Final = 1_000
 REPEATED_WITHIN_S: Final = 60.0
 MAX_REMEMBERED: Final = 1_000
 MAX_REFUSALS: Final = 200
+MAX_ACTS: Final = 1_000
 """Of one actor that are written within that time; those beyond are one entry with a number."""
 MAX_IDENTITY: Final = 256
 
@@ -99,8 +100,8 @@ class Trail:
         self._came = asyncio.Event()
         self._is_closing = False
         self._repeated: dict[tuple[object, ...], tuple[float, int]] = {}
-        self._refusals: dict[str, tuple[float, int]] = {}
-        """Of each actor: since when, and how many."""
+        self._counts: dict[tuple[str, bool], tuple[float, int]] = {}
+        """Of each actor, refusals and others: since when, and how many."""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -129,8 +130,8 @@ class Trail:
                 return
             if before:
                 detail["repeated"] = before
-            if entry.outcome is Outcome.REFUSED and not self._has_room(entry):
-                return
+        if not self._has_room(entry):
+            return
         if entry.asker.user:
             detail["user"] = entry.asker.user
         self._append(replace(entry, detail=detail))
@@ -138,19 +139,20 @@ class Trail:
     # ---------------------------------------------------------------- inside
 
     def _has_room(self, entry: Entry) -> bool:
-        """Whether this refusal is still to be written; a flood of different ones is summed up."""
-        now = self._clock()
-        since, count = self._refusals.get(entry.actor, (now, 0))
+        """Whether this is still to be written; a flood of different ones is summed up."""
+        is_refusal = entry.outcome is Outcome.REFUSED
+        now, most = self._clock(), MAX_REFUSALS if is_refusal else MAX_ACTS
+        since, count = self._counts.get((entry.actor, is_refusal), (now, 0))
         if now - since >= REPEATED_WITHIN_S:
-            if count > MAX_REFUSALS:
-                self._sum_up(entry, count - MAX_REFUSALS)
+            if count > most:
+                self._sum_up(entry, count - most)
             since, count = now, 0
-        self._refusals[entry.actor] = (since, count + 1)
-        return count < MAX_REFUSALS
+        self._counts[entry.actor, is_refusal] = (since, count + 1)
+        return count < most
 
     def _sum_up(self, entry: Entry, left_out: int) -> None:
         detail = {"left_out": left_out}
-        self._append(Entry(entry.actor, "superior.refused", "", Outcome.REFUSED, entry.asker, detail))
+        self._append(Entry(entry.actor, "superior.flood", "", entry.outcome, entry.asker, detail))
 
     def _append(self, entry: Entry) -> None:
         if self._is_closing or len(self._waiting) >= MAX_WAITING:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from access.rights import Right
 from cascade.camera_answers import CameraAnswers
+from cascade.model import Superior
 from cascade.orders import RIGHTS, Order, UnknownOrder, read_order
 from cascade.trail import Asker
 from sipserver.gb.config_blocks.basic import BasicParam
@@ -82,14 +83,16 @@ def test_every_command_of_the_standard_has_its_right() -> None:
     assert PtzCommand in kinds
 
 
-@given(damaged())
-def test_any_query_is_begun_or_refused(body: bytes) -> None:
+@given(damaged(), st.sampled_from((CHANNEL, "34020000002000000002")))
+def test_any_query_is_begun_or_refused(body: bytes, own_id: str) -> None:
     try:
         document = parse_document(body)
     except MalformedText:
         return
     nobody = cast(Any, SimpleNamespace())
-    make = CameraAnswers(nobody, nobody, nobody, nobody).table.get(document.cmd_type)
+    superior = Superior(superior_id="34020000002000000001", host="192.0.2.1", own_id=own_id)
+    link = cast(Any, SimpleNamespace(superior=superior))
+    make = CameraAnswers(link, nobody, nobody, nobody).table.get(document.cmd_type)
     if make is None:
         return
     with contextlib.suppress(MalformedText):

@@ -45,7 +45,7 @@ from sipserver.gb.messages.device_control import (
 from sipserver.gb.messages.device_upgrade import DeviceUpgradeResult
 from sipserver.gb.messages.preset_query import PresetQuery
 from sipserver.gb.messages.snapshot import UploadSnapShotFinished
-from sipserver.gb.ptz import STOP, Instruction, Move, Preset, PresetAction, read_instruction
+from sipserver.gb.ptz import STOP, CruiseAdd, Instruction, Move, Preset, PresetAction, read_instruction
 from sipserver.gb.ptz_frame import PtzFrame
 from tests.integration.cascade.conftest import NVR, MakeSite, Site
 from tests.unit.cascade.conftest import OWN_ID
@@ -65,6 +65,13 @@ async def told(site: Site, command: Command, camera: GbId = CAMERA, sn: str = "7
     """The status with which a control is answered."""
     control = DeviceControl(sn, camera, command)
     return (await site.above.send(camera, control.to_xml())).status
+
+
+async def told_raw(site: Site, command: PtzCommand) -> int:
+    """The same for names that we would not write ourselves."""
+    control = DeviceControl("71", CAMERA, replace(command, cruise_name="")).to_xml()
+    manscdp.add_text(manscdp.add_group(control, "PTZCmdParams"), "CruiseTrackName", command.cruise_name)
+    return (await site.above.send(CAMERA, control)).status
 
 
 async def configured(site: Site, config: DeviceConfig) -> int:
@@ -168,6 +175,13 @@ async def test_presets_travel_with_their_names(site: Site) -> None:
     assert site.camera.control.heads[CAMERA].presets[7].name == "大门"
 
 
+async def test_a_name_that_no_camera_may_be_told_is_refused(site: Site) -> None:
+    await site.grant(Right.PTZ)
+    long = replace(frame(CruiseAdd(1, 1)), cruise_name="名" * 17)
+    assert await told_raw(site, long) == 400
+    assert list(site.camera.control.received) == []
+
+
 @pytest.mark.parametrize("text", ["", "A50F01", "zz", "A50F010030000000FF", "A50F01C0000000" + "75"])
 async def test_a_frame_that_is_none_is_refused(site: Site, text: str) -> None:
     await site.grant(Right.PTZ)
@@ -223,6 +237,35 @@ async def test_controls_with_a_response_get_that_of_the_camera(
     assert await result_of(site, "DeviceControl", "4711")
     assert is_done(site)
     assert site.camera.control.received[-1].sn != "4711"
+
+
+async def test_the_second_camera_of_a_command_is_translated_too(make_site: MakeSite) -> None:
+    """The dome follows what moves in the panorama: DeviceID2 is the superior's id as well."""
+    site = await make_site(superior={"keeps_ids": False, "id_prefix": "33000000"})
+    await site.grant(*EVERYTHING)
+    presented = sorted((await site.post.catalogue.tree()).channels)
+    dome, panorama = GbId(presented[0]), GbId(presented[1])
+    assert await told(site, TargetTrack(TrackMode.MANUAL, panorama, AREA), dome) == 200
+    (heard_of,) = site.camera.control.received
+    assert heard_of.command == TargetTrack(TrackMode.MANUAL, GbId("34010200001320000002"), AREA)
+    stranger = GbId("34010200001320000002")
+    assert await told(site, TargetTrack(TrackMode.MANUAL, stranger, AREA), dome) == 404
+    assert len(site.camera.control.received) == 1
+
+
+async def test_a_fault_of_ours_is_told_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is answered with 200 and then forgotten."""
+
+    async def broken(*_args: object, **_more: object) -> None:
+        raise RuntimeError("a fault")
+
+    await site.grant(*EVERYTHING)
+    monkeypatch.setattr(site.below.devices.commands, "send", broken)
+    monkeypatch.setattr(site.below.devices.ptz, "relay", broken)
+    assert await told(site, RecordCommand(True), sn="75") == 200
+    assert not await result_of(site, "DeviceControl", "75")
+    assert await told(site, frame(LEFT)) == 500
+    assert site.post.controls.moving == []
 
 
 async def test_a_camera_that_fails_is_reported_with_an_error(make_site: MakeSite) -> None:

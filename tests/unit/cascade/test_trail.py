@@ -87,7 +87,7 @@ async def test_a_flood_of_different_refusals_is_summed_up() -> None:
     found.note(entry(reason="not_presented"))
     await found.close()
     assert len(book.written) == trail.MAX_REFUSALS + 2
-    assert book.written[-2] == ("superior.refused", {"left_out": 700})
+    assert book.written[-2] == ("superior.flood", {"left_out": 700})
 
 
 async def test_what_cannot_be_written_loses_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
@@ -102,7 +102,7 @@ async def test_what_waits_is_bounded() -> None:
     book = Book()
     found = Trail(book, lambda: 0.0)
     for number in range(trail.MAX_WAITING + 5):
-        found.note(entry(f"a{number}", Outcome.DONE))
+        found.note(replace(entry(f"a{number}", Outcome.DONE), actor=f"superior:{number % 9}"))
     assert found.lost == 5
     found.open()
     await found.close()
