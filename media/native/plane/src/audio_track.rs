@@ -45,7 +45,7 @@ impl AudioTrack {
     }
 
     /// Codes one frame and appends it to `out`. `origin_90k` is the camera's time at 0 of the time line.
-    pub fn code(&mut self, frame: &AudioFrame, origin_90k: i64, out: &mut Vec<AudioSample>) {
+    pub fn code(&mut self, frame: AudioFrame, origin_90k: i64, out: &mut Vec<AudioSample>) {
         let rate = i64::from(self.config.sample_rate.max(1));
         let samples = match self.config.codec {
             AudioCodec::Aac => i64::from(aac::SAMPLES_PER_FRAME),
@@ -67,23 +67,27 @@ impl AudioTrack {
                 let start = start + steered.max(0);
                 self.ahead_32 -= steered.max(0) << MEAN_SHIFT;
                 self.next = Some(start + samples);
-                let data = frame.data.clone();
-                out.push(AudioSample::new(data, None, start, samples as u32));
+                push(out, frame.data, None, (start, samples as u32));
                 return;
             }
             AudioCodec::G711A => Law::A,
             AudioCodec::G711U => Law::Mu,
         };
-        let mut data = frame.data.clone();
+        let mut data = frame.data;
         if let Some(&last) = data.last() {
             data.resize((samples + steered).max(1) as usize, last);
         }
         self.ahead_32 -= steered << MEAN_SHIFT;
         self.next = Some(start + data.len() as i64);
+        if data.len() <= MAX_BLOCK_SAMPLES {
+            let duration = data.len() as u32;
+            push(out, data, Some(law), (start, duration));
+            return;
+        }
         let mut time = start;
         for block in data.chunks(MAX_BLOCK_SAMPLES) {
             let duration = block.len() as u32;
-            out.push(AudioSample::new(block.to_vec(), Some(law), time, duration));
+            push(out, block.to_vec(), Some(law), (time, duration));
             time += block.len() as i64;
         }
     }
@@ -120,6 +124,12 @@ impl AudioTrack {
     }
 }
 
+/// Most pictures have one piece of sound: the list does not take room for more than it gets.
+fn push(out: &mut Vec<AudioSample>, data: Vec<u8>, law: Option<Law>, (time, duration): (i64, u32)) {
+    out.reserve_exact(1);
+    out.push(AudioSample::new(data, law, time, duration));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,7 +152,7 @@ mod tests {
                 data: vec![0xD5; 160],
                 pts_90k,
             };
-            track.code(&frame, 0, &mut out);
+            track.code(frame, 0, &mut out);
         }
         out.iter().map(|sample| sample.time).collect()
     }
@@ -185,7 +195,7 @@ mod tests {
             data: vec![0xD5; 5_000],
             pts_90k: 0,
         };
-        track().code(&frame, 0, &mut out);
+        track().code(frame, 0, &mut out);
         let durations: Vec<u32> = out.iter().map(|sample| sample.duration).collect();
         assert_eq!(durations, [4_608, 392]);
         let original: Vec<usize> = out.iter().map(|sample| sample.original().len()).collect();

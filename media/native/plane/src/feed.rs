@@ -11,6 +11,7 @@ use tongshi_wire::stats::IngestStats;
 use crate::clock;
 use crate::session::SessionShared;
 use crate::sync::lock;
+use crate::sys::memory::prefetch;
 use crate::worker::{Command, WorkerBox};
 
 /// Frames that may wait besides their bytes: each costs memory of its own.
@@ -263,6 +264,14 @@ pub(crate) enum Reading {
 }
 
 impl Reading {
+    /// Has the processor fetch it: packets are about to come.
+    #[inline]
+    pub(crate) fn warm(&self) {
+        if let Reading::Packets(ingest) = self {
+            prefetch(&**ingest);
+        }
+    }
+
     /// What is known of the tracks; frames are not listed beforehand.
     pub(crate) fn tracks(&self) -> Tracks {
         match self {

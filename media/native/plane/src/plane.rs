@@ -40,6 +40,7 @@ use crate::shared::doorman::{Arrival, Running};
 use crate::shared::intake::SharedPorts;
 use crate::source_lock::SourceLock;
 use crate::sync::lock;
+use crate::sys::memory;
 use crate::worker::{self, Command, WorkerBox};
 
 /// Longest wait for a worker to close a session.
@@ -97,6 +98,7 @@ pub struct Plane {
 impl Plane {
     /// Binds the listener for viewers and starts the threads.
     pub fn open(config: PlaneConfig) -> Result<Plane, PlaneError> {
+        memory::keep_freed();
         let address = resolve(&config.output_host, config.output_port)?;
         let thread_error = |error| PlaneError::system("thread", error);
         let facts = Arc::new(FactQueue::new().map_err(thread_error)?);

@@ -109,7 +109,7 @@ impl Publisher {
             MediaEvent::AudioConfig(config) => self.receive_audio_config(config, now_us, out),
             MediaEvent::Audio(mut frame) => {
                 frame.pts_90k = bounded(frame.pts_90k);
-                self.receive_audio(&frame, now_us, wall_us, out);
+                self.receive_audio(frame, now_us, wall_us, out);
             }
             MediaEvent::Damaged { .. } | MediaEvent::Unsupported { .. } => {}
         }
@@ -205,7 +205,7 @@ impl Publisher {
 
     fn receive_audio(
         &mut self,
-        frame: &AudioFrame,
+        frame: AudioFrame,
         now_us: u64,
         wall_us: i64,
         out: &mut Vec<Published>,
@@ -213,7 +213,7 @@ impl Publisher {
         if self.waiting_since_us.is_some() && self.audio.is_some() {
             self.describe_first(now_us, out);
         }
-        self.begin_sound(frame, now_us, out);
+        self.begin_sound(&frame, now_us, out);
         let (Some(track), Some(origin)) = (&mut self.audio, self.origin_90k) else {
             return;
         };
@@ -225,9 +225,10 @@ impl Publisher {
         if described != Some(&track.config) {
             return;
         }
+        let pts_90k = frame.pts_90k;
         track.code(frame, origin, &mut self.sounds);
         // A picture takes the sound before it along; where none comes the sound does not wait.
-        let since = self.newest_dts_90k.map(|dts| frame.pts_90k - dts);
+        let since = self.newest_dts_90k.map(|dts| pts_90k - dts);
         let waits = self.shows_pictures() && since.is_some_and(|since| since <= SOUND_WAIT);
         if !waits {
             self.publish_sounds(wall_us, out);

@@ -195,6 +195,13 @@ pub struct Unit {
     pub wall_us: i64,
     /// Tells a playback of recordings when nobody needs the unit any more.
     ticket: Option<Ticket>,
+    forms: OnceLock<Box<Forms>>,
+}
+
+/// The forms for viewers, each made by whoever needs it first. Most units are never watched: what nobody needs takes
+/// no room in them.
+#[derive(Debug, Default)]
+struct Forms {
     fragment: OnceLock<Form>,
     rtp_packets: OnceLock<UnitPackets>,
     flv_tags: OnceLock<Form>,
@@ -239,10 +246,7 @@ impl Unit {
             audio,
             wall_us,
             ticket: None,
-            fragment: OnceLock::new(),
-            rtp_packets: OnceLock::new(),
-            flv_tags: OnceLock::new(),
-            rtmp: OnceLock::new(),
+            forms: OnceLock::new(),
         }
     }
 
@@ -279,7 +283,7 @@ impl Unit {
 
     /// The unit as an fMP4 fragment, in pieces: built by whoever needs it first, shared by all who come later.
     pub fn fragment(&self) -> [&[u8]; 3] {
-        let form = self.fragment.get_or_init(|| {
+        let form = self.forms().fragment.get_or_init(|| {
             let audio: Vec<fmp4::Sample<'_>> = self
                 .audio
                 .iter()
@@ -303,22 +307,27 @@ impl Unit {
 
     /// The unit as RTP packets of the RTSP desk, which numbers the units of a session in their order.
     pub(crate) fn rtp_packets(&self, pack: impl FnOnce() -> UnitPackets) -> &UnitPackets {
-        self.rtp_packets.get_or_init(pack)
+        self.forms().rtp_packets.get_or_init(pack)
     }
 
     /// The packets, if the desk has numbered them.
     pub(crate) fn numbered(&self) -> Option<&UnitPackets> {
-        self.rtp_packets.get()
+        self.forms.get()?.rtp_packets.get()
     }
 
     /// The unit as FLV tags, in pieces, shared like [`Unit::fragment`].
     pub fn flv_tags(&self) -> [&[u8]; 3] {
-        self.flv_tags.get_or_init(|| flv::tags(self)).parts(self)
+        let form = self.forms().flv_tags.get_or_init(|| flv::tags(self));
+        form.parts(self)
     }
 
     /// The unit as RTMP messages, shared like [`Unit::fragment`].
     pub fn rtmp_messages(&self) -> &[u8] {
-        self.rtmp.get_or_init(|| rtmp::unit(self))
+        self.forms().rtmp.get_or_init(|| rtmp::unit(self))
+    }
+
+    fn forms(&self) -> &Forms {
+        self.forms.get_or_init(Box::default)
     }
 
     /// The picture as a sample of a file whose time line begins at `origin`.

@@ -1,7 +1,9 @@
 //! A receiving thread: waits for its sockets, reads in batches, rests a few milliseconds.
 
+mod orders;
 mod relaying;
 mod sharing;
+mod warming;
 
 use std::collections::VecDeque;
 use std::io;
@@ -106,6 +108,8 @@ struct Worker {
     facts: Arc<FactQueue>,
     share: Share,
     nap: Duration,
+    /// Slots whose sessions have senders.
+    relaying: Vec<usize>,
     /// Senders of sessions that have ended, while they send the rest.
     lingering: Vec<Relay>,
     /// When senders want to be called.
@@ -144,6 +148,7 @@ pub(crate) fn spawn(
             facts: Arc::clone(&facts),
             share,
             nap: Duration::from_micros(nap_us),
+            relaying: Vec::new(),
             lingering: Vec::new(),
             relay_at_us: u64::MAX,
             stopping: false,
@@ -166,7 +171,8 @@ impl Worker {
             self.wait(tick_at_us, &mut ready);
             let now_us = clock::monotonic_us();
             let wall_us = clock::wall_us();
-            for readiness in &ready {
+            for (position, readiness) in ready.iter().enumerate() {
+                self.warm(&ready[position + 1..]);
                 match readiness.token {
                     WAKE => {
                         self.run_commands(now_us, wall_us);
@@ -197,12 +203,15 @@ impl Worker {
     /// one round reads all of it, and what came for other sessions meanwhile.
     fn wait(&mut self, tick_at_us: u64, ready: &mut Vec<Readiness>) {
         let timeout_ms = self.timeout_ms(tick_at_us);
-        let mut outcome = self.poller.wait(timeout_ms, ready);
+        // One is enough to know that there is something; who else is ready will be asked after the rest.
+        let mut outcome = self.poller.wait(timeout_ms, 1, ready);
         let fed = self.mailbox.fed.swap(false, Ordering::Relaxed);
         let media = fed || ready.iter().any(|readiness| readiness.token != WAKE);
-        if outcome.is_ok() && media && !self.nap.is_zero() {
-            std::thread::sleep(self.nap);
-            outcome = self.poller.wait(0, ready);
+        if outcome.is_ok() && media {
+            if !self.nap.is_zero() {
+                std::thread::sleep(self.nap);
+            }
+            outcome = self.poller.wait(0, EVENTS, ready);
         }
         if outcome.is_err() {
             // Only a broken descriptor can do this; without a rest the thread would spin.
@@ -299,173 +308,5 @@ impl Worker {
                 slot.intake.tick(&mut slot.receiver, now_us);
             });
         }
-    }
-
-    fn run_commands(&mut self, now_us: u64, wall_us: i64) {
-        self.mailbox.wake.clear();
-        let commands = std::mem::take(&mut *lock(&self.mailbox.commands));
-        for command in commands {
-            self.guarded(|worker| worker.obey(command, now_us, wall_us));
-        }
-    }
-
-    fn obey(&mut self, command: Command, now_us: u64, wall_us: i64) {
-        match command {
-            Command::Open(receiver, intake) => self.open(receiver, *intake),
-            Command::ExpectSsrc(key, ssrc) => {
-                self.with_session(key, |slot| slot.receiver.source_lock.expect(ssrc))
-            }
-            Command::Adopt(key, arrival) => self.adopt(key, *arrival, now_us, wall_us),
-            Command::Retime(key, by_arrival) => {
-                self.with_session(key, |slot| slot.receiver.retime(by_arrival, now_us));
-            }
-            Command::Ask(key, ask) => {
-                self.with_session(key, |slot| slot.receiver.answer(ask));
-            }
-            Command::Feed(key, feed) => self.feed(key, &feed, now_us, wall_us),
-            Command::Play(key, played) => self.play(key, *played, now_us, wall_us),
-            Command::Tap(key, port) => {
-                self.with_session(key, |slot| slot.receiver.tap(port));
-            }
-            Command::Attach(key, port) => {
-                self.with_session(key, |slot| slot.receiver.attach(*port))
-            }
-            Command::Detach(key, recorder_id) => {
-                self.with_session(key, |slot| slot.receiver.detach(&recorder_id, "detached"));
-            }
-            Command::Relay(key, order) => self.order_relay(key, order, now_us, wall_us),
-            Command::Close(key, reason, done) => {
-                self.close(key, &reason, now_us, wall_us);
-                let _ = done.try_send(());
-            }
-            #[cfg(test)]
-            Command::Panic(0) => panic!("asked for by a test"),
-            #[cfg(test)]
-            Command::Panic(key) => self.with_session(key, |_| panic!("asked for by a test")),
-            Command::Stop => {
-                self.stopping = true;
-                self.stop(now_us, wall_us);
-            }
-        }
-    }
-
-    fn index_of(&self, key: u64) -> Option<usize> {
-        let index = self.keys.iter().position(|&other| other == key)?;
-        matches!(self.slots.get(index), Some(Some(_))).then_some(index)
-    }
-
-    fn with_session(&mut self, key: u64, work: impl FnOnce(&mut Slot)) {
-        if let Some(index) = self.index_of(key) {
-            self.with_slot(index, |slot, _, _, _, _| work(slot));
-        }
-    }
-
-    fn adopt(&mut self, key: u64, arrival: Arrival, now_us: u64, wall_us: i64) {
-        let Some(index) = self.index_of(key) else {
-            return;
-        };
-        self.with_slot(index, |slot, poller, _, _, deliveries| {
-            if let Intake::Tcp(tcp) = &mut slot.intake {
-                let token = token(index, Door::Connection);
-                tcp.take(poller, token, arrival, &mut slot.receiver, now_us);
-                slot.receiver.settle(&mut Scene {
-                    now_us,
-                    wall_us,
-                    deliveries,
-                });
-            }
-        });
-    }
-
-    fn feed(&mut self, key: u64, feed: &Feed, now_us: u64, wall_us: i64) {
-        let Some(index) = self.index_of(key) else {
-            return;
-        };
-        self.with_slot(index, |slot, _, _, _, deliveries| {
-            slot.receiver.receive_feed(
-                feed,
-                &mut Scene {
-                    now_us,
-                    wall_us,
-                    deliveries,
-                },
-            );
-        });
-    }
-
-    fn play(&mut self, key: u64, played: Played, now_us: u64, wall_us: i64) {
-        let Some(index) = self.index_of(key) else {
-            return;
-        };
-        self.with_slot(index, |slot, _, _, _, deliveries| {
-            slot.receiver.receive_played(
-                played,
-                &mut Scene {
-                    now_us,
-                    wall_us,
-                    deliveries,
-                },
-            );
-        });
-    }
-
-    fn open(&mut self, receiver: Box<Receiver>, mut intake: Intake) {
-        intake.move_in(&self.share);
-        let index = self
-            .slots
-            .iter()
-            .position(Option::is_none)
-            .unwrap_or(self.slots.len());
-        let slot = Slot { receiver, intake };
-        if let Err(error) = slot.intake.watch(&self.poller, |door| token(index, door)) {
-            let message = format!("epoll: {error}");
-            self.facts.push(
-                &slot.receiver.shared.session_id,
-                FactKind::SessionFailed { message },
-            );
-            return;
-        }
-        let key = slot.receiver.shared.key;
-        if index == self.slots.len() {
-            self.slots.push(Some(slot));
-            self.keys.push(key);
-        } else {
-            self.slots[index] = Some(slot);
-            self.keys[index] = key;
-        }
-    }
-
-    fn close(&mut self, key: u64, reason: &str, now_us: u64, wall_us: i64) {
-        let Some(index) = self.index_of(key) else {
-            return;
-        };
-        self.with_slot(index, |slot, _, _, _, deliveries| {
-            slot.receiver.end(
-                reason,
-                &mut Scene {
-                    now_us,
-                    wall_us,
-                    deliveries,
-                },
-            );
-        });
-        self.release_relay(index, reason, now_us, wall_us);
-        if let Some(slot) = self.slots[index].take() {
-            slot.intake.unwatch(&self.poller);
-        }
-        self.outputs.post(&mut self.deliveries);
-    }
-
-    fn stop(&mut self, now_us: u64, wall_us: i64) {
-        let keys: Vec<u64> = self
-            .slots
-            .iter()
-            .flatten()
-            .map(|slot| slot.receiver.shared.key)
-            .collect();
-        for key in keys {
-            self.close(key, "server stopping", now_us, wall_us);
-        }
-        self.abandon_lingering(wall_us);
     }
 }

@@ -8,6 +8,7 @@
 //! packs and timestamps that change with each packet all give the same pictures.
 
 mod borders;
+mod buffers;
 mod fields;
 mod marks;
 
@@ -25,10 +26,8 @@ pub const MAX_ACCESS_UNIT_BYTES: usize = 4 << 20;
 const MAX_NALS: usize = 8_192;
 /// NAL units before the first slice that are searched for an SPS.
 const MAX_LEADING_NALS: usize = 16;
-/// Buffers kept for reuse.
-const MAX_SPARE: usize = 4;
-/// A buffer larger than this is not kept.
-const MAX_SPARE_BYTES: usize = 1 << 20;
+/// Bytes of an input behind which no start code can end that began before it.
+const SEAM_BYTES: usize = 2;
 
 /// The collected bytes of one picture.
 #[derive(Debug, Default)]
@@ -87,6 +86,8 @@ pub(crate) struct Assembler {
     spare_nals: Vec<Vec<u32>>,
     /// Of the newest pictures but one and but two; the smaller of them is typical, so that a key frame is not.
     newest_bytes: [usize; 2],
+    /// Of the newest picture that was much larger than those.
+    large_bytes: usize,
 }
 
 impl Assembler {
@@ -144,9 +145,12 @@ impl Assembler {
 
     /// Appends coded bytes; returns where a system start code was found in them.
     pub(crate) fn append(&mut self, data: &[u8]) -> Option<Stop> {
+        // The input is searched where it lies: it was read just now, while what it is copied to seldom is in a cache.
+        let has_code = find_start_code(data, 0).is_some();
+        self.make_room(data.len());
         let before = self.picture.bytes.len();
         self.picture.bytes.extend_from_slice(data);
-        let stop = self.scan(before);
+        let stop = self.scan(before, has_code);
         self.inspect(Some(SLICE_BYTES));
         if self.picture.bytes.len() > MAX_ACCESS_UNIT_BYTES || self.picture.nals.len() > MAX_NALS {
             self.overflow();
@@ -156,6 +160,7 @@ impl Assembler {
 
     /// Appends a start code and the first bytes of a NAL unit that came without one.
     pub(crate) fn begin_nal(&mut self, parts: [&[u8]; 2]) {
+        self.make_room(4 + parts[0].len() + parts[1].len());
         let bytes = &mut self.picture.bytes;
         bytes.extend_from_slice(&[0, 0, 0, 1]);
         self.picture.nals.push(bytes.len() as u32);
@@ -165,6 +170,7 @@ impl Assembler {
 
     /// Appends more bytes of a NAL unit that is known to hold no start code.
     pub(crate) fn continue_nal(&mut self, data: &[u8]) {
+        self.make_room(data.len());
         self.picture.bytes.extend_from_slice(data);
         self.scanned = self.picture.bytes.len();
         self.inspect(Some(SLICE_BYTES));
@@ -217,28 +223,6 @@ impl Assembler {
         self.reset_marks();
     }
 
-    /// Takes back a buffer to be filled again.
-    pub(crate) fn recycle(&mut self, mut buffer: Vec<u8>) {
-        if self.spare.len() < MAX_SPARE && buffer.capacity() <= MAX_SPARE_BYTES {
-            buffer.clear();
-            self.spare.push(buffer);
-        }
-    }
-
-    /// Takes back the list of positions of a picture.
-    pub(crate) fn recycle_nals(&mut self, mut nals: Vec<u32>) {
-        if self.spare_nals.len() < MAX_SPARE {
-            nals.clear();
-            self.spare_nals.push(nals);
-        }
-    }
-
-    /// Bytes of memory kept for pictures.
-    pub(crate) fn held_bytes(&self) -> usize {
-        let spare: usize = self.spare.iter().map(Vec::capacity).sum();
-        self.picture.bytes.capacity() + 4 * self.picture.nals.capacity() + spare
-    }
-
     fn reset_marks(&mut self) {
         self.scanned = 0;
         self.inspected = 0;
@@ -250,10 +234,17 @@ impl Assembler {
         self.fields = Fields::default();
     }
 
-    /// Searches what is new; `before` is where the newest input begins.
-    fn scan(&mut self, before: usize) -> Option<Stop> {
+    /// Searches what is new; `before` is where the newest input begins. Without a code in that only those are
+    /// searched for that began before it.
+    fn scan(&mut self, before: usize, has_code: bool) -> Option<Stop> {
         let bytes = &mut self.picture.bytes;
-        while let Some(code) = find_start_code(bytes, self.scanned) {
+        let limit = match bytes[..before].last() {
+            _ if has_code => bytes.len(),
+            // Within a start code.
+            Some(0 | 1) => bytes.len().min(before + SEAM_BYTES),
+            _ => 0,
+        };
+        while let Some(code) = find_start_code(&bytes[..limit], self.scanned) {
             let Some(&byte) = bytes.get(code + 3) else {
                 // Wait for the byte behind it.
                 self.scanned = code;
@@ -319,31 +310,26 @@ impl Assembler {
     /// Hands out everything before `offset` as a picture; the rest, from NAL unit number `nal`
     /// on, begins the next one.
     fn split(&mut self, offset: usize, nal: usize, stamp: Stamp) {
-        let typical_bytes = self.newest_bytes[0].min(self.newest_bytes[1]);
-        let capacity = typical_bytes + typical_bytes / 8 + 1_024;
-        let mut bytes = self
-            .spare
-            .pop()
-            .unwrap_or_else(|| Vec::with_capacity(capacity));
         let mut nals = self.spare_nals.pop().unwrap_or_default();
-        bytes.extend_from_slice(&self.picture.bytes[offset..]);
         let moved = self.picture.nals[nal..].iter();
         nals.extend(moved.map(|&start| start - offset as u32));
         let next = Picture {
-            bytes,
             nals,
             stamp,
             ..Picture::default()
         };
         let scanned = self.scanned.saturating_sub(offset);
         let mut done = std::mem::replace(&mut self.picture, next);
+        let rest = &done.bytes[offset..];
+        self.make_room(rest.len());
+        self.picture.bytes.extend_from_slice(rest);
         done.bytes.truncate(offset);
         done.nals.truncate(nal);
         if done.evidence.is_some() {
             self.proven = done.evidence;
             self.coding = read_coding(done.evidence, &done.bytes);
         }
-        self.newest_bytes = [done.bytes.len().min(MAX_SPARE_BYTES), self.newest_bytes[0]];
+        self.learn_size(done.bytes.len());
         self.reset_marks();
         self.scanned = scanned;
         self.finished.push_back(done);

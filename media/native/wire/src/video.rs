@@ -208,8 +208,9 @@ impl VideoTrack {
         self.assembler.recycle_nals(positions);
         to_length_prefixed(&mut nals, &self.pieces);
         if nals.capacity() - nals.len() > nals.len() / 8 + 1_024 {
-            // Caches and queues hold it for seconds: what is not filled would be a third of all memory.
-            nals.shrink_to_fit();
+            // Caches and queues hold it for seconds: what is not filled would be a third of all memory. Allocators
+            // shrink where it stands only what has become much smaller, so it is copied.
+            nals = nals.as_slice().into();
         }
         self.counts.access_units += 1;
         self.counts.keyframes += u64::from(keyframe);

@@ -115,7 +115,11 @@ impl Server {
         let mut deliveries = Vec::new();
         let mut tick_at_us = 0;
         while !self.stopping {
-            if self.poller.wait(self.timeout_ms(), &mut ready).is_err() {
+            if self
+                .poller
+                .wait(self.timeout_ms(), EVENTS, &mut ready)
+                .is_err()
+            {
                 std::thread::sleep(std::time::Duration::from_millis(100));
             }
             let now_us = clock::monotonic_us();

@@ -140,7 +140,7 @@ impl Doorman {
         while !self.bell.stopped.load(Ordering::Acquire) {
             let is_idle = self.waiting.iter().all(Option::is_none);
             let timeout_ms = if is_idle { -1 } else { TICK_MS };
-            if self.poller.wait(timeout_ms, &mut ready).is_err() {
+            if self.poller.wait(timeout_ms, EVENTS, &mut ready).is_err() {
                 std::thread::sleep(std::time::Duration::from_millis(100));
             }
             let now_us = clock::monotonic_us();

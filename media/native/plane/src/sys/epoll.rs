@@ -84,15 +84,22 @@ impl Poller {
         }
     }
 
-    /// Waits up to `timeout_ms` (-1 = for ever) and puts what is ready into `out` (cleared first).
-    pub fn wait(&mut self, timeout_ms: i32, out: &mut Vec<Readiness>) -> io::Result<()> {
+    /// Waits up to `timeout_ms` (-1 = for ever) and puts what is ready into `out` (cleared first), `most` at once.
+    /// What is left over comes first the next time.
+    pub fn wait(
+        &mut self,
+        timeout_ms: i32,
+        most: usize,
+        out: &mut Vec<Readiness>,
+    ) -> io::Result<()> {
         out.clear();
-        // SAFETY: the pointer and the length describe `self.events`, which lives across the call.
+        let most = most.clamp(1, self.events.len());
+        // SAFETY: `most` events fit into `self.events`, which lives across the call.
         let count = unsafe {
             libc::epoll_wait(
                 self.fd.as_raw_fd(),
                 self.events.as_mut_ptr(),
-                self.events.len() as i32,
+                most as i32,
                 timeout_ms,
             )
         };

@@ -5,6 +5,7 @@ pub mod bind;
 pub mod dial;
 pub mod epoll;
 pub mod eventfd;
+pub mod memory;
 pub mod receive;
 pub mod socket;
 pub mod transmit;

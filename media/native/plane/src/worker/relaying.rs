@@ -33,6 +33,9 @@ impl Worker {
 
     pub(super) fn order_relay(&mut self, key: u64, order: Order, now_us: u64, wall_us: i64) {
         if let Some(index) = self.index_of(key) {
+            if !self.relaying.contains(&index) {
+                self.relaying.push(index);
+            }
             self.with_slot(index, |slot, poller, _, _, _| {
                 let receiver = &mut *slot.receiver;
                 let scene = RelayScene {
@@ -60,20 +63,22 @@ impl Worker {
     /// Gives every relay that has something to do its turn.
     pub(super) fn run_relays(&mut self, now_us: u64, wall_us: i64) {
         let mut next_us = u64::MAX;
-        for index in 0..self.slots.len() {
+        let mut relaying = std::mem::take(&mut self.relaying);
+        relaying.retain(|&index| {
             let Some(Some(slot)) = self.slots.get(index) else {
-                continue;
+                return false;
             };
             if slot.receiver.is_relay_due(now_us) {
                 self.with_slot(index, |slot, poller, _, _, _| {
                     slot.receiver.run_relay(now_us, wall_us, poller);
                 });
             }
-            if let Some(Some(slot)) = self.slots.get(index) {
-                let relay = slot.receiver.relay.as_ref();
-                next_us = next_us.min(relay.map_or(u64::MAX, |relay| relay.next_timer()));
-            }
-        }
+            let slot = self.slots[index].as_ref();
+            let relay = slot.and_then(|slot| slot.receiver.relay.as_ref());
+            next_us = next_us.min(relay.map_or(u64::MAX, |relay| relay.next_timer()));
+            relay.is_some()
+        });
+        self.relaying = relaying;
         let scene = RelayScene {
             now_us,
             wall_us,

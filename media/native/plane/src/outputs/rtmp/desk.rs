@@ -114,7 +114,7 @@ impl RtmpDesk {
         while !self.stopping {
             let is_idle = self.open == 0 && self.pushes.is_empty();
             let wait_ms = if is_idle { -1 } else { TICK_MS };
-            if self.poller.wait(wait_ms, &mut ready).is_err() {
+            if self.poller.wait(wait_ms, EVENTS, &mut ready).is_err() {
                 std::thread::sleep(std::time::Duration::from_millis(100));
             }
             let now_us = clock::monotonic_us();

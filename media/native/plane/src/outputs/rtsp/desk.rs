@@ -148,7 +148,7 @@ impl Desk {
         let mut pump_at_us = None;
         while !self.stopping {
             let timeout_ms = self.timeout_ms(pump_at_us);
-            if self.poller.wait(timeout_ms, &mut ready).is_err() {
+            if self.poller.wait(timeout_ms, EVENTS, &mut ready).is_err() {
                 // Only a broken descriptor can do this; without a rest the thread would spin.
                 std::thread::sleep(Duration::from_millis(100));
             }
