@@ -14,6 +14,11 @@ mod tap;
 
 use pyo3::prelude::*;
 
+/// Of the data plane alone; Python keeps its own. Pictures are taken and freed by different threads, and lie in large
+/// pages: most of what receiving costs in a program is waiting for the memory that pictures are written to.
+#[global_allocator]
+static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pyo3::create_exception!(
     _native,
     NativeError,

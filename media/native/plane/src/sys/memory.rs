@@ -1,26 +1,20 @@
 //! What the processor and the allocator are told about the memory of pictures.
 
-/// Larger pieces are mapped one by one, and given back to the kernel when they are freed.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const MAPPED_BYTES: libc::c_int = 4 << 20;
-/// So much free memory at the end of a heap stays with the process.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const KEPT_BYTES: libc::c_int = 16 << 20;
+/// How long freed memory waits to be used again before the kernel gets it back, in milliseconds.
+const KEPT_MS: std::ffi::c_long = 10_000;
+/// `mi_option_purge_delay` of mimalloc 3, which the binding does not name.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 /// Bytes that the processor fetches at once.
 const LINE_BYTES: usize = 64;
 
 /// Keeps the memory of pictures that were freed for those that come next.
 ///
-/// A stream frees a whole group of pictures at each key frame, and takes as much until the next one. By its defaults
-/// the C library gives such memory back to the kernel, and takes it again page by page: a fault for each 4 KiB, which
-/// costs more than the copy of what goes there. Another C library than that of GNU is left as it is.
+/// A stream frees a whole group of pictures at each key frame and takes as much until the next one, some seconds later.
+/// Memory that was given back to the kernel in between comes back page by page, and each page costs more than the copy
+/// of what goes there. Without effect where the program has another allocator, as tests have.
 pub fn keep_freed() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: mallopt takes two numbers and no pointer, and may be called at any time; glibc locks its arenas.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
-    }
+    // SAFETY: it takes two numbers and no pointer, checks the first one, and stores the second in an atomic.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, KEPT_MS) }
 }
 
 /// Tells the processor that `value` is needed soon, so that it fetches all of it while something else is done.
