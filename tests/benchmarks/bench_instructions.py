@@ -2,10 +2,10 @@
 
 ``python tests/benchmarks/bench_instructions.py [--update]``
 
-Each stage of ``media/native/wire/benches/stages`` runs once under callgrind. The counts are held against
-``instructions.json``; more than a tenth above the written figure is a regression and the exit code 1. Counts
-of another compiler or processor architecture are printed and not compared. ``--update`` writes the file
-anew: commit it with the change that moved the figures, and say why.
+All stages of ``media/native/wire/benches/stages`` run once under callgrind, in one process. The counts are
+held against ``instructions.json``; more than a tenth above the written figure is a regression and the exit
+code 1. Counts of another compiler or processor architecture are printed and not compared. ``--update``
+writes the file anew: commit it with the change that moved the figures, and say why.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,8 @@ ROOT: Final = Path(__file__).parents[2]
 NATIVE: Final = ROOT / "media" / "native"
 WRITTEN: Final = Path(__file__).with_name("instructions.json")
 TOLERANCE: Final = 0.10
+MEASURED: Final = "instructions::measured"
+"""The function whose calls are counted."""
 
 
 class Unavailable(Exception):
@@ -47,7 +50,7 @@ def conditions() -> dict[str, str]:
 
 
 def build() -> Path:
-    """The program that runs a stage, in release mode."""
+    """The program that runs the stages, in release mode."""
     if shutil.which("valgrind") is None:
         raise Unavailable("valgrind is not installed (Debian: apt-get install valgrind)")
     arguments = ["--release", "--locked", "--quiet", "--package", "tongshi-wire", "--example", "instructions"]
@@ -56,25 +59,32 @@ def build() -> Path:
 
 
 def measure(program: Path) -> list[Count]:
-    """All stages, each in a run of its own."""
-    listed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
-    counts = []
-    for line in listed.splitlines():
-        stage, per, items = line.split()
+    """All stages in one run, which writes a file of counts after each of them."""
+    with tempfile.TemporaryDirectory() as directory:
+        out = Path(directory) / "counts"
         ran = subprocess.run(
             [
-                *("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"),
-                *("--toggle-collect=instructions::measured*", str(program), stage),
+                *("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"),
+                *(f"--toggle-collect={MEASURED}", f"--dump-after={MEASURED}", str(program)),
             ],
             capture_output=True,
             text=True,
             check=True,
         )
-        found = re.search(r"Collected : (\d+)", ran.stderr)
-        if found is None or found[1] == "0":
-            raise Unavailable(f"callgrind counted nothing for {stage}: {ran.stderr[-300:]}")
-        counts.append(Count(stage, per.lower(), round(int(found[1]) / int(items))))
-    return counts
+        stages = [line.split() for line in ran.stdout.splitlines()]
+        counts = [counted(Path(f"{out}.{part}")) for part in range(1, len(stages) + 1)]
+    return [
+        Count(stage, per.lower(), round(count / int(items)))
+        for (stage, per, items), count in zip(stages, counts, strict=True)
+    ]
+
+
+def counted(file: Path) -> int:
+    """What callgrind says that one call took."""
+    found = re.search(r"^totals: (\d+)$", file.read_text("utf-8") if file.exists() else "", re.MULTILINE)
+    if found is None or found[1] == "0":
+        raise Unavailable(f"callgrind counted nothing in {file.name}")
+    return int(found[1])
 
 
 def regressions(counts: list[Count], written: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
-//! Runs one stage once, for valgrind: `instructions STAGE`; without a stage it lists all with what they handle.
+//! Runs all stages once, for valgrind, and lists them in their order with what they handle.
 //!
-//! `tests/benchmarks/bench_instructions.py` counts what happens inside [`measured`].
+//! `tests/benchmarks/bench_instructions.py` counts what happens inside [`measured`], call by call.
 
 #[path = "../benches/stages/mod.rs"]
 mod stages;
@@ -14,17 +14,10 @@ fn measured(stage: &Stage, input: &Input) {
 
 fn main() {
     let input = Input::new();
-    let Some(name) = std::env::args().nth(1) else {
-        for stage in &STAGES {
-            println!("{} {:?} {}", stage.name, stage.per, input.count(stage.per));
-        }
-        return;
-    };
-    let Some(stage) = STAGES.iter().find(|stage| stage.name == name) else {
-        eprintln!("no stage is called {name}");
-        std::process::exit(2);
-    };
-    // What is made at the first use is not the cost of the stage.
-    (stage.run)(&input);
-    measured(stage, &input);
+    for stage in &STAGES {
+        // What is made at the first use is not the cost of the stage.
+        (stage.run)(&input);
+        measured(stage, &input);
+        println!("{} {:?} {}", stage.name, stage.per, input.count(stage.per));
+    }
 }
