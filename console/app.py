@@ -261,7 +261,7 @@ class Platform:
                 trail=Trail(self.audit, self.transport.clock, self._cascade_stats),
                 stats=self._cascade_stats,
                 media_host=self.devices.media_host_for,
-                own_name=settings.sip.id,
+                own_name=settings.sip.name or settings.sip.id,
                 platform_id=settings.sip.id,
                 path_rank=self.devices.path_rank,
                 is_awaited=self.devices.audio.is_awaited,

@@ -28,6 +28,8 @@ class DeviceSettings:
 
     id: str = "34020000002000000001"
     """The 20-digit id of this platform; also what devices have as "SIP server id"."""
+    name: Annotated[str, MaxLen(255)] = ""
+    """What superior platforms are told as our name; empty: ``id``."""
     domain: str = ""
     """The SIP domain and realm; empty: the first ten digits of ``id``."""
     password: Annotated[str, MaxLen(256)] = field(default="", repr=False)

@@ -133,7 +133,8 @@ export default {
       return Object.keys(VIEWS).filter((name) => name !== "subordinates" && this.may(VIEWS[name]));
     },
     shownKeys() {
-      return new Set(this.view === "wall" ? this.tiles.slice(0, this.size).filter(Boolean) : [this.playbackKey]);
+      const keys = this.view === "wall" ? this.tiles.slice(0, this.size) : this.view === "playback" ? [this.playbackKey] : [];
+      return new Set(keys.filter(Boolean));
     },
     counts() {
       const o = this.overview;

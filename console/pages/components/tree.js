@@ -158,9 +158,11 @@ export default {
       const channels = this.children[deviceId];
       if (!channels) return [this.note(deviceId, this.t("tree.loading"))];
       if (!channels.length) return [this.note(deviceId, this.t("tree.no_channels"))];
-      const known = new Set(channels.map((channel) => channel.channel_id));
+      // Platforms list themselves first: that is the row of the device already.
+      const items = channels.filter((channel) => channel.channel_id !== deviceId || channel.kind === "camera");
+      const known = new Set(items.map((channel) => channel.channel_id));
       const below = new Map();
-      for (const channel of channels) {
+      for (const channel of items) {
         const parent = (channel.parent_ids || []).find((id) => known.has(id) && id !== channel.channel_id) || "";
         if (!below.has(parent)) below.set(parent, []);
         below.get(parent).push(channel);
