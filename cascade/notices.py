@@ -25,6 +25,7 @@ from cascade.presented import PresentedTree
 from cascade.signalling import ANSWER_TIMEOUT_S
 from cascade.stock import AWAY
 from cascade.subscriptions import Kind, Subscription, Subscriptions
+from cascade.wishes import Wishes
 from sipserver.devices.alarms.model import Alarm
 from sipserver.devices.positions.model import PtzPositionReported, StoredPosition
 from sipserver.gb import manscdp
@@ -73,6 +74,7 @@ class Notices:
         book: LedgerBook,
         transport: SipTransport,
         whereabouts: Whereabouts | None,
+        wishes: Wishes | None = None,
     ) -> None:
         self._link = link
         self._catalogue = catalogue
@@ -85,8 +87,10 @@ class Notices:
             transport,
             make_feed=Openings(link, whereabouts).feed,
             accepted=self._accepted,
+            removed=self._removed,
             ending=self._end,
         )
+        self._wishes = wishes
         self._news = News()
         self._pushed_alarms = Push(AlarmFeed(_EVERY_ALARM))
         self._pushed_items: Push | None = None
@@ -184,8 +188,14 @@ class Notices:
                 subscription.feed.changed(entries)
         self._woken.set()
 
-    def _accepted(self, _: Subscription) -> None:
+    def _accepted(self, subscription: Subscription, tree: PresentedTree) -> None:
         self._woken.set()
+        if self._wishes is not None and not subscription.is_poll:
+            self._wishes.follow(subscription, tree)
+
+    def _removed(self, subscription: Subscription) -> None:
+        if self._wishes is not None:
+            self._wishes.drop(subscription)
 
     def _outlets(self) -> Iterable[Outlet]:
         yield self._pushed_alarms

@@ -20,6 +20,8 @@ from sipserver.devices.history.records import FoundRecords, RecordSearch
 from sipserver.devices.history.relays import HistoryRelay, OnAnswer
 from sipserver.devices.positions.model import PositionEvent, PtzPositionReported, StoredPosition
 from sipserver.devices.stream_request import LiveStream
+from sipserver.devices.subscriptions.kinds import Kind
+from sipserver.devices.subscriptions.subscription import SubscriptionView
 from sipserver.gb.route_path import InviteRoute, Path
 from sipserver.gb.sdp import SessionKind
 from sipserver.sip.events import ServerKey
@@ -176,9 +178,19 @@ class AlarmSource(Protocol):
     def listeners(self) -> list[Callable[[AlarmNews], None]]: ...
 
 
+class DeviceSubscriptions(Protocol):
+    """The part of ``sipserver.devices.subscriptions`` that superiors' subscriptions need."""
+
+    def wants(self, device_id: str, kind: Kind) -> bool: ...
+    def views(self, device_id: str | None = None) -> list[SubscriptionView]: ...
+    async def want(self, device_id: str, kind: Kind, *, requested_by: str = ...) -> object: ...
+    async def cancel(self, device_id: str, kind: Kind, *, requested_by: str = ...) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class NewsRooms:
     """Whose news superiors may subscribe to, besides the catalogue's."""
 
     alarms: AlarmSource
     whereabouts: Whereabouts
+    subscriptions: DeviceSubscriptions

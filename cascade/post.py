@@ -31,6 +31,7 @@ from cascade.stats import CascadeStats
 from cascade.stock import ChannelStock
 from cascade.store import SuperiorStore
 from cascade.trail import Trail, asker_of
+from cascade.wishes import Wishes
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.manscdp import Document, parse_document
 from sipserver.gb.ssrc import SsrcPool
@@ -80,7 +81,9 @@ class Surroundings:
 class SuperiorPost:
     """One superior."""
 
-    def __init__(self, superior: Superior, around: Surroundings, stock: ChannelStock) -> None:
+    def __init__(
+        self, superior: Superior, around: Surroundings, stock: ChannelStock, wishes: Wishes | None = None
+    ) -> None:
         self.link: Final = SuperiorLink(superior, around.transport, start_spread_s=around.start_spread_s)
         self.catalogue: Final = PresentedCatalogue(superior, around.own_name, around.store, stock)
         self.permits: Final = Permits(
@@ -102,6 +105,7 @@ class SuperiorPost:
             self.book,
             around.transport,
             None if around.news is None else around.news.whereabouts,
+            wishes,
         )
         self.answers: Final = Answers(
             self.link,

@@ -10,6 +10,7 @@ Source: RFC 6665 section 4.2; gb28181.md 5.1, 5.2, 8.6; GB-C089, GB-C090.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -101,7 +102,8 @@ class Subscriptions:
     """All of one superior.
 
     Args:
-        accepted: hears of each that began or was refreshed.
+        accepted: hears of each that began or was refreshed, with what is presented.
+        removed: hears of each that is over.
         ending: is to end one, with the reason for us and the one for the superior (RFC 6665 section 4.1.3).
     """
 
@@ -112,7 +114,8 @@ class Subscriptions:
         transport: SipTransport,
         *,
         make_feed: MakeFeed,
-        accepted: Callable[[Subscription], None],
+        accepted: Callable[[Subscription, PresentedTree], None],
+        removed: Callable[[Subscription], None],
         ending: Callable[[Subscription, str, str], None],
     ) -> None:
         self._link = link
@@ -120,6 +123,7 @@ class Subscriptions:
         self._transport = transport
         self._make_feed = make_feed
         self._accepted = accepted
+        self._removed = removed
         self._ending = ending
         self._all: dict[tuple[str, str], Subscription] = {}
         """By Call-ID and our tag."""
@@ -140,6 +144,7 @@ class Subscriptions:
         if subscription.ended:
             return
         subscription.ended = why
+        self._removed(subscription)
         self._all.pop((subscription.dialog.call_id, subscription.dialog.id.local_tag), None)
         logger.info(
             "superior %s is told no more of %s below %s: %s",
@@ -204,9 +209,9 @@ class Subscriptions:
             if kind is Kind.CATALOG and len(catalogs := self.of(kind)) >= MAX_CATALOGS:
                 # Forgotten by a superior that was restarted, more likely than not.
                 self._ending(catalogs[0], "a newer subscription", "deactivated")
-            self._take(incoming, document, kind, self._make_feed(kind, query, tree))
+            self._accepted(self._take(incoming, document, kind, self._make_feed(kind, query, tree)), tree)
 
-    def _take(self, incoming: IncomingRequest, document: Document, kind: Kind, feed: Feed) -> None:
+    def _take(self, incoming: IncomingRequest, document: Document, kind: Kind, feed: Feed) -> Subscription:
         request, now = incoming.request, self._transport.clock()
         expires_s = _expires_s(request)
         response = self._agree(incoming, expires_s, document)
@@ -228,7 +233,7 @@ class Subscriptions:
             document.device_id,
             expires_s,
         )
-        self._accepted(subscription)
+        return subscription
 
     def _refresh(self, subscription: Subscription, incoming: IncomingRequest) -> None:
         """In the dialog: on, or over with Expires 0. A body may bring other conditions."""
@@ -247,9 +252,15 @@ class Subscriptions:
         if expires_s:
             subscription.expires_at = self._transport.clock() + expires_s
             subscription.unanswered, subscription.not_before = 0, 0.0
-            self._accepted(subscription)
+            self._begin(self._tell_refreshed(subscription))
         else:
             self._ending(subscription, "the superior cancelled it", "timeout")
+
+    async def _tell_refreshed(self, subscription: Subscription) -> None:
+        with contextlib.suppress(*AWAY):
+            tree = await self._catalogue.tree()
+            if not subscription.ended:
+                self._accepted(subscription, tree)
 
     def _read_again(self, subscription: Subscription, request: SipRequest) -> Document | None:
         """The body of a refresh, where there is one.

@@ -10,6 +10,7 @@ from cascade.model import Superior
 from cascade.permits import subject_of
 from cascade.post import SuperiorPost, Surroundings
 from cascade.stock import ChannelStock
+from cascade.wishes import Wishes
 from sipserver.devices.alarms.model import AlarmForm, AlarmNews, NewsKind
 from sipserver.devices.positions.model import PositionEvent, PositionReported, PtzPositionReported
 from sipserver.sip.errors import MalformedMessage
@@ -25,6 +26,7 @@ class Superiors:
         self._posts: dict[str, SuperiorPost] = {}
         self._changing = asyncio.Lock()
         self._stock = ChannelStock(around.catalog, around.standing)
+        self._wishes: Wishes | None = None
 
     # ---------------------------------------------------------------- life
 
@@ -35,6 +37,8 @@ class Superiors:
         self._stock.table.path_rank = self._around.path_rank
         self._stock.open()
         if (news := self._around.news) is not None:
+            self._wishes = Wishes(news.subscriptions)
+            self._wishes.open()
             news.alarms.listeners.append(self._hear_alarm)
             news.whereabouts.listeners.append(self._hear_position)
         for superior in await self._around.store.load():
@@ -42,6 +46,8 @@ class Superiors:
 
     async def close(self) -> None:
         """Leave all of them at once."""
+        if self._wishes is not None:
+            await self._wishes.close()
         await asyncio.gather(*(post.close() for post in self._posts.values()))
         self._posts.clear()
         await self._around.trail.close()
@@ -135,6 +141,8 @@ class Superiors:
                     post.notices.direction(event)
 
     def _begin(self, superior: Superior, *, at_once: bool = False) -> SuperiorPost:
-        post = self._posts[superior.superior_id] = SuperiorPost(superior, self._around, self._stock)
+        post = self._posts[superior.superior_id] = SuperiorPost(
+            superior, self._around, self._stock, self._wishes
+        )
         post.open(at_once=at_once)
         return post

@@ -267,7 +267,7 @@ class Platform:
                 is_awaited=self.devices.audio.is_awaited,
                 version=product_version(),
                 wall=wall_clock,
-                news=NewsRooms(self.devices.alarms, self.devices.positions),
+                news=NewsRooms(self.devices.alarms, self.devices.positions, self.devices.subscriptions),
                 speakers=self.devices.audio,
                 history=HistoryRooms(
                     self.devices.records, self.devices.history_relays, self.storage.playbacks

@@ -87,7 +87,8 @@ def test_every_subscribe_is_answered_once(body: bytes, expires: str, event: str)
             catalogue,
             cast(Any, transport),
             make_feed=Openings(cast(Any, link), None).feed,
-            accepted=began.append,
+            accepted=lambda subscription, _: began.append(subscription),
+            removed=lambda _: None,
             ending=lambda *_: None,
         )
         headers = [

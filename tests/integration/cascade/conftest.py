@@ -157,7 +157,7 @@ class Below:
                 media_host=lambda flow: transport.advertised(flow)[0],
                 own_name="county",
                 version="1.0",
-                news=NewsRooms(self.devices.alarms, self.devices.positions),
+                news=NewsRooms(self.devices.alarms, self.devices.positions, self.devices.subscriptions),
                 wall=lambda: self.now,
                 history=self.recordings.rooms,
                 start_spread_s=0.0,

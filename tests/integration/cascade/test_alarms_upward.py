@@ -14,12 +14,13 @@ from cascade.post import SuperiorPost
 from cascade.shares import Share, ShareKind
 from sipserver.devices.alarms.model import Alarm, AlarmForm, AlarmNews, NewsKind
 from sipserver.devices.positions.model import PositionReported, PtzPositionReported, StoredPosition
+from sipserver.devices.subscriptions.kinds import Kind
 from sipserver.gb.editions import Edition
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.alarm import AlarmNotify, AlarmQuery, AlarmResponse
 from sipserver.gb.messages.mobile_position import MobilePositionNotify, MobilePositionQuery
 from sipserver.gb.messages.ptz_position import PtzPosition, PtzPositionNotify, PtzPositionQuery
-from tests.integration.cascade.conftest import NVR, Below
+from tests.integration.cascade.conftest import NVR, Below, Site
 from tests.integration.cascade.listener import Listener
 from tests.integration.cascade.test_catalogue_upward import registered, shared
 from tests.unit.cascade.conftest import OWN_ID
@@ -193,3 +194,23 @@ async def test_a_camera_that_looks_elsewhere(above: SmallPlatform, below: Below)
     (document,) = listener.documents
     notify = PtzPositionNotify.from_xml(document.element)
     assert (notify.device_id, notify.position.pan) == ("34010000001320000002", 20.0)
+
+
+async def test_what_a_superior_wants_is_wanted_of_the_device_as_long_as_it_does(
+    site: Site, above: SmallPlatform
+) -> None:
+    """And what an operator subscribed to is left alone."""
+    below, listener = site.below, Listener(above)
+    subscriptions = below.devices.subscriptions
+    assert (await listener.subscribe(MobilePositionQuery("1", GbId(camera(1)), 5).to_xml())).status == 200
+    await site.until(lambda: site.camera.subscriptions.of("MobilePosition"))
+    (view,) = subscriptions.views(NVR)
+    assert (view.wanted.key.kind, view.wanted.requested_by) == (Kind.MOBILE_POSITION, "superiors")
+    await subscriptions.want(NVR, Kind.PTZ_POSITION, requested_by="operator")
+    other = Listener(above)
+    await other.subscribe(PtzPositionQuery("2", OWN).to_xml())
+    assert (await listener.again(0)).status == 200
+    assert (await other.again(0)).status == 200
+    await site.until(lambda: not site.camera.subscriptions.of("MobilePosition"))
+    await site.until(lambda: [each.wanted.requested_by for each in subscriptions.views(NVR)] == ["operator"])
+    assert site.camera.subscriptions.of("PTZPosition")
