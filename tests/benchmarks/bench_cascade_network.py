@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.support.certificates import Authority
 from tests.support.namespaces import INSIDE, OUTSIDE, Line, two_places, unavailable
 from tests.support.platform_process import SIP_PASSWORD, eventually, free_ports
-from tests.support.two_platforms import COUNTY, PROVINCE, Platform, agree, platform, streaming
+from tests.support.two_places import COUNTY, PROVINCE, Platform, agree, platform, streaming
 
 PATIENCE_S = 900.0
 

@@ -15,7 +15,7 @@ import pytest
 from tests.support.namespaces import INSIDE, OUTSIDE, TRANSLATED, Line, Place, two_places, unavailable
 from tests.support.platform_process import SIP_PASSWORD, eventually
 from tests.support.three_levels import decoded
-from tests.support.two_platforms import COUNTY, PROVINCE, Platform, agree, differing, platform, streaming
+from tests.support.two_places import COUNTY, PROVINCE, Platform, agree, differing, platform, streaming
 
 ORPHAN_S = 60.0
 """Within which the issue allows no stream to be left."""

@@ -1,93 +1,82 @@
-"""Two real platforms, one below the other, each in a network namespace of its own."""
+"""Two platforms on loopback, one registered with the other: the way a city has a county below it.
+
+Each is told of the other through its own API, as people do it.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import httpx
+from sipserver.devices.settings import DeviceSettings
+from tests.support.platform_process import eventually
+from tests.support.small_site import HOST, SIP_PASSWORD, SmallSite, small_site
 
-from tests.support.namespaces import Place
-from tests.support.platform_process import ADMIN_PASSWORD, PlatformProcess
-
-PROVINCE = "34000000002000000001"
-COUNTY = "34010200002000000001"
-LIMITS = httpx.Limits(keepalive_expiry=1.0)
-"""Shorter than the server's: on a busy machine both would give up one connection at the same moment."""
+UPPER_ID: Final = "34010000002000000001"
+LOWER_ID: Final = "34012200002000000001"
+OTHER_ID: Final = "34012300002000000001"
+PASSWORD: Final = "county's own word"
 
 
-@dataclass(slots=True)
-class Platform:
-    """One of them, and an administrator's client."""
+def sip(platform_id: str, **changes: Any) -> DeviceSettings:
+    values: dict[str, Any] = {
+        "id": platform_id, "host": HOST, "port": 0, "password": SIP_PASSWORD, "catalog_quiet_s": 1.0,
+        "linger_s": 0.2, "query_timeout_s": 3.0,
+    }  # fmt: skip
+    return DeviceSettings(**values | changes)
 
-    process: PlatformProcess
-    api: httpx.AsyncClient
 
-    async def get(self, path: str) -> Any:
-        """What is there; None for what is not."""
-        answer = await self.api.get(path)
-        return answer.json() if answer.status_code == 200 else None
+@dataclass
+class TwoPlatforms:
+    upper: SmallSite
+    lower: SmallSite
 
-    async def post(self, path: str, **body: Any) -> Any:
-        answer = await self.api.post(path, json=body or None)
-        assert answer.status_code in (200, 201), f"{path}: {answer.status_code} {answer.text}"
-        return answer.json()
+    async def join(self, lower: SmallSite | None = None, **superior: Any) -> None:
+        """Enter each at the other, and wait until the lower one is registered and its catalogue is there."""
+        below = lower or self.lower
+        lower_id = below.platform.settings.sip.id
+        upper_id = self.upper.platform.settings.sip.id
+        entered = await self.upper.api.post(
+            "/subordinates", json={"subordinate_id": lower_id, "password": PASSWORD, "name": "County"}
+        )
+        assert entered.status_code == 201, entered.text
+        body = {
+            "superior_id": upper_id,
+            "host": HOST,
+            "port": self.upper.sip_port,
+            "password": PASSWORD,
+            "fragment_items": 20,
+            "retry_s": 1.0,
+            "shares": [{"kind": "all"}],
+        }
+        answer = await below.api.post("/superiors", json=body | superior)
+        assert answer.status_code == 201, answer.text
+        await self.whole(lower_id)
+
+    async def subordinate(self, lower_id: str = LOWER_ID) -> dict[str, Any]:
+        answer = await self.upper.api.get(f"/subordinates/{lower_id}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def whole(self, lower_id: str = LOWER_ID) -> None:
+        async def is_whole() -> bool:
+            found = await self.subordinate(lower_id)
+            return bool(found["link"]["state"] == "online" and found["catalogue"]["state"] == "whole")
+
+        await eventually(is_whole, f"{lower_id} is registered and its catalogue whole", timeout_s=45.0)
 
 
 @contextlib.asynccontextmanager
-async def platform(
-    directory: Path, platform_id: str, place: Place, *, sip: str = "", environment: Mapping[str, str] = {}
-) -> AsyncIterator[Platform]:
-    """A platform in a namespace. SIP is listened on at its end of the line.
-
-    Args:
-        sip: further lines of the table ``[sip]``.
-    """
-    await asyncio.to_thread(directory.mkdir)
-    process = PlatformProcess(
-        directory,
-        platform_id=platform_id,
-        host=place.address,
-        media_host="0.0.0.0",  # noqa: S104 - viewers come from the other side
-        http_host=place.desk,
-        runner=place.runner,
-        environment=dict(environment),
-        sip=sip,
-    )
-    base = f"{process.base_url}/api/v1"
-    try:
-        await process.start()
-        async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=30, limits=LIMITS) as api:
-            login = {"username": "admin", "password": ADMIN_PASSWORD}
-            token = (await api.post("/login", json=login)).json()["token"]
-            api.headers["Authorization"] = f"Bearer {token}"
-            yield Platform(process, api)
-            await process.stop()
-    finally:
-        process.kill()
-
-
-async def streaming(site: Platform) -> list[str]:
-    """Channels whose pictures come in, and those that go up to the province."""
-    running = [each["key"] for each in (await site.get("/channels"))["items"] if each["streaming"]]
-    going_up = await site.get(f"/superiors/{PROVINCE}/streams")
-    return running + [each["id"] for each in (going_up or {"items": []})["items"]]
-
-
-async def differing(county: Platform) -> list[Any]:
-    """What the province does not know as it is, by the county's ledger."""
-    found: list[Any] = (await county.get(f"/superiors/{PROVINCE}/ledger?differing=true"))["items"]
-    return found
-
-
-async def agree(county: Platform, province: Platform) -> bool:
-    """Nothing is left to tell, and the province lists what it is shown."""
-    shown = (await county.get(f"/superiors/{PROVINCE}/catalogue"))["items"]
-    listed = (await province.get(f"/devices/{COUNTY}/channels"))["items"]
-    intended = {each["id"]: each["status"] == "ON" for each in shown if each["channel"]}
-    known = {each["channel_id"]: each["online"] for each in listed if each["kind"] == "camera"}
-    return bool(intended) and intended == known and not await differing(county)
+async def two_platforms(directory: Path, **tables: Any) -> AsyncIterator[TwoPlatforms]:
+    """An upper and a lower platform that do not know each other yet."""
+    for name in ("upper", "lower"):
+        (directory / name).mkdir()
+    async with (
+        small_site(directory / "upper", sip=sip(UPPER_ID), **tables) as upper,
+        small_site(directory / "lower", sip=sip(LOWER_ID), **tables) as lower,
+    ):
+        yield TwoPlatforms(upper, lower)
