@@ -9,6 +9,7 @@ Source: gb28181.md 8.2; GB-C135.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final
 
 from sipserver.gb.messages.catalog import CatalogItem
 
@@ -17,14 +18,14 @@ class PlatformItems:
     """Looks through the catalogues of platforms. ``own_ids`` are all names by which others know us."""
 
     def __init__(self, is_platform: Callable[[str], bool], own_id: str) -> None:
-        self._is_platform = is_platform
+        self.is_platform: Final = is_platform
         self.own_ids: Callable[[], Collection[str]] = lambda: (own_id,)
         self.refused = 0
         """Items that were left out since our start."""
 
     def admitted(self, device_id: str, items: Sequence[CatalogItem]) -> Sequence[CatalogItem]:
         """Those that are the platform's own."""
-        if not self._is_platform(device_id):
+        if not self.is_platform(device_id):
             return items
         own = set(self.own_ids()) - {device_id}
         gone = _with_all_below({item.device_id for item in items if item.device_id in own}, items)
@@ -35,7 +36,7 @@ class PlatformItems:
 
     def is_admitted(self, device_id: str, item: CatalogItem) -> bool:
         """The same of a single notified item."""
-        if not self._is_platform(device_id):
+        if not self.is_platform(device_id):
             return True
         own = set(self.own_ids()) - {device_id}
         is_ours = item.device_id in own or _hangs_under(item, own)

@@ -16,6 +16,8 @@ class SubscriptionSettings:
 
     automatic: tuple[str, ...] = ()
     """Kinds that each device is subscribed to when it registers, unless an operator cancelled it there."""
+    automatic_platforms: tuple[str, ...] = ("catalog",)
+    """The same for platforms below us: what they list changes all the time (gb28181.md 8.2)."""
     expires_s: Annotated[int, Ge(30), Le(86_400)] = 600
     position_interval_s: Annotated[int, Ge(1), Le(86_400)] = 5
     answer_timeout_s: Annotated[float, Ge(0.1), Le(32)] = 8.0
@@ -32,10 +34,13 @@ class SubscriptionSettings:
     """Shortest time between two catalogue queries that notifications cause at one device."""
 
     def __post_init__(self) -> None:
-        for name in self.automatic:
-            if name not in set(Kind):
-                raise ValueError(f"subscriptions.automatic holds {name!r}: allowed are {', '.join(Kind)}")
+        for setting in ("automatic", "automatic_platforms"):
+            for name in getattr(self, setting):
+                if name not in set(Kind):
+                    allowed = ", ".join(Kind)
+                    raise ValueError(f"subscriptions.{setting} holds {name!r}: allowed are {allowed}")
 
-    @property
-    def automatic_kinds(self) -> tuple[Kind, ...]:
-        return tuple(Kind(name) for name in self.automatic)
+    def automatic_kinds(self, *, of_platforms: bool) -> tuple[Kind, ...]:
+        """Which every device gets, or every platform."""
+        names = (*self.automatic, *self.automatic_platforms) if of_platforms else self.automatic
+        return tuple(Kind(name) for name in dict.fromkeys(names))

@@ -92,6 +92,9 @@ class Subscriptions:
         self.catalog_events: Final = CatalogEvents(
             parts.catalog, parts.presence, self._queries, parts.stats, parts.foreign.is_admitted
         )
+        self._kinds_of_devices = self._settings.automatic_kinds(of_platforms=False)
+        self._kinds_of_platforms = self._settings.automatic_kinds(of_platforms=True)
+        self._is_platform = parts.foreign.is_platform
         self._devices: dict[str, dict[SubscriptionKey, Subscription]] = {}
         self._event_ids = count(1)
         self._tasks = TaskOwner("subscriptions")
@@ -301,9 +304,10 @@ class Subscriptions:
 
     def _came(self, device_id: str, *, is_restarted: bool) -> None:
         """The device can be reached; what it forgot with its restart is asked for again (Q45, GB-C096)."""
-        if device_id not in self._devices and not self._settings.automatic:
+        automatic = self._automatic_kinds(device_id)
+        if device_id not in self._devices and not automatic:
             return  # nearly every registration of nearly every device
-        for kind in self._settings.automatic_kinds:
+        for kind in automatic:
             key = SubscriptionKey(device_id, kind, device_id)
             if key not in self._devices.get(device_id, {}) and self._suits(device_id, kind):
                 self._add(self._automatic(key))
@@ -326,7 +330,10 @@ class Subscriptions:
         return None if entry is None else from_header(pinned) if pinned else entry.edition
 
     def _is_automatic(self, key: SubscriptionKey) -> bool:
-        return key.kind in self._settings.automatic_kinds and key.target_id == key.device_id
+        return key.kind in self._automatic_kinds(key.device_id) and key.target_id == key.device_id
+
+    def _automatic_kinds(self, device_id: str) -> tuple[Kind, ...]:
+        return self._kinds_of_platforms if self._is_platform(device_id) else self._kinds_of_devices
 
     def _automatic(self, key: SubscriptionKey) -> WantedSubscription:
         return WantedSubscription(

@@ -11,9 +11,9 @@ import pytest
 
 from catalog.model import CatalogRow, ChannelKey
 from sipserver.devices.errors import Refused
+from tests.support.joined_sites import LOWER_ID, OTHER_ID, UPPER_ID, TwoPlatforms, sip, two_platforms
 from tests.support.platform_process import eventually
 from tests.support.small_site import SmallSite, small_site
-from tests.support.two_platforms import LOWER_ID, OTHER_ID, UPPER_ID, TwoPlatforms, sip, two_platforms
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.joined_sites import LOWER_ID, UPPER_ID, TwoPlatforms, two_platforms
 from tests.support.platform_process import eventually
-from tests.support.two_platforms import LOWER_ID, UPPER_ID, TwoPlatforms, two_platforms
 
 
 @pytest.fixture

@@ -510,3 +510,20 @@ async def test_unreadable_notifications_cost_only_themselves(bench: Bench, devic
     await until(lambda: len(bench.catalog.notified) == 1)
     assert bench.service.stats.malformed_bodies == 2
     assert bench.service.stats.catalog_changes["unusable"] == 2
+
+
+async def test_a_platform_is_subscribed_to_its_catalogue_without_being_told(make_bench: MakeBench) -> None:
+    """What it lists changes all the time (gb28181.md 8.2); who does not want it cancels it there."""
+    bench = await make_bench(
+        asks_devices=False, features=FeatureSettings(subscriptions=SubscriptionSettings(**QUICK))
+    )
+    subscriptions = bench.service.subscriptions
+    async with bench.device("34020100002000000001") as platform, bench.device() as device:
+        accept(platform)
+        await device.register()
+        await platform.register()
+        await until(lambda: [each.state for each in subscriptions.views()] == [State.ACTIVE])
+        (view,) = subscriptions.views()
+        assert (view.wanted.key.device_id, view.wanted.key.kind) == (platform.id, Kind.CATALOG)
+        await subscriptions.cancel(platform.id, Kind.CATALOG)
+        assert subscriptions.views() == []
