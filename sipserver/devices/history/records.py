@@ -29,6 +29,7 @@ from sipserver.gb.record_collector import (
 
 SHORTEST_WINDOW_S: Final = 600.0
 MAX_QUERIES: Final = 200
+BEFORE_DEADLINE_S: Final = 0.1
 MAX_ITEMS: Final = 50_000
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ class _Search:
     """One search under way."""
 
     what: RecordSearch
+    deadline: float
+    """Monotonic; what has come by then is the result."""
     found: dict[tuple[str, datetime, datetime, str, str], RecordItem] = field(default_factory=dict)
     complete: bool = True
     queries: int = 0
@@ -113,13 +116,11 @@ class Records:
         longest = timedelta(days=self._settings.search_days_max)
         if not timedelta(0) < what.end - what.start <= longest:
             raise ValueError(f"a search covers more than nothing and at most {longest.days} days")
-        search = _Search(what)
         longest_s = self._settings.query_deadline_s
+        longest_s = min(deadline_s or longest_s, longest_s)
+        search = _Search(what, self._parts.clock() + longest_s)
         try:
-            async with (
-                asyncio.timeout(min(deadline_s or longest_s, longest_s)),
-                self._turn(what.key.device_id),
-            ):
+            async with asyncio.timeout(longest_s), self._turn(what.key.device_id):
                 for start, end in windows(what.start, what.end, self._settings.query_window_s):
                     await self._search_window(search, start, end)
         except TimeoutError:
@@ -160,21 +161,21 @@ class Records:
         what = search.what
         async with self._slots:
             if search.queries == 1 and what.record_type == EVERY_TYPE:
-                collected = await self._collect_first(what, start, end)
+                collected = await self._collect_first(search, start, end)
             else:
-                collected = await self._collect(what, start, end)
+                collected = await self._collect(search, start, end)
         if not collected.was_answered and search.queries == 1:
             raise self._silent(what.key)
         logger.debug("recordings of %s: %d of %d lines", what.key, len(collected.items), collected.sum_num)
         return collected
 
-    async def _collect_first(self, what: RecordSearch, start: datetime, end: datetime) -> CollectedRecords:
+    async def _collect_first(self, search: _Search, start: datetime, end: datetime) -> CollectedRecords:
         """Of all types; once the other way when the usual one brings nothing (Q37)."""
-        device_id, types = what.key.device_id, self._types
+        device_id, types = search.what.key.device_id, self._types
         usual, other = types.usual(device_id), types.other(device_id)
         first = None
         try:
-            first = await self._collect(what, start, end, usual)
+            first = await self._collect(search, start, end, usual)
             failure = "brought nothing"
         except Refused as error:
             if other is None or error.status not in NOT_UNDERSTOOD:
@@ -185,7 +186,7 @@ class Records:
             return first
         types.brought_nothing(device_id)  # until the other way does
         try:
-            second = await self._collect(what, start, end, other)
+            second = await self._collect(search, start, end, other)
         except (Refused, NoAnswer):
             if first is None:
                 raise
@@ -194,13 +195,13 @@ class Records:
         return second if first is None or second.items else first
 
     async def _collect(
-        self, what: RecordSearch, start: datetime, end: datetime, way: str | None = None
+        self, search: _Search, start: datetime, end: datetime, way: str | None = None
     ) -> CollectedRecords:
-        parts, settings = self._parts, self._settings
-        device_id = what.key.device_id
-        collector = RecordCollector(
-            parts.clock(), settings.query_first_s, settings.query_quiet_s, settings.query_total_s
-        )
+        parts, settings, what = self._parts, self._settings, search.what
+        device_id, now = what.key.device_id, parts.clock()
+        # A little before the deadline, so that what has come is not lost with it.
+        total_s = min(settings.query_total_s, max(search.deadline - now - BEFORE_DEADLINE_S, 0.0))
+        collector = RecordCollector(now, settings.query_first_s, settings.query_quiet_s, total_s)
         arrived = asyncio.Event()
 
         def receive(document: Document) -> None:

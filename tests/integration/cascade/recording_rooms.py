@@ -92,6 +92,7 @@ class FakeDeviceHistory:
 
     def __init__(self) -> None:
         self.failure: DeviceError | None = None
+        self.is_silent = False
         self.asked: list[tuple[ChannelKey, SessionKind]] = []
         self.session: MediaSession | None = None
 
@@ -111,6 +112,8 @@ class FakeDeviceHistory:
         on_answer: OnAnswer,
     ) -> HistoryRelay:
         self.asked.append((key, kind))
+        if self.is_silent:
+            await asyncio.Event().wait()
         raise self.failure or NoAnswer("the device has no recordings")
 
 

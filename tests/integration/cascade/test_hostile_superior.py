@@ -19,6 +19,7 @@ from sipserver.gb.sdp import Protocol, SessionDescription, SessionKind, Setup
 from sipserver.sip.dialog import Dialog
 from sipserver.sip.headers import Headers
 from sipserver.sip.message import SipRequest
+from sipserver.transport.errors import NoAnswer
 from tests.integration.cascade.conftest import NVR
 from tests.integration.cascade.test_own_recordings_upward import CAMERA, Own, own
 from tests.integration.media.far_platform import tcp_server_platform, udp_platform
@@ -144,6 +145,24 @@ async def test_a_control_of_a_live_picture_and_what_a_device_refuses(own: Own) -
             own.below.recordings.devices.failure = Refused("no", status=status)
             assert (await own.above.invite(CAMERA, own.offer(port)))[0].status == told
     assert own.playing == 0
+
+
+async def test_a_superior_that_gives_up_waiting_or_pauses_for_ever(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GB-C117: CANCEL leaves nothing behind; a pause has an end, and the superior is told."""
+    monkeypatch.setattr("cascade.own_recordings.PAUSE_MAX_S", 0.1)
+    with udp_platform() as (_, port, _rtcp):
+        _, dialog = await own.play(port)
+        assert await info(own, dialog) == 200
+        await own.until(lambda: len(own.above.byes) == 1 and not own.playing)
+        own.below.recordings.disk.segments_of[ChannelKey(NVR, CAMERA)] = []
+        own.below.recordings.devices.is_silent = True
+        with pytest.raises(NoAnswer):
+            await own.above.invite(CAMERA, own.offer(port), timeout_s=0.3)
+        await own.until(lambda: not own.streams)
+    assert len(own.below.calls) == 0
+    assert own.below.superiors.list()[0].permits.view.streams == 0
 
 
 OFFERS = st.builds(

@@ -397,3 +397,24 @@ async def test_an_empty_answer_is_asked_for_once_without_type_and_then_not_for_a
             assert (found.items, found.complete) == ((), True)
         assert types == [True, False, True]
         assert bench.service.profiles.value(DEVICE_ID, Facet.RECORD_TYPE) is None
+
+
+async def test_what_has_come_by_the_deadline_is_the_result(make_bench: MakeBench) -> None:
+    """A caller with less time than the settings give gets a part, and is told that it is one."""
+    bench, device = await recorder(make_bench)
+    async with device:
+        search = asyncio.ensure_future(
+            bench.service.records.search(RecordSearch(KEY, START, END), deadline_s=0.6)
+        )
+        query = await device.query("RecordInfo")
+        answer = (
+            f"<Response><CmdType>RecordInfo</CmdType><SN>{query.xml('SN')}</SN>"
+            f"<DeviceID>{CHANNEL_ID}</DeviceID><Name>x</Name><SumNum>40</SumNum><RecordList Num='1'><Item>"
+            f"<DeviceID>{CHANNEL_ID}</DeviceID><Name>x</Name><StartTime>2024-05-01T08:00:00</StartTime>"
+            "<EndTime>2024-05-01T08:10:00</EndTime></Item></RecordList></Response>"
+        )
+        await device.message(answer.encode())
+        found = await search
+        assert (len(found.items), found.complete) == (1, False)
+        with pytest.raises(NoAnswer):
+            await bench.service.records.search(RecordSearch(KEY, START, END), deadline_s=0.2)
