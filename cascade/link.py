@@ -30,6 +30,11 @@ from sipserver.transport.errors import TransportError
 
 FORGOTTEN: Final = frozenset({401, 403, 404, 407, 481})
 """Answers to a keepalive that say that the superior does not know us any more (gb28181.md 2.7)."""
+BUSY_KEEPALIVE_S: Final = 20.0
+"""A superior that pictures go to is asked at least so often, and is lost after ``BUSY_MISSES``: over UDP
+nothing else says that nobody is there, and no stream shall be left over for a minute.
+"""
+BUSY_MISSES: Final = 2
 GOODBYE_S: Final = 3.0
 """How long a superior is given to answer when we leave."""
 
@@ -52,6 +57,8 @@ class SuperiorLink:
         start_spread_s: float = 0.0,
     ) -> None:
         self.listeners: Final[list[Callable[[SuperiorLink], None]]] = []
+        self.is_busy: Callable[[], bool] = lambda: False
+        """Whether something runs for it that has to end when it is gone."""
         self.signalling = SuperiorSignalling(superior, transport)
         self._transport = transport
         self._clock = transport.clock
@@ -210,18 +217,29 @@ class SuperiorLink:
         """Keepalives until the refresh is due (empty), or the reason why the superior has lost us."""
         keepalive_from = self._clock()
         while (now := self._clock()) < client.next_at:
-            keepalive_at = keepalive_from + self.superior.keepalive_s
+            # It may become busy meanwhile.
+            look_at = min(keepalive_from + self._keepalive_every_s, client.next_at, now + BUSY_KEEPALIVE_S)
             self._woken.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(min(keepalive_at, client.next_at) - now, 0.0)):
+                async with asyncio.timeout(max(look_at - now, 0.0)):
                     await self._woken.wait()
             if not self.signalling.is_connected:
                 return "the connection closed"
-            if self._clock() >= keepalive_from + self.superior.keepalive_s:
+            if self._clock() >= keepalive_from + self._keepalive_every_s:
                 keepalive_from = self._clock()
                 if lost := await self._keepalive():
                     return lost
         return ""
+
+    @property
+    def _keepalive_every_s(self) -> float:
+        every_s = self.superior.keepalive_s
+        return min(every_s, BUSY_KEEPALIVE_S) if self.is_busy() else every_s
+
+    @property
+    def _misses_allowed(self) -> int:
+        misses = self.superior.keepalive_misses
+        return min(misses, BUSY_MISSES) if self.is_busy() else misses
 
     async def _keepalive(self) -> str:
         """One keepalive; the reason why the superior has lost us, or nothing."""
@@ -234,7 +252,7 @@ class SuperiorLink:
                 return f"a keepalive was answered with {error.status}"
         except SuperiorSilent as error:
             missed = self._view.keepalives_missed + 1
-            if missed >= self.superior.keepalive_misses:
+            if missed >= self._misses_allowed:
                 return f"{missed} keepalives without an answer: {error}"
         finally:
             self._view = replace(self._view, keepalives=self._view.keepalives + 1, keepalives_missed=missed)

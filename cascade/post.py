@@ -141,6 +141,7 @@ class SuperiorPost:
             around.ssrcs,
             media_host=self._media_host,
         )
+        self.link.is_busy = lambda: bool(self.relay.streams or self.speech.calls)
         self.link.listeners.append(self._link_changed)
         self._around = around
         self._transport = around.transport

@@ -30,7 +30,9 @@ IFF_TUN_NO_PI: Final = 0x0001 | 0x1000
 MTU: Final = 1_500
 QUEUE_PACKETS: Final = 20_000
 INSIDE, OUTSIDE, TRANSLATED = "10.77.0.1", "10.77.1.1", "10.77.2.1"
-_UDP, _TCP = 17, 6
+_UDP, _TCP, _ICMP = 17, 6, 1
+_ICMP_ERRORS: Final = frozenset({3, 11})
+_PACKED_INSIDE: Final = ipaddress.ip_address(INSIDE).packed
 _numbers = itertools.count(1)
 
 
@@ -112,7 +114,25 @@ class Translation:
                 return False
             _rewrite(packet, head + 2, struct.pack("!H", inner))
         _rewrite(packet, 16, ipaddress.ip_address(INSIDE).packed)
+        if packet[9] == _ICMP:
+            self._report_inward(packet)
         return True
+
+    def _report_inward(self, packet: bytearray) -> None:
+        """An ICMP error quotes the packet that it is about: as the one that sent it knows it."""
+        icmp = (packet[0] & 15) * 4
+        quoted = icmp + 8
+        if packet[icmp] not in _ICMP_ERRORS or len(packet) < quoted + 28:
+            return
+        source = quoted + (packet[quoted] & 15) * 4
+        outer = int.from_bytes(packet[source : source + 2])
+        for (kind, inner), port in self.ports.items():
+            if (kind, port) == (packet[quoted + 9], outer):
+                for at, new in ((quoted + 12, _PACKED_INSIDE), (source, inner.to_bytes(2))):
+                    old = bytes(packet[at : at + len(new)])
+                    packet[at : at + len(new)] = new
+                    _correct(packet, icmp + 2, old, new)
+                return
 
 
 class Line:

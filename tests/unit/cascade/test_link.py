@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cascade.errors import SuperiorOffline, SuperiorRefused
-from cascade.link import SuperiorLink
+from cascade.link import BUSY_MISSES, SuperiorLink
 from cascade.model import LinkState
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.keepalive import Keepalive
@@ -49,6 +49,26 @@ async def test_a_registration_is_refreshed_in_time_under_one_call_id(
     numbers = [request.cseq.number for request in above.requests if request.method == "REGISTER"]
     assert numbers == sorted(set(numbers))
     assert seen.count(LinkState.WAITING) == 1, "never offline in between"
+    await link.close()
+
+
+async def test_a_superior_that_pictures_go_to_is_asked_more_often_and_lost_sooner(
+    above: SmallPlatform, transport: SipTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streams to nobody end within a minute, however seldom keepalives are configured."""
+    monkeypatch.setattr("cascade.link.BUSY_KEEPALIVE_S", 0.05)
+    monkeypatch.setattr("cascade.signalling.ANSWER_TIMEOUT_S", 0.1)
+    link = SuperiorLink(superior_at(above.port, keepalive_s=3_600.0, keepalive_misses=50), transport)
+    busy = False
+    link.is_busy = lambda: busy
+    link.open()
+    await above.until(lambda: link.is_online)
+    assert above.of_type("Keepalive") == []
+    busy = True
+    await above.until(lambda: len(above.of_type("Keepalive")) >= 3)
+    above.answers_messages = False
+    await above.until(lambda: link.view.losses == 1)
+    assert link.view.why.startswith(f"{BUSY_MISSES} keepalives without an answer")
     await link.close()
 
 
