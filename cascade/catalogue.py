@@ -18,6 +18,8 @@ from cascade.store import SuperiorStore
 
 SLICE: Final = 500
 """Channels looked at in one go."""
+ASSIGNED_BY: Final = frozenset({"own_id", "id_prefix", "keeps_ids"})
+"""Settings that decide which ids are assigned."""
 PRESENTED: Final = frozenset({"own_id", "tree", "with_own_item", "shares", "id_prefix", "keeps_ids"})
 """Settings that change what is shown."""
 
@@ -63,7 +65,7 @@ class PresentedCatalogue:
     def change(self, superior: Superior) -> None:
         """Show it as the changed settings say; ids that were assigned stay."""
         former, self.superior = self.superior, superior
-        if (superior.id_prefix, superior.keeps_ids) != (former.id_prefix, former.keeps_ids):
+        if any(getattr(superior, name) != getattr(former, name) for name in ASSIGNED_BY):
             self._ids_stale = True
         if any(getattr(superior, name) != getattr(former, name) for name in PRESENTED):
             self._all = True

@@ -18,6 +18,7 @@ from cascade.ledger import Ledger, Told
 from cascade.ledger_book import LedgerBook
 from cascade.link import SuperiorLink
 from cascade.presented import PresentedTree
+from cascade.stats import CascadeStats
 from cascade.trail import Asker
 from sipserver.gb.manscdp import Element
 from sipserver.gb.messages.catalog import CatalogQuery, CatalogResponse
@@ -31,10 +32,13 @@ STALE_S: Final = 10.0
 class CatalogueAnswers:
     """One catalogue at a time; the others wait."""
 
-    def __init__(self, link: SuperiorLink, catalogue: PresentedCatalogue, book: LedgerBook) -> None:
+    def __init__(
+        self, link: SuperiorLink, catalogue: PresentedCatalogue, book: LedgerBook, stats: CascadeStats
+    ) -> None:
         self._link = link
         self._catalogue = catalogue
         self._book = book
+        self._stats = stats
         self._one_at_a_time = asyncio.Lock()
         self._newest: dict[str, str] = {}
         """The SN of the newest query for each id that waits."""
@@ -83,11 +87,13 @@ class CatalogueAnswers:
             except SuperiorRefused as error:
                 # One item that a superior does not like is no reason to keep the others from it.
                 is_whole, refused = False, refused + 1
+                self._stats.catalogue_fragments_refused += 1
                 ledger.refused(told, error.status)
                 if refused >= REFUSED_MAX:
                     raise
             else:
                 refused = 0
+                self._stats.catalogue_items += len(told)
                 ledger.acknowledged(told, self._book.now_s())
             finally:
                 self._book.kick()

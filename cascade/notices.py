@@ -20,9 +20,11 @@ from cascade.link import SuperiorLink
 from cascade.model import InitialReport, Superior
 from cascade.news import News
 from cascade.openings import Openings
+from cascade.outlets import Outlet, Push
 from cascade.ports import Whereabouts
 from cascade.presented import PresentedTree
 from cascade.signalling import ANSWER_TIMEOUT_S
+from cascade.stats import CascadeStats
 from cascade.stock import AWAY
 from cascade.subscriptions import Kind, Subscription, Subscriptions
 from cascade.wishes import Wishes
@@ -50,20 +52,6 @@ _EVERY_ALARM: Final = AlarmQuery("0", GbId(""))
 logger = logging.getLogger(__name__)
 
 
-class Push:
-    """What goes by MESSAGE because nobody subscribed to it."""
-
-    def __init__(self, feed: Feed) -> None:
-        self.feed: Final = feed
-        self.unanswered = 0
-        self.not_before = 0.0
-        self.notices = 0
-        self.ended = ""
-
-
-Outlet = Subscription | Push
-
-
 class Notices:
     """All that one superior is told without asking each time."""
 
@@ -75,12 +63,14 @@ class Notices:
         transport: SipTransport,
         whereabouts: Whereabouts | None,
         wishes: Wishes | None = None,
+        stats: CascadeStats | None = None,
     ) -> None:
         self._link = link
         self._catalogue = catalogue
         self._book = book
         self._transport = transport
         self._clock = transport.clock
+        self._stats = stats or CascadeStats()
         self.subscriptions: Final = Subscriptions(
             link,
             catalogue,
@@ -89,6 +79,7 @@ class Notices:
             accepted=self._accepted,
             removed=self._removed,
             ending=self._end,
+            stats=self._stats,
         )
         self._wishes = wishes
         self._news = News()
@@ -318,15 +309,18 @@ class Notices:
             raise
         if status < 300:
             outlet.unanswered = 0
+            self._stats.notices["taken"] += 1
             if ledger is not None:
                 ledger.acknowledged(notice.told, self._book.now_s())
         elif status in DROPPING and isinstance(outlet, Subscription):
             self.refused += 1
+            self._stats.notices["dropped"] += 1
             self.subscriptions.remove(outlet, f"a NOTIFY was answered with {status}")
         elif status >= 500 or status == 408:
             self._unheard(outlet, notice, status)
         else:
             self.refused += 1
+            self._stats.notices["refused"] += 1
             if ledger is not None:
                 ledger.refused(notice.told, status)
         self._book.kick()
@@ -367,6 +361,7 @@ class Notices:
     def _unheard(self, outlet: Outlet, notice: Notice, status: int) -> None:
         """Again after a pause; a superior that is there and answers no NOTIFY loses its subscription."""
         self.unanswered += 1
+        self._stats.notices["unheard"] += 1
         outlet.feed.failed(notice)
         if not self._link.is_online:
             return

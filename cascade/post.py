@@ -98,7 +98,7 @@ class SuperiorPost:
         records = RecordAnswers(self.link, self.catalogue, self.permits, around.history, around.wall)
         self.book: Final = LedgerBook(self.catalogue, around.store.ledger, around.wall)
         self.check: Final = LedgerCheck(self.link, self.catalogue, self.book)
-        lists = CatalogueAnswers(self.link, self.catalogue, self.book)
+        lists = CatalogueAnswers(self.link, self.catalogue, self.book, around.stats)
         self.notices: Final = Notices(
             self.link,
             self.catalogue,
@@ -106,6 +106,7 @@ class SuperiorPost:
             around.transport,
             None if around.news is None else around.news.whereabouts,
             wishes,
+            around.stats,
         )
         self.answers: Final = Answers(
             self.link,

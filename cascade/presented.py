@@ -353,14 +353,13 @@ class PresentedTree:
 
     def _wanted_directories(self) -> Iterator[str]:
         how = self.how
+        populated = [name for name, count in self._counts.items() if count > 0]
         if how.with_own_item:
             yield OWN
         if how.tree is TreeForm.REGIONS:
-            yield from (name for name, count in self._counts.items() if count > 0 and is_region_code(name))
+            yield from (name for name in populated if is_region_code(name))
         elif how.tree is TreeForm.GROUPS:
-            yield from (
-                name for name, count in self._counts.items() if count > 0 and not is_region_code(name)
-            )
+            yield from (name for name in populated if not is_region_code(name))
 
     def _presented_directory(self, name: str) -> str:
         if name == OWN:

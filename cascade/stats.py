@@ -19,6 +19,14 @@ class CascadeStats:
     misaddressed: int = 0
     """Queries and controls for somebody else."""
     unreadable: int = 0
+    subscribes: int = 0
+    """Taken, refreshes included."""
+    subscribes_refused: Counter[str] = field(default_factory=Counter)
+    notices: Counter[str] = field(default_factory=Counter)
+    """NOTIFYs and pushed MESSAGEs, by what became of them."""
+    catalogue_items: int = 0
+    """Sent as answers to queries."""
+    catalogue_fragments_refused: int = 0
     permits: Counter[str] = field(default_factory=Counter)
     """What lasts and was allowed, by the right that it took."""
     permits_refused: Counter[str] = field(default_factory=Counter)

@@ -21,6 +21,7 @@ from cascade.catalogue import PresentedCatalogue
 from cascade.feeds import AlarmFeed, Feed, PositionFeed
 from cascade.link import SuperiorLink
 from cascade.presented import PresentedTree
+from cascade.stats import CascadeStats
 from cascade.stock import AWAY
 from sipserver.devices.limiter import TokenBuckets
 from sipserver.gb import manscdp
@@ -117,6 +118,7 @@ class Subscriptions:
         accepted: Callable[[Subscription, PresentedTree], None],
         removed: Callable[[Subscription], None],
         ending: Callable[[Subscription, str, str], None],
+        stats: CascadeStats,
     ) -> None:
         self._link = link
         self._catalogue = catalogue
@@ -125,6 +127,7 @@ class Subscriptions:
         self._accepted = accepted
         self._removed = removed
         self._ending = ending
+        self._stats = stats
         self._all: dict[tuple[str, str], Subscription] = {}
         """By Call-ID and our tag."""
         self._accepting: set[asyncio.Task[None]] = set()
@@ -282,6 +285,7 @@ class Subscriptions:
         return document
 
     def _agree(self, incoming: IncomingRequest, expires_s: int, document: Document | None) -> SipResponse:
+        self._stats.subscribes += 1
         body = b"" if document is None else self._answer(document, ok=True)
         return self._transport.respond(
             incoming,
@@ -296,6 +300,7 @@ class Subscriptions:
         self, incoming: IncomingRequest, status: int, why: str, document: Document | None = None
     ) -> None:
         self.refused += 1
+        self._stats.subscribes_refused[str(status)] += 1
         logger.info(
             "SUBSCRIBE of superior %s is refused with %d: %s", self._link.superior.superior_id, status, why
         )

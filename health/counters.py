@@ -31,6 +31,8 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "failures": ("verdict",),
     "publishes_refused": ("reason",),
     "queries_refused": ("code",),
+    "subscribes_refused": ("code",),
+    "notices": ("outcome",),
     "controls_refused": ("code",),
     "permits": ("right",),
     "permits_refused": ("reason",),

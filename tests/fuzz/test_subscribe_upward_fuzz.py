@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cascade.catalogue import PresentedCatalogue
 from cascade.ledger_check import STRANGERS_MAX, OwnList
 from cascade.openings import Openings
+from cascade.stats import CascadeStats
 from cascade.subscriptions import Subscriptions
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.ids import GbId
@@ -90,6 +91,7 @@ def test_every_subscribe_is_answered_once(body: bytes, expires: str, event: str)
             accepted=lambda subscription, _: began.append(subscription),
             removed=lambda _: None,
             ending=lambda *_: None,
+            stats=CascadeStats(),
         )
         headers = [
             ("Via", "SIP/2.0/UDP h;branch=z9hG4bK1"),

@@ -44,7 +44,9 @@ async def test_what_is_not_presented_is_not_found(above: SmallPlatform, post: Su
     assert ended(post)
 
 
-async def test_what_cannot_be_read_or_subscribed_to(above: SmallPlatform, post: SuperiorPost) -> None:
+async def test_what_cannot_be_read_or_subscribed_to(
+    above: SmallPlatform, below: Below, post: SuperiorPost
+) -> None:
     async def status(body: bytes) -> int:
         request = above._request("SUBSCRIBE", OWN_ID, body, manscdp.CONTENT_TYPE)
         return (await Listener(above).send(request)).status
@@ -55,6 +57,7 @@ async def test_what_cannot_be_read_or_subscribed_to(above: SmallPlatform, post: 
     assert [await status(body) for body in (b"", b"<Query>", nobody)] == [400, 400, 400]
     assert [await status(body) for body in (other, notify)] == [489, 489]
     assert post.notices.subscriptions.refused == 5
+    assert below.stats.subscribes_refused == {"400": 3, "489": 2}
 
 
 async def test_an_unknown_dialog_is_481_also_after_our_restart(
