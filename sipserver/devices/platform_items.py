@@ -11,17 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
+from sipserver.devices.stats import DeviceStats
 from sipserver.gb.messages.catalog import CatalogItem
 
 
 class PlatformItems:
     """Looks through the catalogues of platforms. ``own_ids`` are all names by which others know us."""
 
-    def __init__(self, is_platform: Callable[[str], bool], own_id: str) -> None:
+    def __init__(self, is_platform: Callable[[str], bool], own_id: str, stats: DeviceStats) -> None:
         self.is_platform: Final = is_platform
         self.own_ids: Callable[[], Collection[str]] = lambda: (own_id,)
-        self.refused = 0
+        self._stats = stats
+
+    @property
+    def refused(self) -> int:
         """Items that were left out since our start."""
+        return self._stats.platform_items_refused
 
     def admitted(self, device_id: str, items: Sequence[CatalogItem]) -> Sequence[CatalogItem]:
         """Those that are the platform's own."""
@@ -31,7 +36,7 @@ class PlatformItems:
         gone = _with_all_below({item.device_id for item in items if item.device_id in own}, items)
         if not gone:
             return items
-        self.refused += len(gone)
+        self._stats.platform_items_refused += len(gone)
         return [item for item in items if item.device_id not in gone]
 
     def is_admitted(self, device_id: str, item: CatalogItem) -> bool:
@@ -40,7 +45,7 @@ class PlatformItems:
             return True
         own = set(self.own_ids()) - {device_id}
         is_ours = item.device_id in own or _hangs_under(item, own)
-        self.refused += is_ours
+        self._stats.platform_items_refused += is_ours
         return not is_ours
 
 

@@ -99,7 +99,7 @@ class DeviceService:
         self._flow_listeners: list[Callable[[Flow], None]] = []
         self._attempts = TokenBuckets(settings.attempts_burst, settings.attempts_per_second)
         self._admission = Admission(settings, unseal)
-        self.foreign: Final = PlatformItems(self._admission.is_platform, settings.id)
+        self.foreign: Final = PlatformItems(self._admission.is_platform, settings.id, self.stats)
         self.presence: Final = Presence(
             settings, catalog, self.stats, clock=clock, wall=wall, open_flow=self._open_flow
         )

@@ -35,6 +35,8 @@ class DeviceStats:
     presence_save_failures: int = 0
     catalogs_complete: int = 0
     catalogs_partial: int = 0
+    platform_items_refused: int = 0
+    """Items of platforms that were ourselves, or hung under us there."""
     catalog_failures: int = 0
     invites: int = 0
     invites_failed: Counter[str] = field(default_factory=Counter)

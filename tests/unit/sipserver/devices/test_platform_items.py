@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipserver.devices.platform_items import PlatformItems
+from sipserver.devices.stats import DeviceStats
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.catalog import CatalogItem
 
@@ -20,7 +21,7 @@ def camera(number: int) -> str:
 
 
 def items() -> PlatformItems:
-    made = PlatformItems(lambda device_id: device_id[10:13] == "200", OWN)
+    made = PlatformItems(lambda device_id: device_id[10:13] == "200", OWN, DeviceStats())
     made.own_ids = lambda: (OWN, ALSO_OWN)
     return made
 
