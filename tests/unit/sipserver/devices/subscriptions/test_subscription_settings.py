@@ -8,8 +8,13 @@ from sipserver.gb.editions import Edition
 
 
 def test_automatic_kinds_are_named() -> None:
-    settings = SubscriptionSettings(automatic=("catalog", "alarm"))
-    assert settings.automatic_kinds == (Kind.CATALOG, Kind.ALARM)
+    settings = SubscriptionSettings(
+        automatic=("catalog", "alarm"), automatic_platforms=("alarm", "ptz_position")
+    )
+    assert settings.automatic_kinds(of_platforms=False) == (Kind.CATALOG, Kind.ALARM)
+    assert settings.automatic_kinds(of_platforms=True) == (Kind.CATALOG, Kind.ALARM, Kind.PTZ_POSITION)
+    with pytest.raises(ValueError, match=r"subscriptions\.automatic_platforms holds 'weather'"):
+        SubscriptionSettings(automatic_platforms=("weather",))
     with pytest.raises(ValueError, match=r"subscriptions\.automatic holds 'weather': allowed are catalog"):
         SubscriptionSettings(automatic=("weather",))
 
