@@ -20,11 +20,16 @@ from cascade.link import SuperiorLink
 from cascade.presented import PresentedTree
 from cascade.stats import CascadeStats
 from cascade.trail import Asker
-from sipserver.gb.manscdp import Element
+from sipserver.gb.manscdp import Element, serialize_document
 from sipserver.gb.messages.catalog import CatalogQuery, CatalogResponse
+from sipserver.sip.flow import Transport
 
 REFUSED_MAX: Final = 10
 """Fragments refused in a row, after which the superior is taken to want none of them."""
+FITS_ALWAYS: Final = 20
+"""So many items fit into a datagram, however much each says."""
+DATAGRAM_BYTES: Final = 60_000
+"""Of a body over UDP: with the head of the message it has to stay below 65,507."""
 STALE_S: Final = 10.0
 """A query that waited so long is left to a newer one for the same id."""
 
@@ -74,16 +79,14 @@ class CatalogueAnswers:
         Raises:
             SuperiorOffline, SuperiorSilent, SuperiorRefused: the rest was not sent.
         """
-        size, refused, is_whole = self._link.superior.fragment_items, 0, True
-        for start in range(0, max(len(entries), 1), size):
-            chosen = entries[start : start + size]
+        is_whole, refused, start = True, 0, 0
+        while start < max(len(entries), 1):
+            part, chosen = self._part(query, tree, entries, start)
+            start += max(len(chosen), 1)
             told = tuple(_told(tree, entry) for entry in chosen)
-            part = CatalogResponse(
-                query.sn, query.device_id, len(entries), tuple(tree.item(entry) for entry in chosen)
-            )
             ledger.sent(told, self._book.now_s())
             try:
-                await send_in_turn(self._link, (part.to_xml(self._link.superior.edition),))
+                await send_in_turn(self._link, (part,))
             except SuperiorRefused as error:
                 # One item that a superior does not like is no reason to keep the others from it.
                 is_whole, refused = False, refused + 1
@@ -98,6 +101,21 @@ class CatalogueAnswers:
             finally:
                 self._book.kick()
         return is_whole
+
+    def _part(
+        self, query: CatalogQuery, tree: PresentedTree, entries: Sequence[int], start: int
+    ) -> tuple[Element, Sequence[int]]:
+        """The next fragment; as many items as the superior takes, and as a datagram holds."""
+        superior = self._link.superior
+        size = superior.fragment_items
+        while True:
+            chosen = entries[start : start + size]
+            items = tuple(tree.item(entry) for entry in chosen)
+            part = CatalogResponse(query.sn, query.device_id, len(entries), items).to_xml(superior.edition)
+            is_datagram = superior.transport is Transport.UDP and len(chosen) > FITS_ALWAYS
+            if not is_datagram or len(serialize_document(part, superior.charset)) <= DATAGRAM_BYTES:
+                return part, chosen
+            size = len(chosen) // 2
 
 
 def _told(tree: PresentedTree, entry: int) -> Told:

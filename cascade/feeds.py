@@ -25,9 +25,12 @@ from sipserver.gb.messages.catalog import CatalogItem
 from sipserver.gb.messages.catalog_notify import CatalogEvent, CatalogEventKind, CatalogNotify
 from sipserver.gb.messages.mobile_position import MobilePositionNotify, MobilePositionQuery, Position
 from sipserver.gb.messages.ptz_position import PtzPosition, PtzPositionNotify
+from sipserver.sip.flow import Transport
 
 ALARMS_MAX: Final = 1_000
 """That wait for one subscriber; the oldest is given up for a newer one."""
+DATAGRAM_ITEMS: Final = 20
+"""Whole items that fit into a datagram, however much each says."""
 LOOKED_AT: Final = 1_000
 """Entries that may differ, looked at in one go."""
 UNSURE: Final = 255
@@ -111,8 +114,10 @@ class CatalogFeed:
         events: list[CatalogEvent] = []
         told: list[Told] = []
         whole = 0
+        is_datagram = superior.transport is Transport.UDP
+        most = min(superior.fragment_items, DATAGRAM_ITEMS) if is_datagram else superior.fragment_items
         for entry in list(islice(self._dirty, LOOKED_AT)):
-            if whole >= superior.fragment_items or len(events) >= superior.notify_items:
+            if whole >= most or len(events) >= superior.notify_items:
                 break
             del self._dirty[entry]
             kinds = self._kinds(entry)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from cascade import catalogue_answers
 from cascade.errors import SuperiorExists, UnknownSuperior
+from cascade.ledger import Difference
 from cascade.model import LinkState, Superior, TreeForm
 from cascade.shares import Share, ShareKind
 from cascade.superiors import Superiors
+from catalog.model import CatalogRow, ChannelKey
+from catalog.notified import CatalogChange, ChangeKind
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.catalog import CatalogItem, CatalogQuery, CatalogResponse
 from sipserver.gb.messages.device_info import DeviceInfoQuery, DeviceInfoResponse
@@ -181,3 +186,50 @@ async def test_superiors_are_kept_by_their_ids(above: SmallPlatform, below: Belo
         superiors.get(shared(above).superior_id)
     with pytest.raises(UnknownSuperior):
         await superiors.change(shared(above))
+
+
+async def test_a_fragment_is_never_larger_than_a_datagram(above: SmallPlatform, below: Below) -> None:
+    await below.cameras(60)
+    for number in range(1, 61):
+        channel = ChannelKey(NVR, f"34010200001320{number:06d}")
+        await below.catalog.set_channel(channel, given_name=f"{number}" + "长" * 1_000)
+    await registered(below, above, shared(above, fragment_items=100))
+    items = await asked(above, "1", OWN_ID)
+    assert len(items) == 61
+    assert len({item.device_id for item in items}) == 61
+    assert len(above.of_type("Catalog")) > 2
+
+
+async def test_what_goes_while_the_list_is_on_its_way_was_announced_and_is_sent(
+    above: SmallPlatform, below: Below
+) -> None:
+    """SumNum stays true: as off; and the ledger knows that the superior has one too many."""
+    await below.cameras(4)
+    await registered(below, above, shared(above, fragment_pause_s=0.1, with_own_item=False))
+    (post,) = below.superiors.list()
+    asking = asyncio.ensure_future(asked(above, "1", OWN_ID))
+    await above.until(lambda: len(above.of_type("Catalog")) == 1)
+    gone = "34010200001320000004"
+    row = CatalogRow(channel_id=gone, name="")
+    await below.catalog.apply_events(NVR, [CatalogChange(ChangeKind.DEL, row)])
+    tree, ledger = await post.catalogue.tree(), await post.book.ledger()
+    items = await asking
+    assert [item.status for item in items] == ["ON", "ON", "ON", "OFF"]
+    entry = tree.reserved(gone)
+    assert entry is not None
+    await above.until(lambda: ledger.difference(entry) is Difference.NOT_REMOVED)
+
+
+async def test_queries_that_waited_for_long_are_left_to_the_newest(
+    above: SmallPlatform, below: Below, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A superior that asks again before it was answered gets the answer to what it asked last."""
+    monkeypatch.setattr(catalogue_answers, "STALE_S", 0.05)
+    await below.cameras(3)
+    await registered(below, above, shared(above, fragment_pause_s=0.1))
+    for number in range(1, 7):
+        query = CatalogQuery(str(number), GbId(OWN_ID)).to_xml()
+        assert (await above.send(OWN_ID, query)).status == 200
+    await asked(above, "7", OWN_ID)
+    answered = {each.sn for each in above.of_type("Catalog")}
+    assert answered == {"1", "7"}
