@@ -23,9 +23,9 @@ class InviteEvidence:
     """Of the final answer."""
     heard_provisional: bool = False
     answer: SessionDescription | None = None
-    route_path: Path = ()
-    """The platforms below us that the final answer came by, the nearest first; empty: none."""
     media: SessionStats | None = None
     """The reception when it was given up, or when the first picture was there."""
     instead_of: MediaTransport | None = None
     """The transport that was tried first, and brought nothing or was refused."""
+    route_path: Path = ()
+    """The platforms below us that the final answer came by, the nearest first; empty: none."""

@@ -50,12 +50,24 @@ class PlatformItems:
 
 
 def _with_all_below(gone: Iterable[str], items: Sequence[CatalogItem]) -> set[str]:
+    """Each item is looked at once, however long the chains are that a hostile list makes."""
     found = set(gone)
-    grows = bool(found)
-    while grows:
-        more = {item.device_id for item in items if item.device_id not in found and _hangs_under(item, found)}
-        found |= more
-        grows = bool(more)
+    if not found:
+        return found
+    children: dict[str, list[str]] = {}
+    left: dict[str, int] = {}
+    for item in items:
+        parents = set(item.parent_ids)
+        left[item.device_id] = len(parents)
+        for parent in parents:
+            children.setdefault(parent, []).append(item.device_id)
+    waiting = list(found)
+    while waiting:
+        for child in children.get(waiting.pop(), ()):
+            left[child] -= 1
+            if not left[child] and child not in found:
+                found.add(child)
+                waiting.append(child)
     return found
 
 

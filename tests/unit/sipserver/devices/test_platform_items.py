@@ -66,3 +66,10 @@ def test_notified_items_are_looked_at_one_by_one() -> None:
 def test_a_chain_that_ends_in_a_circle_ends() -> None:
     listed = [item(OWN, NVR), item(NVR, VILLAGE), item(VILLAGE, NVR), item(camera(1), NVR)]
     assert [each.device_id for each in items().admitted(TOWN, listed)] == [NVR, VILLAGE, camera(1)]
+
+
+def test_a_chain_of_a_hundred_thousand_is_followed_once() -> None:
+    ids = [f"340103000011{number:08d}" for number in range(100_000)]
+    listed = [item(OWN)]
+    listed += [item(each, before) for each, before in zip(ids, [OWN, *ids], strict=False)]
+    assert list(items().admitted(TOWN, listed)) == []
