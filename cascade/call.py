@@ -8,8 +8,10 @@ superior ══ AudioLink ══▶ AudioSession ══▶ camera          (and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 from cascade.permits import Permit
 from cascade.ports import Loudspeakers
@@ -31,9 +33,12 @@ from sipserver.transport.driver import IncomingRequest
 
 OPEN_WAIT_S: Final = 10.0
 """How long a camera is given to listen."""
+CLOSE_WAIT_S: Final = 5.0
 SILENCE_S: Final = 30.0
 """A superior that sends nothing for so long is gone."""
 PACKET_BYTES: Final = 172
+
+ResultT = TypeVar("ResultT")
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +182,25 @@ class Call:
         self.drop_link()
         if self.session is not None:
             self.session.on_heard = None
-            await self.session.close(self.reason or "the superior has had enough")
+            self.session.stop(self.reason or "the superior has had enough")
+            with contextlib.suppress(TimeoutError):
+                # A camera that does not answer its BYE is waited for by others.
+                async with asyncio.timeout(CLOSE_WAIT_S):
+                    await self.session.ended.wait()
+
+    async def unless_over(self, work: Coroutine[Any, Any, ResultT]) -> ResultT | None:
+        """The result of some work; None when the call ended first, and the work was given up."""
+        working, given_up = asyncio.ensure_future(work), asyncio.ensure_future(self.over.wait())
+        try:
+            await asyncio.wait((working, given_up), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            given_up.cancel()
+            if not working.done():
+                working.cancel()
+        if working.done():
+            return working.result()
+        await asyncio.gather(working, return_exceptions=True)
+        return None
 
     async def _first(self, event: asyncio.Event, timeout_s: float) -> None:
         waits = [asyncio.ensure_future(each.wait()) for each in (self.over, event)]

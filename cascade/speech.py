@@ -215,9 +215,11 @@ class SpeechDesk:
         request.body = offer.serialize()
         try:
             sent = self._transport.invite(request, call.flow)
-            response = await sent.final(INVITE_WAIT_S)
+            response = await call.unless_over(sent.final(INVITE_WAIT_S))
         except TransportError as error:
             raise SuperiorSilent(f"superior {self._id} was asked for its sound: {error}") from error
+        if response is None:
+            raise SuperiorSilent(f"superior {self._id} was asked for its sound, and then no more")
         if response.status >= 300:
             raise SuperiorRefused(
                 f"superior {self._id} refuses its sound: {response.status} {response.reason}", response.status
@@ -335,16 +337,7 @@ class SpeechDesk:
     async def _connect(self, call: Call) -> None:
         """Be ready to hear; raises LinkFailed."""
         assert call.link is not None  # noqa: S101 - made before
-        connecting = asyncio.ensure_future(call.link.connect(CONNECT_WAIT_S))
-        given_up = asyncio.ensure_future(call.over.wait())
-        try:
-            await asyncio.wait((connecting, given_up), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            given_up.cancel()
-            if not connecting.done():
-                connecting.cancel()
-        if not call.over.is_set():
-            await connecting
+        await call.unless_over(call.link.connect(CONNECT_WAIT_S))
 
     def _take_ssrc(self, call: Call) -> str:
         if not call.ssrc:

@@ -238,6 +238,19 @@ async def test_many_sessions_of_one_recording_at_once(own: Own) -> None:
         await own.until(lambda: not own.streams and not own.playing)
 
 
+async def test_a_superior_whose_ssrc_is_not_taken_is_told_ours(own: Own) -> None:
+    """GB-C132: the called domain decides (6.6); of history, so it begins with 1."""
+    post = own.below.superiors.list()[0]
+    await own.below.superiors.change(replace(post.link.superior, takes_ssrc=False))
+    with udp_platform() as (receiver, port, _):
+        answer, dialog = await own.play(port)
+        assert answer.ssrc is not None
+        assert answer.ssrc.startswith("110000")
+        await own.until(lambda: len(receiver.packets) > 3)
+        assert {packet.ssrc for packet in receiver.packets} == {int(answer.ssrc)}
+        await own.hang_up(dialog)
+
+
 async def test_rights_to_play_and_to_download_are_two(own: Own) -> None:
     """GB-C137: what is off is refused with 403; what runs ends when its right does."""
     subject = subject_of(PLATFORM_ID)

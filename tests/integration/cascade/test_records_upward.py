@@ -110,6 +110,8 @@ async def test_files_of_ours_are_stretches_without_a_gap_cut_at_full_hours(
     assert [each.record_type for each in below.recordings.records.searches] == ["alarm"]
     assert await asked(above, "3", file_path="no such file") == []
     assert await asked(above, "4", recorder_id="nobody") == []
+    assert await asked(above, "5", secrecy=1) == []
+    assert len(await asked(above, "6", recorder_id=OWN_ID, record_type="time")) == 3
 
 
 @pytest.mark.parametrize(

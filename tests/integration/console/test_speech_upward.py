@@ -65,6 +65,7 @@ class Speaking(SmallPlatform):
         super().__init__()
         self.invites: list[IncomingRequest] = []
         self.refuses: list[int] = []
+        self.is_mute = False
         self.dialog: Dialog | None = None
         self.socket: AudioSocket | None = None
         self._speaking: asyncio.Task[None] | None = None
@@ -72,6 +73,8 @@ class Speaking(SmallPlatform):
     def _receive(self, incoming: IncomingRequest) -> None:
         if incoming.request.method == "INVITE":
             self.invites.append(incoming)
+            if self.is_mute:
+                return
             if self.refuses:
                 self.transport.respond(incoming, self.refuses.pop(0))
             else:
@@ -312,6 +315,16 @@ async def test_a_superior_and_a_camera_talk(scene: Scene, setup: Setup | None) -
     assert socket.heard.tone_hz == pytest.approx(TALK_HZ, abs=TOLERANCE_HZ)
     assert socket.heard.ssrcs == {200_000_055}
     assert (await above.bye(dialog)).status == 200
+    await scene.over(device)
+
+
+async def test_a_superior_that_goes_away_while_it_is_asked_for_its_sound(scene: Scene) -> None:
+    """Its link is lost, or its right: nobody waits for the answer to our INVITE."""
+    above, device = scene.above, await scene.open()
+    above.is_mute = True
+    await above.notice(channel_of(device))
+    await scene.until(lambda: len(above.invites) == 1, "it is asked")
+    await scene.site.platform.rights.replace(SUBJECT, Policy())
     await scene.over(device)
 
 
