@@ -24,7 +24,7 @@ from cascade.link import SuperiorLink
 from cascade.permits import Permit, Permits
 from cascade.ports import Calls
 from cascade.presented import PresentedChannel
-from cascade.relayed import RelayedStream, Unacceptable, check, usable_ssrc
+from cascade.relayed import RelayedStream, Unacceptable, check, late_offer, usable_ssrc
 from cascade.source_desk import SourceDesk
 from cascade.sources import StreamSource, Wanted
 from cascade.trail import asker_of
@@ -107,7 +107,7 @@ class RelayDesk:
             self._refuse(incoming, refusals.LOOP, "it came round, or the same INVITE comes by another way")
             return
         try:
-            offer = SessionDescription.parse(request.body)
+            offer = SessionDescription.parse(request.body) if request.body else late_offer(self._id)
             check(offer)
         except (MalformedSdp, Unacceptable) as error:
             self._refuse(incoming, refusals.NOT_ACCEPTABLE, str(error))

@@ -15,7 +15,7 @@ from media.outputs.rtp import RtpSender, SenderEnd, SenderRequest
 from media.session import MediaTransport
 from sipserver.gb.gb_time import from_unix
 from sipserver.gb.route_path import DIRECT, InviteRoute
-from sipserver.gb.sdp import PS, Payload, SessionDescription, SessionKind, Setup
+from sipserver.gb.sdp import PS, Direction, Payload, Protocol, SessionDescription, SessionKind, Setup
 from sipserver.gb.ssrc import to_int
 from sipserver.sip.dialog import Dialog
 from sipserver.sip.events import ServerKey
@@ -158,6 +158,24 @@ class RelayedStream:
         if not self.over.is_set():
             self.reason = reason
             self.over.set()
+
+
+def late_offer(superior_id: str) -> SessionDescription:
+    """What an INVITE without a description is taken for: a live picture, for a receiver that connects to us.
+
+    Our 200 is the offer then, and it names the port that we listen at; the answer in the ACK can say no more
+    (gb28181.md 6.2, GB-C101).
+    """
+    return SessionDescription(
+        superior_id,
+        "",
+        0,
+        protocol=Protocol.TCP,
+        payloads=(PS,),
+        direction=Direction.RECVONLY,
+        setup=Setup.ACTIVE,
+        connection="new",
+    )
 
 
 def check(offer: SessionDescription) -> None:

@@ -105,6 +105,26 @@ async def test_the_same_over_tcp_in_both_roles(joined: Below, above: SmallPlatfo
     playing.cancel()
 
 
+async def test_an_invite_without_a_description_is_answered_with_ours(
+    joined: Below, above: SmallPlatform
+) -> None:
+    """GB-C101: the late offer of third-party call control; who asks so connects to us."""
+    response, dialog = await above.invite(CAMERA, b"", SUBJECT)
+    assert (response.status, dialog is not None) == (200, True)
+    assert dialog is not None
+    ours = SessionDescription.parse(response.body)
+    assert (ours.is_tcp, ours.setup, ours.direction) == (True, Setup.PASSIVE, Direction.SENDONLY)
+    assert ours.ssrc is not None
+    assert int(ours.ssrc)
+    async with tcp_client_platform("127.0.0.1", ours.port) as client:
+        playing = play(joined.pictures.holds[-1])
+        await until(lambda: len(client.packets) > 50, above)
+        assert {packet.ssrc for packet in client.packets} == {int(ours.ssrc)}
+        await above.bye(dialog)
+        await until(lambda: client.ended, above)
+    playing.cancel()
+
+
 async def test_an_offer_without_ssrc_is_given_one_of_our_domain(joined: Below, above: SmallPlatform) -> None:
     """GB-C132."""
     with udp_platform() as (_, port, _rtcp):
