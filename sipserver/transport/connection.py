@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
@@ -13,6 +15,12 @@ from sipserver.transport.limits import ConnectionSlot
 from sipserver.transport.settings import SipTransportSettings
 from sipserver.transport.stats import TransportStats
 
+PROBE_AFTER_S: Final = 20
+PROBE_EVERY_S: Final = 5
+PROBES: Final = 3
+"""A connection that we opened is found dead within 35 s: a NAT on the way may have forgotten it, or the line
+is cut, and whoever wants to reach us over it cannot say so.
+"""
 PONG: Final = b"\r\n"  # RFC 5626 section 4.4.1: a double CRLF is answered with one
 
 
@@ -73,6 +81,8 @@ class StreamConnection(asyncio.Protocol):
         remote = transport.get_extra_info("peername") or ("", 0)
         port = local[1] if self._listen_port is None else self._listen_port
         self.flow = Flow(self._kind, (local[0], port), (remote[0], remote[1]), self.number)
+        if self._listen_port is None:
+            _watch_over(transport)
         self._transport.set_write_buffer_limits(high=self._settings.write_buffer_max_bytes)
         self._owner.connection_opened(self)
 
@@ -150,3 +160,20 @@ class StreamConnection(asyncio.Protocol):
         self._stats.stream_pings += self._framer.pings - self._pings_answered
         self._pings_answered = self._framer.pings
         self.send(PONG)
+
+
+def _watch_over(transport: asyncio.BaseTransport) -> None:
+    """Have the kernel look whether the peer is there, and give up what it does not acknowledge."""
+    made = transport.get_extra_info("socket")
+    options = (
+        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", PROBE_AFTER_S),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", PROBE_EVERY_S),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", PROBES),
+        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 1_000 * (PROBE_AFTER_S + PROBES * PROBE_EVERY_S)),
+    )
+    for level, name, value in options:
+        # Not every system has all of them; and the connection may be gone again already.
+        if made is not None and hasattr(socket, name):
+            with contextlib.suppress(OSError):
+                made.setsockopt(level, getattr(socket, name), value)

@@ -13,6 +13,7 @@ import pytest
 from sipserver.sip.dialog import Dialog
 from sipserver.sip.flow import Flow, Transport
 from sipserver.sip.message import SipRequest
+from sipserver.transport.connection import PROBE_AFTER_S
 from sipserver.transport.driver import IncomingRequest, SipTransport
 from sipserver.transport.errors import ConnectFailed, FlowClosed, ListenFailed, NoAnswer
 from sipserver.transport.settings import ListenAddress, SipTransportSettings, listen_pair
@@ -270,3 +271,24 @@ async def test_a_call_that_runs_out_of_time_is_cancelled(make_transport: MakeTra
         assert raised.value.heard_provisional
         await peer.request("CANCEL")
         assert call.is_cancelled
+
+
+@pytest.mark.parametrize("kind", [Transport.TCP, Transport.TLS])
+async def test_a_connection_that_we_opened_is_watched_over_by_the_kernel(
+    make_transport: MakeTransport, certificate: Certificate, kind: Transport
+) -> None:
+    """A NAT that forgot it would else be noticed with the next keepalive, after a minute or more."""
+    server = await make_transport(
+        *listen_pair(HOST, 0),
+        ListenAddress(Transport.TLS, HOST, free_port()),
+        tls_certificate=certificate.path,
+        tls_key=certificate.key,
+    )
+    client = await make_transport()
+    tls = client_context(certificate.path) if kind is Transport.TLS else None
+    flow = await client.connect(kind, address(server, kind), tls=tls)
+    made = client._network._connections[flow.connection]._transport
+    assert made is not None
+    plain = made.get_extra_info("socket")
+    assert plain.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert plain.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == PROBE_AFTER_S
