@@ -22,7 +22,7 @@ from sipserver.devices.errors import DeviceError
 from sipserver.devices.history.records import RecordSearch
 from sipserver.gb.gb_time import BEIJING
 from sipserver.gb.messages.record_info import RecordItem, RecordQuery
-from sipserver.gb.record_collector import in_order
+from sipserver.gb.record_collector import in_order, windows
 from storage.errors import StorageError
 from storage.model import Segment
 
@@ -35,6 +35,8 @@ JOINED: Final = timedelta(seconds=2)
 ON_TOP: Final = timedelta(seconds=5)
 """A device's line that reaches beyond our own by less is the same footage."""
 LINE: Final = timedelta(hours=1)
+AT_ONCE: Final = timedelta(days=3)
+"""Of our own index: some thousands of files, so that nobody else waits for long."""
 
 logger = logging.getLogger(__name__)
 
@@ -99,13 +101,16 @@ class RecordsDesk:
     ) -> list[RecordItem]:
         if query.record_type not in OWN_TYPES:
             return []
-        found: list[Segment] = []
-        for key in entry.paths:
-            try:
-                found += await self._rooms.own.segments(key, start, end)
-            except StorageError as error:
-                logger.warning("our recordings of %s cannot be listed: %s", key, error)
-        return lines_of(found, str(query.device_id), self._superior().own_id, start, end)
+        lines: list[RecordItem] = []
+        for first, last in windows(start, end, AT_ONCE.total_seconds()):
+            found: list[Segment] = []
+            for key in entry.paths:
+                try:
+                    found += await self._rooms.own.segments(key, first, last)
+                except StorageError as error:
+                    logger.warning("our recordings of %s cannot be listed: %s", key, error)
+            lines += lines_of(found, str(query.device_id), self._superior().own_id, first, last)
+        return lines
 
     async def _device(
         self, query: RecordQuery, entry: PresentedChannel, start: datetime, end: datetime
@@ -152,11 +157,12 @@ def lines_of(
         first, last = max(segment.start_time, start), min(segment.end_time, end)
         if last <= first:
             continue
+        part = round(segment.size_bytes * ((last - first) / (segment.end_time - segment.start_time)))
         if stretches and first - stretches[-1][1] <= JOINED and not _is_new_hour(stretches[-1], first):
             before, until, size = stretches[-1]
-            stretches[-1] = (before, max(until, last), size + segment.size_bytes)
+            stretches[-1] = (before, max(until, last), size + part)
         else:
-            stretches.append((first, last, segment.size_bytes))
+            stretches.append((first, last, part))
     return [_own_line(presented, own_id, *stretch) for stretch in stretches]
 
 

@@ -23,7 +23,7 @@ from sipserver.sip.flow import Flow
 from sipserver.sip.message import SipRequest
 from sipserver.transport.driver import IncomingRequest
 
-LONGEST: Final = timedelta(days=31)
+LONGEST: Final = timedelta(days=7)
 """Longest playback or download; who asks for more is refused with 488."""
 MAX_SSRC: Final = 0xFFFFFFFF
 RECORD_TYPES: Final = {"0": "all", "1": "manual", "2": "alarm", "3": "time"}

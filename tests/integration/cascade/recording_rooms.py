@@ -30,6 +30,8 @@ class FakeDisk:
     def __init__(self) -> None:
         self.segments_of: dict[ChannelKey, list[Segment]] = {}
         self.playbacks: RecordedPlaybacks | None = None
+        self.longest_s = 0.0
+        """Of all times that were looked up at once."""
 
     def hold(self, plane: MediaPlane, root: Path, key: ChannelKey, film: Film) -> None:
         """The film is what we have recorded of a channel."""
@@ -50,6 +52,7 @@ class FakeDisk:
         ]
 
     async def between(self, key: ChannelKey, start: datetime, end: datetime, limit: int) -> list[Segment]:
+        self.longest_s = max(self.longest_s, (end - start).total_seconds())
         found = self.segments_of.get(key, [])
         return [each for each in found if each.end_time > start and each.start_time < end][:limit]
 

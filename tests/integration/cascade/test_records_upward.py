@@ -189,6 +189,7 @@ async def test_ten_years_are_cut_to_what_is_kept_and_a_flood_of_lines_to_the_new
     items = await asked(above, "1", start, MIDNIGHT + DAY)
     assert len(items) == 24
     assert items[-1].end == MIDNIGHT + timedelta(minutes=20 * 39 + 10), "the newest"
+    assert below.recordings.disk.longest_s <= 3 * 86_400, "our index is read in pieces"
     assert await asked(above, "2", start, MIDNIGHT - 5 * DAY) == []
     (search,) = below.recordings.records.searches
     assert search.end - search.start == timedelta(days=31)
