@@ -151,7 +151,7 @@ def superior(
     except BadSteps as error:
         process.say_error(str(error))
         raise typer.Exit(process.EXIT_CONFIG) from None
-    set_up_logging(LogSettings(level="warning" if as_json else "info"))
+    set_up_logging(LogSettings(level="warning"))
     code = process.run(_run(order))
     if code:
         raise typer.Exit(code)
