@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from catalog.model import ChannelKey
 from sipserver.devices.commands.gate import EditionGate
-from sipserver.devices.errors import BadAnswer, Refused
+from sipserver.devices.errors import BadAnswer, NoAnswer, Refused
 from sipserver.devices.features import Parts
 from sipserver.devices.ptz.lock import Holder
 from sipserver.devices.ptz.ptz import Ptz
@@ -46,6 +46,10 @@ from sipserver.gb.messages.preset_query import NamedPreset, PresetQuery, PresetQ
 from sipserver.gb.messages.ptz_position import PtzPosition, PtzPositionQuery, PtzPositionResponse
 
 AnswerT = TypeVar("AnswerT")
+
+PRESET_MESSAGES_MAX: Final = 64
+PRESETS_QUIET_S: Final = 1.0
+"""After a message that leaves some out, before they are taken to be all."""
 
 
 class Outcome(StrEnum):
@@ -132,18 +136,34 @@ class Commands:
     # ---------------------------------------------------------------- questions
 
     async def presets(self, key: ChannelKey, *, despite_edition: bool = False) -> tuple[NamedPreset, ...]:
-        """The presets of a channel, as it lists them.
+        """The presets of a channel, as it lists them: in one message, or in several that add up to SumNum.
 
         Raises:
             NotInEdition, UnknownDevice, DeviceOffline, NoAnswer, Refused, BadAnswer
         """
         query = PresetQuery(self._parts.signalling.next_sn(), GbId(key.channel_id))
-        document = await self._ask(
-            key, query.sn, "PresetQuery", query.to_xml(), Feature.PTZ_EXTRAS, despite_edition
-        )
-        answer = _read(key, PresetQueryResponse.from_xml, document)
-        _demand_ok(key, "PresetQuery", answer.ok)
-        return answer.presets
+        more: asyncio.Queue[Document] = asyncio.Queue(PRESET_MESSAGES_MAX)
+
+        def receive(document: Document) -> None:
+            if not more.full():
+                more.put_nowait(document)
+
+        self._gate.demand(key.device_id, Feature.PTZ_EXTRAS, despite_edition=despite_edition)
+        with self._parts.queries.expect(key.device_id, "PresetQuery", query.sn, receive):
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._parts.signalling.send_document(
+                        key.device_id, query.to_xml(), timeout_s=self._timeout_s
+                    )
+                    first = await more.get()
+            except TimeoutError:
+                raise NoAnswer(
+                    f"device {key.device_id} took PresetQuery and sent no answer in {self._timeout_s:g} s",
+                    device_id=key.device_id,
+                ) from None
+            answer = _read(key, PresetQueryResponse.from_xml, first)
+            _demand_ok(key, "PresetQuery", answer.ok)
+            return await _all_presets(key, answer, more)
 
     async def home_position(self, key: ChannelKey, *, despite_edition: bool = False) -> HomePosition | None:
         """The home position of a channel; None when it has none. Raises as ``presets``."""
@@ -234,6 +254,21 @@ class Commands:
     ) -> Document:
         self._gate.demand(key.device_id, feature, despite_edition=despite_edition)
         return await self._parts.queries.ask(key.device_id, cmd_type, sn, query, timeout_s=self._timeout_s)
+
+
+async def _all_presets(
+    key: ChannelKey, first: PresetQueryResponse, more: asyncio.Queue[Document]
+) -> tuple[NamedPreset, ...]:
+    """Those of the first message and of what follows it; a device that counts wrong costs a moment."""
+    found = list(first.presets)
+    try:
+        while first.presets and len(found) < (first.sum_num or 0):
+            async with asyncio.timeout(PRESETS_QUIET_S):
+                document = await more.get()
+            found += _read(key, PresetQueryResponse.from_xml, document).presets
+    except TimeoutError:
+        pass
+    return tuple(found)
 
 
 def _reported(outcome: Outcome) -> bool | None:

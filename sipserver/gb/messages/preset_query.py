@@ -3,7 +3,7 @@
 Source: GB/T 28181-2022 A.2.4.9 and A.2.6.11; table 3.7 of the protocol notes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from sipserver.gb import manscdp, quirks
@@ -42,12 +42,14 @@ class PresetQueryResponse:
     Args:
         ok: False when the device says Result ERROR.
         presets: in the order of the answer; entries without a number are left out.
+        sum_num: how many there are in all messages of this answer, as the device says; None: it does not.
     """
 
     sn: str
     device_id: GbId
     presets: tuple[NamedPreset, ...] = ()
     ok: bool = True
+    sum_num: int | None = field(default=None, compare=False)
 
     @classmethod
     def from_xml(cls, response: Element) -> Self:
@@ -61,6 +63,7 @@ class PresetQueryResponse:
             device_id=manscdp.child_id(response),
             presets=tuple(presets),
             ok=quirks.apply("result-case", manscdp.child_text(response, "Result", "OK")) != "ERROR",
+            sum_num=manscdp.int_or_none(manscdp.child_text(response, "SumNum")),
         )
 
     def to_xml(self, edition: Edition = Edition.V3_0) -> Element:
@@ -69,7 +72,7 @@ class PresetQueryResponse:
         if not self.ok:
             manscdp.add_text(response, "Result", "ERROR")
         if edition >= Edition.V3_0:
-            manscdp.add_text(response, "SumNum", len(self.presets))
+            manscdp.add_text(response, "SumNum", len(self.presets) if self.sum_num is None else self.sum_num)
         group = manscdp.add_group(response, "PresetList", Num=str(len(self.presets)))
         for preset in self.presets:
             item = manscdp.add_group(group, "Item")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from catalog.model import ChannelKey
+from sipserver.devices.commands import commands
 from sipserver.devices.commands.commands import Outcome
 from sipserver.devices.commands.gate import EditionGate
 from sipserver.devices.errors import BadAnswer, ControlHeld, NoAnswer, NotInEdition, Refused
@@ -404,3 +405,36 @@ async def test_questions_are_matched_and_answered(bench: Bench) -> None:
         body += "<HomePosition><Enabled>1</Enabled><ResetTime>30</ResetTime></HomePosition></Response>"
         await device.message(body.encode())
         assert await task == HomePosition(True, 30)
+
+
+async def send_presets(device: ScriptedDevice, sn: str, numbers: range, sum_num: int | str) -> None:
+    items = "".join(f"<Item><PresetID>{n}</PresetID><PresetName>p{n}</PresetName></Item>" for n in numbers)
+    body = (
+        f"<Response><CmdType>PresetQuery</CmdType><SN>{sn}</SN><DeviceID>{CHANNEL_ID}</DeviceID>"
+        f'<SumNum>{sum_num}</SumNum><PresetList Num="{len(numbers)}">{items}</PresetList></Response>'
+    )
+    await device.message(body.encode())
+
+
+@pytest.mark.parametrize(("sum_num", "messages"), [(5, 2), (2, 1), ("", 1), (9, 2)])
+async def test_presets_in_several_messages_are_put_together(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, sum_num: int | str, messages: int
+) -> None:
+    """GB-C076: a device that counts too few or too many does not lose the ones that came in time."""
+    monkeypatch.setattr(commands, "PRESETS_QUIET_S", 0.2)
+    async with await registered(bench) as device:
+        asking = asyncio.ensure_future(bench.service.commands.presets(KEY))
+        query = await device.query("PresetQuery")
+        await send_presets(device, query.xml("SN"), range(1, 4), sum_num)
+        if messages > 1:
+            await send_presets(device, query.xml("SN"), range(4, 6), sum_num)
+        found = [each.number for each in await asking]
+        assert found == list(range(1, 4 if messages == 1 else 6))
+
+
+async def test_a_device_that_lists_no_presets_in_time_has_not_answered(bench: Bench) -> None:
+    async with await registered(bench) as device:
+        asking = asyncio.ensure_future(bench.service.commands.presets(KEY))
+        await device.query("PresetQuery")
+        with pytest.raises(NoAnswer, match="PresetQuery"):
+            await asking
