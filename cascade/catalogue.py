@@ -124,6 +124,7 @@ class PresentedCatalogue:
         if is_all:
             tree.change(self._how(), Rules(self.superior.shares))
             rows = range(len(self._stock.table))
+        rows = self._in_order(rows, is_all=is_all)
         try:
             await self._assign(tree, rows)
         except BaseException:
@@ -142,6 +143,13 @@ class PresentedCatalogue:
         if changed:
             for listener in self.changed:
                 listener(changed)
+
+    def _in_order(self, rows: Collection[int], *, is_all: bool) -> list[int]:
+        """Our own cameras first, then what platforms bring under the same ids (``PresentedTree.refresh``)."""
+        table = self._stock.table
+        wanted = rows if is_all else {*rows, *(each for row in rows for each in table.brought_back(row))}
+        own = [row for row in wanted if not table.is_of_platform(row)]
+        return own + [row for row in wanted if table.is_of_platform(row)]
 
     async def _assign(self, tree: PresentedTree, rows: Collection[int]) -> None:
         for slice_ in _slices(rows):

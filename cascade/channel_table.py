@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from catalog.codes import is_platform_id
 from catalog.model import Channel, ChannelKey, ChannelKind
 
 _PRESENT: Final = 1
@@ -74,6 +75,8 @@ class ChannelTable:
         """Of ``Kept``, packed."""
         self._bits: Final = bytearray()
         self._device_numbers: Final[dict[str, int]] = {}
+        self._platforms: Final[set[int]] = set()
+        """Numbers of devices."""
         self._device_of: Final = array("I")
         self._rows: Final[list[dict[str, int]]] = []
         self._online: Final = bytearray()
@@ -148,6 +151,17 @@ class ChannelTable:
         """Of several ways to one camera the one with the lowest is taken."""
         return BEST_FIRST[self.state(row)], self.path_rank(self.places[row].device_id)
 
+    def is_of_platform(self, row: int) -> bool:
+        """Whether a platform below us brings it."""
+        return self._device_of[row] in self._platforms
+
+    def brought_back(self, row: int) -> Iterator[int]:
+        """Rows of platforms that have the same channel id as this one of a device."""
+        if self._platforms and not self.is_of_platform(row):
+            for number in self._platforms:
+                if (found := self._rows[number].get(self.channel_ids[row])) is not None:
+                    yield found
+
     def kept(self, row: int) -> Kept:
         return Kept._make(marshal.loads(self.records[row]))  # noqa: S302 - written by this class alone
 
@@ -169,6 +183,8 @@ class ChannelTable:
             number = self._device_numbers[device_id] = len(self._rows)
             self._rows.append({})
             self._online.append(False)
+            if is_platform_id(device_id):
+                self._platforms.add(number)
         return number
 
 

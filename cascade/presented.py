@@ -266,7 +266,22 @@ class PresentedTree:
             place.device_id != how.superior_id
             and channel_id not in (how.own_id, how.superior_id)
             and self.rules.shows(place, channel_id)
+            and not self._comes_back(row, channel_id)
         )
+
+    def _comes_back(self, row: int, channel_id: str) -> bool:
+        """Whether a platform brings what the superior knows as a camera of our own, which is there (R-3).
+
+        It is no further camera: in a ring of platforms one more would come back with every round. Nor is it
+        another way to it: what the ring says of it is what we said ourselves, a while ago.
+        """
+        if not self._table.is_of_platform(row):
+            return False
+        own = self.ids.identity(channel_id)
+        if own is None or "~" not in own:
+            return False
+        known = self._table.row(ChannelKey.parse(own))
+        return known is not None and self._table.is_present(known)
 
     def _wanted_entry(self, row: int) -> int:
         if not self._wants(row):
@@ -385,13 +400,7 @@ class PresentedTree:
         return self._directories.get(entry) == OWN
 
     def _identity(self, row: int) -> str:
-        channel_id = self._table.channel_ids[row]
-        identity = identity_of(self._table.places[row].device_id, channel_id)
-        if identity == channel_id and "~" in (known := self.ids.identity(channel_id) or ""):
-            # A platform brings what the superior knows as a camera of our own: the same camera by another
-            # way (R-3), perhaps round a ring. As a camera of its own it would come back with every round.
-            return known
-        return identity
+        return identity_of(self._table.places[row].device_id, self._table.channel_ids[row])
 
     def _group(self) -> str:
         own = self.how.own_id

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from cascade.model import Superior
-from catalog.model import ChannelKey
+from catalog.model import CatalogRow, ChannelKey
 from media.session import MediaPlane, MediaTransport
 from sipserver.devices.errors import DeviceOffline, Refused
 from sipserver.devices.invite_evidence import InviteEvidence
 from sipserver.gb.editions import Edition
 from sipserver.sip.message import SipResponse
-from tests.integration.cascade.conftest import Below
+from tests.integration.cascade.conftest import NVR, Below
 from tests.integration.cascade.test_catalogue_upward import registered, shared
 from tests.integration.cascade.test_live_upward import offer
 from tests.integration.media.far_platform import udp_platform
@@ -99,3 +99,26 @@ async def test_a_superior_of_before_2022_is_told_no_way(joined: Below, above: Sm
     await above.until(lambda: post.link.is_online)
     response, path = await asked(above)
     assert (response.status, path) == (200, "")
+
+
+async def test_a_camera_that_was_ours_and_is_now_below_goes_on_under_its_platform(
+    below: Below, above: SmallPlatform, plane: MediaPlane
+) -> None:
+    """As long as it is ours, what a platform says of it does not count; after that it does (R-3)."""
+    await below.cameras(1)
+    await registered(below, above, shared(above))
+    (own,) = await below.catalog.load_channels(NVR)
+    await below.catalog.add_devices([TOWN])
+    below.standing.online.add(TOWN)
+    brought = CatalogRow(channel_id=own.channel_id, name="by the town", status_online=True)
+    post = below.superiors.list()[0]
+
+    async def ways_to_it() -> list[list[str]]:
+        tree = await post.catalogue.tree()
+        return [[key.device_id for key in entry.paths] for entry in tree.channels.values()]
+
+    assert await ways_to_it() == [[NVR]]
+    await below.catalog.replace_catalog(TOWN, [brought], complete=True)
+    assert await ways_to_it() == [[NVR]]
+    await below.catalog.replace_catalog(NVR, [], complete=True)
+    assert await ways_to_it() == [[TOWN]]

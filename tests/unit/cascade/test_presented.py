@@ -179,16 +179,25 @@ def test_no_two_identities_ever_share_an_id(wanted: list[tuple[str, str]]) -> No
     assert all(len(presented) == 20 and presented.isdigit() for presented in given_ids.values())
 
 
-def test_a_camera_of_ours_that_a_platform_brings_back_is_the_same_camera() -> None:
-    """A ring of platforms lists our own cameras to us: another way to them, and no further camera (R-3)."""
+def test_a_camera_of_ours_that_a_platform_brings_back_is_no_further_camera_and_no_way_to_it() -> None:
+    """A ring of platforms lists our own cameras to us, and says of them what we said a while ago (R-3)."""
     ids = IdMap(OWN)
-    direct = camera(NVR, 1)
+    direct = camera(NVR, 1, status_online=False)
     told = list(shown(direct, ids=ids).channels)
     for _ in range(3):  # each round would bring one more otherwise
         tree = shown(direct, *(camera(BELOW, 0, channel_id=each) for each in told), ids=ids)
         told = list(tree.channels)
     (entry,) = tree.channels.values()
-    assert {key.device_id for key in entry.paths} == {NVR, BELOW}
+    assert [key.device_id for key in entry.paths] == [NVR]
+    assert entry.item.status == "OFF"
+
+
+def test_a_camera_that_moves_to_a_platform_is_shown_by_it() -> None:
+    ids = IdMap(OWN)
+    shown(camera(NVR, 1), ids=ids)
+    gone = camera(NVR, 1, present=False)
+    (entry,) = shown(gone, camera(BELOW, 1), ids=ids).channels.values()
+    assert [key.device_id for key in entry.paths] == [BELOW]
 
 
 def test_of_several_platforms_the_one_with_the_lowest_rank_is_the_way_unless_it_is_off() -> None:
