@@ -79,15 +79,18 @@ class LedgerBook:
                 logger.warning("the ledger of %s is written later: %s", self._superior_id, error)
 
     async def _flush(self) -> None:
+        """Write what waits now; what comes meanwhile waits for the next time."""
         ledger = self._ledger
-        while ledger is not None and ledger.unsaved:
-            entries = list(islice(ledger.unsaved, WRITE_ROWS))
-            ledger.unsaved.difference_update(entries)
-            try:
+        if ledger is None:
+            return
+        waiting, ledger.unsaved = ledger.unsaved, set()
+        try:
+            while waiting:
+                entries = list(islice(waiting, WRITE_ROWS))
                 await self._store.save(self._superior_id, [ledger.row(entry) for entry in entries])
-            except BaseException:
-                ledger.unsaved.update(entries)
-                raise
+                waiting.difference_update(entries)
+        finally:
+            ledger.unsaved |= waiting
 
     @property
     def _superior_id(self) -> str:

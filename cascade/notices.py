@@ -197,9 +197,11 @@ class Notices:
     # ---------------------------------------------------------------- inside: the one task
 
     async def _run(self) -> None:
-        # The first picture that the superior asks for is not to wait until a large catalogue was read.
-        with contextlib.suppress(*AWAY):
+        try:
+            # The first picture that the superior asks for is not to wait until a large catalogue was read.
             await self._catalogue.tree()
+        except Exception as error:
+            logger.warning("what superior %s is shown is read later: %s", self._superior.superior_id, error)
         while True:
             await self._wait()
             try:

@@ -255,7 +255,8 @@ class Subscriptions:
         if expires_s:
             subscription.expires_at = self._transport.clock() + expires_s
             subscription.unanswered, subscription.not_before = 0, 0.0
-            self._begin(self._tell_refreshed(subscription))
+            if len(self._accepting) < MAX_ACCEPTING:  # the next refresh does as well
+                self._begin(self._tell_refreshed(subscription))
         else:
             self._ending(subscription, "the superior cancelled it", "timeout")
 
