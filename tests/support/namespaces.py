@@ -13,6 +13,7 @@ import ipaddress
 import itertools
 import os
 import random
+import re
 import selectors
 import shutil
 import struct
@@ -222,6 +223,7 @@ class Place:
 @contextlib.contextmanager
 def two_places(*, translated: bool) -> Iterator[tuple[Place, Place, Line]]:
     """The inside, the outside, and the line between; everything is removed at the end."""
+    _sweep()
     number = next(_numbers)
     names = [f"ts{os.getpid()}{side}{number}" for side in "io"]
     ends: list[int] = []
@@ -251,6 +253,13 @@ def two_places(*, translated: bool) -> Iterator[tuple[Place, Place, Line]]:
         gone = [("link", "del", f"{desk}n") for desk in desks] + [("netns", "del", name) for name in names]
         for words in gone:
             subprocess.run(("ip", *words), check=False, capture_output=True, timeout=20)
+
+
+def _sweep() -> None:
+    """Remove what a process that was killed left behind."""
+    for name in re.findall(r"^ts[0-9]+[io][0-9]+", run("ip", "netns", "list"), re.MULTILINE):
+        if not Path("/proc", re.split("[io]", name[2:])[0]).exists():
+            subprocess.run(("ip", "netns", "del", name), check=False, capture_output=True, timeout=20)
 
 
 def _desk(name: str, card: str, number: int) -> str:

@@ -190,12 +190,20 @@ async def test_everything_that_a_superior_may_ask_for_is_asked_for(
     assert results[1].figures["events"] == ["OFF"]
 
 
-async def test_a_camera_is_spoken_to(site: SmallSite, above: SimulatedSuperior, tmp_path: Path) -> None:
+@pytest.mark.parametrize("over_tcp", [False, True])
+async def test_a_camera_is_spoken_to(
+    site: SmallSite, above: SimulatedSuperior, tmp_path: Path, over_tcp: bool
+) -> None:
+    settings = (await site.api.get(f"/superiors/{SUPERIOR_ID}")).json()
+    kept = {name: settings[name] for name in ("own_id", "host", "port", "shares")}
+    changed = await site.api.put(f"/superiors/{SUPERIOR_ID}", json=kept | {"speech_tcp": over_tcp})
+    assert changed.status_code == 200, changed.text
     camera = await site.add_camera(edition=Edition.V3_0)
     await site.api.put(f"/superiors/{SUPERIOR_ID}/grants", json={"grants": [{"actions": list(Right)}]})
     lines = ["wait-registered", "catalogue timeout_s=5", "broadcast seconds=1"]
     results = await do(above, tmp_path, *lines)
     assert [str(each) for each in results if not each.passed] == []
+    assert ("TCP" in results[-1].told) is over_tcp
     call = camera.audio.calls[-1]
     assert call.heard.tone_hz == pytest.approx(400, abs=20)
     assert call.heard.gaps == 0
