@@ -10,7 +10,7 @@ from typing import Final
 from cascade.errors import NotPresented
 from cascade.id_map import IdMap
 from cascade.items import Override, Presentation
-from cascade.model import Superior
+from cascade.model import Superior, TreeForm
 from cascade.presented import PresentedTree
 from cascade.shares import Rules
 from cascade.stock import ChannelStock
@@ -108,7 +108,7 @@ class PresentedCatalogue:
     async def _open_tree(self) -> PresentedTree:
         superior = self.superior
         ids = await self._load_ids()
-        tree = PresentedTree(self._stock.table, self._how(), Rules(superior.shares), ids)
+        tree = PresentedTree(self._stock.table, await self._how(), Rules(superior.shares), ids)
         tree.overrides.update(await self._store.load_overrides(superior.superior_id))
         self._all, self._ids_stale = True, False
         self._tree = tree
@@ -121,11 +121,11 @@ class PresentedCatalogue:
             self._ids_stale = False
         rows: Collection[int] = self._rows
         is_all, self._all, self._rows = self._all, False, set()
-        if is_all:
-            tree.change(self._how(), Rules(self.superior.shares))
-            rows = range(len(self._stock.table))
-        rows = self._in_order(rows, is_all=is_all)
         try:
+            if is_all:
+                tree.change(await self._how(), Rules(self.superior.shares))
+                rows = range(len(self._stock.table))
+            rows = self._in_order(rows, is_all=is_all)
             await self._assign(tree, rows)
         except BaseException:
             # Nothing counts that is not written down.
@@ -160,14 +160,17 @@ class PresentedCatalogue:
             # Before anybody hears of them: an id that was told never changes.
             await self._store.save_ids(self.superior.superior_id, new)
 
-    def _how(self) -> Presentation:
+    async def _how(self) -> Presentation:
         superior = self.superior
+        is_by_region = superior.tree is TreeForm.REGIONS
+        names = await self._stock.region_names() if is_by_region else {}
         return Presentation(
             superior_id=superior.superior_id,
             own_id=superior.own_id,
             own_name=self._own_name,
             tree=superior.tree,
             with_own_item=superior.with_own_item,
+            region_names=names,
         )
 
     async def _load_ids(self) -> IdMap:

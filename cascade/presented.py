@@ -361,8 +361,9 @@ class PresentedTree:
             self._ways[entry] = None
             self._directories[entry] = name
             self._regions[entry] = name if is_region_code(name) else self.how.own_id[:6]
-            if not self.states[entry] or self.sums[entry] != self._salt:
-                self.states[entry], self.sums[entry] = ItemState.ON, self._salt
+            total = zlib.crc32(self.how.region_names.get(name, "").encode(), self._salt)
+            if not self.states[entry] or self.sums[entry] != total:
+                self.states[entry], self.sums[entry] = ItemState.ON, total
                 changed.add(entry)
         return changed
 

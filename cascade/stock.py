@@ -14,6 +14,7 @@ from catalog.model import Channel, ChannelKind
 CAMERAS: Final = frozenset({ChannelKind.CAMERA})
 AWAY: Final[tuple[type[Exception], ...]] = (*DATABASE_AWAY, OSError)
 """What a database says that does not answer now."""
+REGIONS: Final = frozenset({ChannelKind.REGION})
 PAGE: Final = 250
 """Channels read in one go: what the event loop can do without for their sake, some ten milliseconds."""
 
@@ -104,6 +105,23 @@ class ChannelStock:
             devices, self._devices = self._devices, set()
             for device_id in devices:
                 self._tell(self.table.set_online(device_id, self._standing.is_online(device_id)))
+
+    async def region_names(self) -> dict[str, str]:
+        """What administrative divisions are called, as far as somebody below lists them.
+
+        Raises:
+            SQLAlchemyError, OSError: the database is away.
+        """
+        names: dict[str, str] = {}
+        cursor: str | None = None
+        while True:
+            page = await self._catalog.list_channels(None, cursor, PAGE, kinds=REGIONS)
+            for region in page.items:
+                if region.shown_name != region.channel_id:
+                    names.setdefault(region.channel_id, region.shown_name)
+            cursor = page.next
+            if cursor is None:
+                return names
 
     # ---------------------------------------------------------------- inside
 

@@ -13,7 +13,7 @@ from cascade.ledger import Difference
 from cascade.model import LinkState, Superior, TreeForm
 from cascade.shares import Share, ShareKind
 from cascade.superiors import Superiors
-from catalog.model import CatalogRow, ChannelKey
+from catalog.model import CatalogRow, ChannelKey, ChannelKind
 from catalog.notified import CatalogChange, ChangeKind
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.catalog import CatalogItem, CatalogQuery, CatalogResponse
@@ -233,3 +233,14 @@ async def test_queries_that_waited_for_long_are_left_to_the_newest(
     await asked(above, "7", OWN_ID)
     answered = {each.sn for each in above.of_type("Catalog")}
     assert answered == {"1", "7"}
+
+
+async def test_divisions_are_called_what_somebody_below_calls_them(
+    above: SmallPlatform, below: Below
+) -> None:
+    await below.cameras(1)
+    region = CatalogRow(channel_id="3401", name="合肥市", kind=ChannelKind.REGION)
+    await below.catalog.apply_events(NVR, [CatalogChange(ChangeKind.ADD, region)])
+    await registered(below, above, shared(above, with_own_item=False, tree=TreeForm.REGIONS))
+    items = await asked(above, "1", OWN_ID)
+    assert [item.name for item in items[:3]] == ["34", "合肥市", "340102"]
