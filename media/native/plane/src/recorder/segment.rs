@@ -1,8 +1,7 @@
 //! One recorded file: fragmented MP4 that is valid after each write.
 
-use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use crate::unit::{AudioSample, StreamConfig, Unit, VIDEO_CLOCK, audio_sample};
 /// Where the name of a box stands in it (ISO/IEC 14496-12 section 4.2).
 const BOX_NAME: usize = 4;
 
-/// A file that is being written. Units are gathered and written as one fragment by one call, so what a
+/// A file that is being written. Units are held back and written as one fragment by one call, so what a
 /// killed process leaves ends with a whole fragment, or with a part of one that readers ignore.
 pub(crate) struct Segment {
     file: File,
@@ -28,11 +27,6 @@ pub(crate) struct Segment {
     origin: i64,
     duration: i64,
     held: Vec<Arc<Unit>>,
-}
-
-thread_local! {
-    /// Where a thread gathers what it writes by one call, for one file after the other.
-    static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Segment {
@@ -74,7 +68,12 @@ impl Segment {
             duration: 0,
             held: Vec::new(),
         };
-        if let Err(error) = segment.write_whole(&init.bytes) {
+        let size_bytes = &mut segment.state.size_bytes;
+        if let Err(error) = write_whole(
+            &mut segment.file,
+            size_bytes,
+            &mut [IoSlice::new(&init.bytes)],
+        ) {
             let _ = std::fs::remove_file(&segment.path);
             return Err(error);
         }
@@ -133,44 +132,20 @@ impl Segment {
             .collect();
         last_until_the_next(&mut audio, None);
         self.sequence += 1;
-        let mut gathered = GATHERED.take();
-        gathered.clear();
-        fmp4::write_fragment(self.sequence, &video, &audio, &mut gathered);
+        let mut head = Vec::with_capacity(256 + 16 * (video.len() + audio.len()));
+        fmp4::write_fragment_head(self.sequence, &video, &audio, &mut head);
+        let data = video.iter().chain(&audio).map(|sample| sample.data);
+        let written = write_named(&mut self.file, &mut self.state.size_bytes, &mut head, data);
         let ticks = until - first.time;
         let last_pts_90k = self.held.iter().map(|unit| unit.pts_90k).max();
         let end_wall_us = last.wall_us + rescale(until - last.time, 1_000_000, VIDEO_CLOCK);
         self.held.clear();
-        let written = self.write_named(&mut gathered);
-        GATHERED.set(gathered);
         written?;
         self.duration += ticks;
         self.state.duration_s = self.duration as f64 / VIDEO_CLOCK as f64;
         self.state.last_pts_90k = last_pts_90k.unwrap_or(self.state.last_pts_90k);
         self.state.end_wall_us = end_wall_us;
         Ok(true)
-    }
-
-    /// A fragment is written as a `free` box and gets its name when it is whole: a process that is killed inside
-    /// the write leaves a box that every reader passes over, and never half a `moof`.
-    fn write_named(&mut self, fragment: &mut [u8]) -> io::Result<()> {
-        let name_at = self.state.size_bytes + BOX_NAME as u64;
-        let Some(name) = fragment.get_mut(BOX_NAME..BOX_NAME + 4) else {
-            return Ok(());
-        };
-        name.copy_from_slice(b"free");
-        self.write_whole(fragment)?;
-        self.file.write_all_at(b"moof", name_at)
-    }
-
-    /// All of the bytes, or nothing that a reader would see.
-    fn write_whole(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if let Err(error) = self.file.write_all(bytes) {
-            // Best effort: a part of a fragment at the end is ignored by readers as well.
-            let _ = self.file.set_len(self.state.size_bytes);
-            return Err(error);
-        }
-        self.state.size_bytes += bytes.len() as u64;
-        Ok(())
     }
 
     /// Writes the rest and the true duration, and waits until the disk has it.
@@ -189,6 +164,51 @@ impl Segment {
         let synced = self.file.sync_all();
         (self.state, written.and(patched).and(synced))
     }
+}
+
+/// A fragment is written as a `free` box and gets its name when it is whole: a process that is killed inside
+/// the write leaves a box that every reader passes over, and never half a `moof`. Pictures and sound are written
+/// from where they are.
+fn write_named<'a>(
+    file: &mut File,
+    size_bytes: &mut u64,
+    head: &'a mut [u8],
+    data: impl Iterator<Item = &'a [u8]>,
+) -> io::Result<()> {
+    let name_at = *size_bytes + BOX_NAME as u64;
+    let Some(name) = head.get_mut(BOX_NAME..BOX_NAME + 4) else {
+        return Ok(());
+    };
+    name.copy_from_slice(b"free");
+    let mut parts = vec![IoSlice::new(head)];
+    parts.extend(data.map(IoSlice::new));
+    write_whole(file, size_bytes, &mut parts)?;
+    file.write_all_at(b"moof", name_at)
+}
+
+/// All of the bytes, or nothing that a reader would see.
+fn write_whole(file: &mut File, size_bytes: &mut u64, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+    let total: usize = parts.iter().map(|part| part.len()).sum();
+    if let Err(error) = write_parts(file, parts) {
+        // Best effort: a part of a fragment at the end is ignored by readers as well.
+        let _ = file.set_len(*size_bytes);
+        return Err(error);
+    }
+    *size_bytes += total as u64;
+    Ok(())
+}
+
+fn write_parts(file: &mut File, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        match file.write_vectored(parts) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => IoSlice::advance_slices(&mut parts, count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Each sample lasts until the next, so that a fragment has no holes; the last one until `end`, if that is known.
