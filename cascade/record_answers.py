@@ -51,7 +51,7 @@ class RecordAnswers:
             SuperiorOffline, SuperiorSilent, SuperiorRefused
         """
         entry = (await self._catalogue.tree()).channels.get(query.device_id)
-        found = ListedRecords((), "the channel is not presented")
+        found = ListedRecords((), "the channel is not presented", is_refused=True)
         if entry is not None and self._desk is not None:
             found = await self._desk.find(query, entry)
         if found.why:
@@ -60,10 +60,17 @@ class RecordAnswers:
                 "superior.records",
                 str(query.device_id) if entry is None else str(entry.paths[0]),
                 asker,
-                outcome=Outcome.DONE if found.items else Outcome.FAILED,
+                outcome=_outcome(found),
                 detail={"lines": len(found.items), "reason": found.why},
             )
         size = self._link.superior.fragment_items
         name = entry.item.name if entry is not None else ""
         parts = record_fragments(query.sn, query.device_id, found.items, size, name)
         await send_in_turn(self._link, (part.to_xml() for part in parts))
+
+
+def _outcome(found: ListedRecords) -> Outcome:
+    """Refusals that repeat are counted in one entry, whatever a superior asks for."""
+    if found.is_refused:
+        return Outcome.REFUSED
+    return Outcome.DONE if found.items else Outcome.FAILED

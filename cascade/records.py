@@ -47,6 +47,8 @@ class ListedRecords:
 
     items: tuple[RecordItem, ...]
     why: str = ""
+    is_refused: bool = False
+    """By us, not for want of an answer from below."""
 
 
 class RecordsDesk:
@@ -63,13 +65,14 @@ class RecordsDesk:
         """The lines of a channel, within the time that the superior's settings give to devices."""
         start, end, cut = self._bounded(query.start, query.end)
         if end <= start:
-            return ListedRecords((), "the interval is empty")
+            return ListedRecords((), "the interval is empty", is_refused=True)
         own, device, failure = await self._search(query, entry, start, end)
         items = [each for each in self._merged(own, device, query) if _is_asked_for(each, query)]
         presented = query.device_id
         lines = [_as_presented(each, presented, entry) for each in items]
         notes = [cut, failure, f"{len(lines)} lines, {MAX_LINES} told" if len(lines) > MAX_LINES else ""]
-        return ListedRecords(tuple(lines[-MAX_LINES:]), "; ".join(note for note in notes if note))
+        why = "; ".join(note for note in notes if note)
+        return ListedRecords(tuple(lines[-MAX_LINES:]), why, is_refused=bool(cut) or len(lines) > MAX_LINES)
 
     # ---------------------------------------------------------------- inside
 

@@ -193,7 +193,9 @@ async def test_ten_years_are_cut_to_what_is_kept_and_a_flood_of_lines_to_the_new
     assert await asked(above, "2", start, MIDNIGHT - 5 * DAY) == []
     (search,) = below.recordings.records.searches
     assert search.end - search.start == timedelta(days=31)
-    assert "answered for 92" in str((await noted(below))["reason"])
+    found = await noted(below)
+    assert "answered for 92" in str(found["reason"])
+    assert found["outcome"] == "refused"
     assert await asked(above, "3", MIDNIGHT + 900 * DAY, MIDNIGHT + 901 * DAY) == [], "a time to come"
 
 
