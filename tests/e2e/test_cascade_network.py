@@ -110,7 +110,7 @@ async def test_a_lossy_line_through_nat_is_cut_and_everything_comes_back(scene: 
             return bool(found and device["remote"] != former)
 
         await eventually(is_back, "registered again, from another port of the NAT", 30.0)
-        assert (await scene.link())["losses"] == 1
+        assert (await scene.link())["losses"] >= 1
 
         async def is_off() -> bool:
             return not (await scene.province.get(f"/channels/{COUNTY}~{channel}"))["online"]

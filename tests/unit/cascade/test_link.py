@@ -10,9 +10,10 @@ from cascade.model import LinkState
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.keepalive import Keepalive
 from sipserver.sip.flow import Transport
-from sipserver.transport.driver import SipTransport
+from sipserver.transport.driver import IncomingRequest, SipTransport
+from sipserver.transport.settings import SipTransportSettings, listen_pair
 from tests.unit.cascade.conftest import OWN_ID, states_of, superior_at
-from tests.unit.sipserver.simulator.small_platform import SmallPlatform
+from tests.unit.sipserver.simulator.small_platform import PLATFORM_ID, SmallPlatform
 
 
 @pytest.mark.parametrize("kind", [Transport.UDP, Transport.TCP])
@@ -125,6 +126,57 @@ async def test_the_alternate_address_is_tried_when_the_first_does_not_answer(
     await above.until(lambda: link.is_online)
     assert link.view.remote == ("127.0.0.1", above.port)
     await link.close()
+
+
+async def test_we_follow_where_we_are_sent_and_come_back_when_that_one_is_gone(
+    above: SmallPlatform, transport: SipTransport
+) -> None:
+    """302: another server of the superior takes us (gb28181.md 2.6); GB-C041."""
+    home = SipTransport(SipTransportSettings(listens=listen_pair("127.0.0.1", 0)))
+    asked: list[str] = []
+
+    def send_on(incoming: IncomingRequest) -> None:
+        asked.append(incoming.request.method)
+        home.respond(incoming, 302, headers=[("Contact", f"<sip:{PLATFORM_ID}@127.0.0.1:{above.port}>")])
+
+    home.request_handler = send_on
+    await home.open()
+    link = SuperiorLink(superior_at(home.addresses[0].port), transport, jitter=lambda: 0.0)
+    link.open()
+    await above.until(lambda: link.is_online)
+    assert asked == ["REGISTER"]
+    assert link.view.remote == ("127.0.0.1", above.port)
+    await above.until(lambda: len(above.of_type("Keepalive")) >= 2)
+    above.keepalive_statuses = [404]
+    await above.until(lambda: link.view.registrations >= 2)
+    assert asked == ["REGISTER", "REGISTER"]
+    await link.close()
+    await home.close()
+
+
+async def test_pauses_double_up_to_the_longest_and_no_two_superiors_wait_alike(
+    above: SmallPlatform, transport: SipTransport
+) -> None:
+    """Each with a random quarter more, so that those who lost one superior do not come back together."""
+    above.register_statuses = [503] * 5
+    dice = iter((0.0, 0.0, 1.0, 0.0, 1.0, 0.0))
+    link = SuperiorLink(
+        superior_at(above.port, retry_s=0.02, retry_max_s=0.05), transport, jitter=lambda: next(dice)
+    )
+    pauses: list[float] = []
+
+    def note(changed: SuperiorLink) -> None:
+        view = changed.view
+        if view.state is LinkState.WAITING and view.next_at is None and view.refusals:
+            (client,) = changed._clients
+            pauses.append(client.next_at - view.since)
+
+    link.listeners.append(note)
+    link.open()
+    await above.until(lambda: link.is_online)
+    await link.close()
+    wanted = (0.02, 0.04 * 1.25, 0.05, 0.05 * 1.25, 0.05)
+    assert pauses == pytest.approx(wanted, abs=0.005)
 
 
 async def test_a_connection_that_closes_is_made_again(above: SmallPlatform, transport: SipTransport) -> None:
