@@ -93,3 +93,13 @@ def identity_of(device_id: str, channel_id: str) -> str:
     Recorders number their channels as they like, so the same id on two of them is two cameras (lesson 13).
     """
     return channel_id if GbId(device_id).type_code == SYSTEM_TYPE else f"{device_id}~{channel_id}"
+
+
+def group_id(ids: IdMap, own_id: str) -> str:
+    """Of the business group that a superior is shown."""
+    return ids.presented(f"group {own_id}", f"{own_id[:10]}2150{1:06d}")
+
+
+def organisation_id(ids: IdMap, device_id: str) -> str:
+    """Of the virtual organisation that stands for a device."""
+    return ids.presented(f"organisation {device_id}", f"{device_id[:10]}2160{device_id[14:20]:0>6}")

@@ -12,13 +12,16 @@ from typing import Final
 
 from cascade.channel_table import ItemState, Kept
 from cascade.model import TreeForm
-from sipserver.gb.ids import GbId
+from sipserver.gb.ids import GbId, is_region_code
 from sipserver.gb.messages.catalog import CatalogItem
 
 UNKNOWN: Final = "Unknown"
 """For mandatory elements that nobody filled in: some superiors refuse a body with an empty one."""
 OFF: Final = "OFF"
 ON: Final = "ON"
+OWN: Final = "own"
+GROUP: Final = "group"
+"""Names of directories; regions and organisations are called by their code and their device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,13 @@ NO_OVERRIDE: Final = Override()
 def salt_of(how: Presentation) -> int:
     """What all items of a superior have in common, as a figure."""
     return zlib.crc32(f"{how.own_id} {how.own_name} {how.tree}".encode())
+
+
+def directory_place(name: str, entry: int) -> tuple[int, int, int | str]:
+    """To sort directories by: parents before their children."""
+    if name in (OWN, GROUP):
+        return (0 if name == OWN else 2), 0, 0
+    return (1, len(name), name) if is_region_code(name) else (3, 0, entry)
 
 
 def own_item(how: Presentation) -> CatalogItem:

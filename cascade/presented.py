@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from cascade.channel_table import ChannelTable, ItemState, Place
-from cascade.id_map import IdMap, OutOfIds, identity_of
+from cascade.id_map import IdMap, OutOfIds, group_id, identity_of, organisation_id
 from cascade.items import (
+    GROUP,
     NO_OVERRIDE,
+    OWN,
     Override,
     Presentation,
     channel_item,
+    directory_place,
     gone_item,
     group_item,
     organisation_item,
@@ -36,8 +39,6 @@ from sipserver.gb.ids import REGION_LENGTHS, is_region_code
 from sipserver.gb.messages.catalog import CatalogItem
 
 NOT_SHOWN: Final = -1
-OWN: Final = "own"
-GROUP: Final = "group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class PresentedTree:
         is_region = is_region_code(item_id)
         if entry is None and not is_region:
             return ()
-        entries = [each for each in self.items.entries if not self._is_own(each)]
+        entries = [each for each in self.items.entries if self._directories.get(each) != OWN]
         if is_region:
             return [each for each in entries if self._regions[each].startswith(item_id)]
         name = "" if entry is None else self._directories[entry]
@@ -193,18 +194,10 @@ class PresentedTree:
 
     def directories(self) -> list[int]:
         """Own system, regions, group, organisations: in the order in which they are sent."""
+        shown = (each for each in self._directories if self.states[each])
+        return sorted(shown, key=lambda each: directory_place(self._directories[each], each))
 
-        def place(entry: int) -> tuple[int, int, int | str]:
-            name = self._directories[entry]
-            if name in (OWN, GROUP):
-                return (0 if name == OWN else 2), 0, 0
-            is_region = is_region_code(name)
-            return (1, len(name), name) if is_region else (3, 0, entry)
-
-        return sorted((each for each in self._directories if self.states[each]), key=place)
-
-    def __len__(self) -> int:
-        """Entries, those included that are shown no more."""
+    def __len__(self) -> int:  # those included that are shown no more
         return len(self.presented_ids)
 
     @property
@@ -397,15 +390,11 @@ class PresentedTree:
         states, ways = self.states, self._ways
         return (entry for entry in range(len(states)) if states[entry] and ways[entry] is not None)
 
-    def _is_own(self, entry: int) -> bool:
-        return self._directories.get(entry) == OWN
-
     def _identity(self, row: int) -> str:
         return identity_of(self._table.places[row].device_id, self._table.channel_ids[row])
 
     def _group(self) -> str:
-        own = self.how.own_id
-        return self.ids.presented(f"group {own}", f"{own[:10]}2150{1:06d}")
+        return group_id(self.ids, self.how.own_id)
 
     def _organisation(self, device_id: str) -> str:
-        return self.ids.presented(f"organisation {device_id}", f"{device_id[:10]}2160{device_id[14:20]:0>6}")
+        return organisation_id(self.ids, device_id)
