@@ -204,7 +204,8 @@ class CatalogStore:
         """Which channel is meant by ``channel_id`` or ``device_id~channel_id``.
 
         A channel that is present wins over others of its id that have gone; one that has gone is
-        still found, because recordings of it may remain.
+        still found, because recordings of it may remain. A camera that several platforms bring is one
+        camera (annex H of 2022): the device itself wins, then the platform with the lowest rank.
 
         Raises:
             UnknownChannel: there is none.
@@ -212,7 +213,14 @@ class CatalogStore:
         """
         where = _text_condition(text)
         query = (
-            select(channels.c.device_id, channels.c.channel_id, channels.c.present)
+            select(
+                channels.c.device_id,
+                channels.c.channel_id,
+                channels.c.present,
+                devices.c.is_subordinate,
+                devices.c.path_rank,
+            )
+            .join(devices, devices.c.device_id == channels.c.device_id)
             .where(*where)
             .order_by(channels.c.present.desc(), channels.c.device_id)
             .limit(MAX_CANDIDATES + 1)
@@ -221,6 +229,8 @@ class CatalogStore:
         if not rows:
             raise UnknownChannel(text)
         candidates = [row for row in rows if row["present"]] or rows
+        if sum(not row["is_subordinate"] for row in candidates) <= 1:
+            candidates = sorted(candidates, key=lambda row: (row["is_subordinate"], row["path_rank"]))[:1]
         if len(candidates) > 1:
             keys = [ChannelKey(row["device_id"], row["channel_id"]) for row in candidates]
             raise AmbiguousChannel(text, [str(key) for key in keys])

@@ -326,3 +326,21 @@ async def test_writers_wait_for_each_other(store: CatalogStore) -> None:
         *(store.save_presence([PresenceRow(device_id=DEVICE, online=True)]) for _ in range(8)),
     )
     assert (await store.counts()).channels == 50
+
+
+async def test_a_camera_of_several_platforms_is_one_camera_by_its_best_way(store: CatalogStore) -> None:
+    """Annex H of 2022: the device itself, then the lowest rank; two devices stay two (lesson 13)."""
+    town, village = "34020000002000000007", "34020000002000000008"
+    for device_id in (town, village):
+        await store.upsert_device(device(device_id))
+        await store.replace_catalog(device_id, [camera(0)], complete=True)
+    assert await store.resolve_channel(camera_id(0)) == ChannelKey(town, camera_id(0))
+    await store.set_device(village, path_rank=1)
+    assert await store.resolve_channel(camera_id(0)) == ChannelKey(village, camera_id(0))
+    await store.upsert_device(device())
+    await store.replace_catalog(DEVICE, [camera(0)], complete=True)
+    assert await store.resolve_channel(camera_id(0)) == ChannelKey(DEVICE, camera_id(0))
+    await store.upsert_device(device(OTHER_DEVICE))
+    await store.replace_catalog(OTHER_DEVICE, [camera(0)], complete=True)
+    with pytest.raises(AmbiguousChannel):
+        await store.resolve_channel(camera_id(0))
