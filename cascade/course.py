@@ -103,7 +103,11 @@ class Course:
         body = manscdp.serialize_document(status.to_xml(), superior.charset)
         request = stream.dialog.make_request("MESSAGE", body=body, content_type=manscdp.CONTENT_TYPE)
         try:
-            await self._transport.request(request, stream.flow, timeout_s=TELL_TIMEOUT_S, abandon=True)
+            response = await self._transport.request(
+                request, stream.flow, timeout_s=TELL_TIMEOUT_S, abandon=True
+            )
+            if response.status == refusals.NO_DIALOG:
+                stream.end("the superior has forgotten it")
         except TransportError as error:
             logger.info("superior %s was not told the end: %s", self._id, error)
         await _first(stream.over, stream.moved, timeout_s=END_BYE_WAIT_S)
