@@ -9,6 +9,7 @@ mod oracle;
 mod plane;
 mod recordings;
 mod relaying;
+mod settings;
 mod shared;
 mod tap;
 

@@ -1,6 +1,6 @@
 //! The class `Plane`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use tongshi_plane::{
-    CaptureRequest, Control, Plane as NativePlane, PlaneConfig, PlaneError, PushRequest,
-    RecorderConfig, RtspConfig, SessionRequest, Transport,
+    CaptureRequest, Control, Plane as NativePlane, PlaneError, PushRequest, RecorderConfig,
+    SessionRequest, Transport,
 };
 
 use crate::NativeError;
@@ -18,6 +18,7 @@ use crate::convert;
 use crate::feeding;
 use crate::recordings;
 use crate::relaying;
+use crate::settings::{ip_address, plane_config};
 use crate::shared;
 use crate::tap::Tap;
 
@@ -47,90 +48,6 @@ fn run<T: Send>(
             Err(NativeError::new_err(("panic", text, 0)))
         }
     }
-}
-
-pub(crate) fn setting<'py, T>(settings: &Bound<'py, PyDict>, name: &str) -> PyResult<T>
-where
-    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
-{
-    match settings.get_item(name)? {
-        Some(value) => value.extract::<T>(),
-        None => Err(pyo3::exceptions::PyKeyError::new_err(name.to_owned())),
-    }
-}
-
-fn nested<'py>(settings: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyDict>> {
-    match settings.get_item(name)? {
-        Some(value) => Ok(value.cast_into::<PyDict>()?),
-        None => Err(pyo3::exceptions::PyKeyError::new_err(name.to_owned())),
-    }
-}
-
-fn plane_config(settings: &Bound<'_, PyDict>) -> PyResult<PlaneConfig> {
-    Ok(PlaneConfig {
-        output_host: setting(settings, "output_host")?,
-        output_port: setting(settings, "output_port")?,
-        threads: setting(settings, "threads")?,
-        url_key: setting(settings, "url_key")?,
-        nap_us: setting(settings, "nap_us")?,
-        receive_buffer_bytes: setting(settings, "receive_buffer_bytes")?,
-        receive_host: setting(settings, "receive_host")?,
-        shared_udp_port: setting(settings, "shared_udp_port")?,
-        shared_tcp_port: setting(settings, "shared_tcp_port")?,
-        shared_buffer_bytes: setting(settings, "shared_buffer_bytes")?,
-        connections_per_source: setting(settings, "connections_per_source")?,
-        cool_down_us: setting(settings, "cool_down_us")?,
-        strict_ssrc: setting(settings, "strict_ssrc")?,
-        reorder_packets: setting(settings, "reorder_packets")?,
-        reorder_us: setting(settings, "reorder_us")?,
-        gop_bytes: setting(settings, "gop_bytes")?,
-        gop_pictures: setting(settings, "gop_pictures")?,
-        audio_wait_us: setting(settings, "audio_wait_us")?,
-        pass_damaged: setting(settings, "pass_damaged")?,
-        stall_us: setting(settings, "stall_us")?,
-        silence_us: setting(settings, "silence_us")?,
-        relock_us: setting(settings, "relock_us")?,
-        ssrc_window_us: setting(settings, "ssrc_window_us")?,
-        feed_queue_bytes: setting(settings, "feed_queue_bytes")?,
-        publish_replaces: setting(settings, "publish_replaces")?,
-        rtmp_port: setting(settings, "rtmp_port")?,
-        rtmp_start_us: setting(settings, "rtmp_start_us")?,
-        rtmp_per_source: setting(settings, "rtmp_per_source")?,
-        max_viewers: setting(settings, "max_viewers")?,
-        viewer_queue_bytes: setting(settings, "viewer_queue_bytes")?,
-        viewer_stuck_us: setting(settings, "viewer_stuck_us")?,
-        request_deadline_us: setting(settings, "request_deadline_us")?,
-        viewer_send_buffer_bytes: setting(settings, "viewer_send_buffer_bytes")?,
-        max_strangers: setting(settings, "max_strangers")?,
-        tls_certificate: setting(settings, "tls_certificate")?,
-        tls_key: setting(settings, "tls_key")?,
-        hls_segment_us: setting(settings, "hls_segment_us")?,
-        hls_part_us: setting(settings, "hls_part_us")?,
-        hls_segments: setting(settings, "hls_segments")?,
-        hls_bytes: setting(settings, "hls_bytes")?,
-        hls_idle_us: setting(settings, "hls_idle_us")?,
-        rtsp: RtspConfig {
-            port: setting(settings, "rtsp_port")?,
-            udp: setting(settings, "rtsp_udp")?,
-            udp_port: setting(settings, "rtsp_udp_port")?,
-            user: setting(settings, "rtsp_user")?,
-            password: setting(settings, "rtsp_password")?,
-            timeout_us: setting(settings, "rtsp_timeout_us")?,
-        },
-        recorder_queue_bytes: setting(settings, "recorder_queue_bytes")?,
-        recorder_fragment_us: setting(settings, "recorder_fragment_us")?,
-        playback_threads: setting(settings, "playback_threads")?,
-        playback_read_us: setting(settings, "playback_read_us")?,
-        relay: relaying::relay_config(&nested(settings, "relay")?)?,
-    })
-}
-
-pub(crate) fn ip_address(host: &str) -> PyResult<IpAddr> {
-    host.parse().map_err(|_| {
-        refuse(&PlaneError::BadArgument(format!(
-            "{host:?} is no IP address"
-        )))
-    })
 }
 
 /// Receive and send buffers, in bytes, that the system grants a socket that asks for `wanted`.

@@ -7,7 +7,8 @@ use pyo3::types::PyDict;
 use tongshi_plane::{PlaneError, RelayConfig, SenderRequest, SenderSnapshot, SenderTransport};
 use tongshi_wire::AudioCodec;
 
-use crate::plane::{ip_address, refuse, setting};
+use crate::plane::refuse;
+use crate::settings::{ip_address, setting};
 
 fn bad(text: String) -> PyErr {
     refuse(&PlaneError::BadArgument(text))
