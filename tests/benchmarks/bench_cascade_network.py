@@ -98,7 +98,6 @@ async def scenario(scene: Scene, settings: dict[str, object]) -> None:
         entered = {"superior_id": PROVINCE, "own_id": COUNTY, "host": OUTSIDE, "password": SIP_PASSWORD}
         await scene.county.post("/superiors", **entered, shares=[{"kind": "all"}], **settings)
         await scene.until(lambda: online(scene), "registered", begun)
-        await scene.province.api.put(f"/devices/{COUNTY}/subscriptions/catalog", json={})
         await scene.until(lambda: agree(scene.county, scene.province), "the list agrees", begun)
         await watch(scene, load.cameras // 2)
         await cut(scene)

@@ -133,8 +133,9 @@ async def three_levels(directory: Path) -> AsyncIterator[Levels]:
             port=tls_port,
             tls_authorities=str(authority.path),
         )
-        await subscribe(levels.city, COUNTY, "catalog", "alarm")
-        await subscribe(levels.province, CITY, "catalog", "alarm")
+        # To the catalogue of a platform everybody is subscribed (subscriptions.automatic_platforms).
+        await subscribe(levels.city, COUNTY, "alarm")
+        await subscribe(levels.province, CITY, "alarm")
         yield levels
 
 
