@@ -95,6 +95,7 @@ def test_what_it_watches_is_shown(page: Page) -> None:
     watched = tab(page, "streams")
     expect(watched.locator("tbody tr")).to_have_count(2)
     expect(watched.locator("[data-stream='34010200001320000001']")).to_contain_text("原样转发")
+    expect(watched.locator("[data-stream='34010200001320000002']")).to_contain_text("下载")
     entry(page, REFUSED).click()
     expect(page.locator("[data-empty]")).to_contain_text("没有观看任何画面")
 

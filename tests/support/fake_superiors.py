@@ -116,7 +116,7 @@ def _items() -> list[dict[str, Any]]:
 def _stream(number: int, state: str, form: str) -> dict[str, Any]:
     return {
         "id": f"3401020000132{number:07d}",
-        "kind": "play",
+        "kind": "play" if state == "sending" else "download",
         "ssrc": f"02000000{number:02d}",
         "state": state,
         "transport": "udp",

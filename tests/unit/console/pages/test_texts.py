@@ -94,6 +94,7 @@ BUILT = (
     "state.",
     "stream.",
     "stream_choice.",
+    "stream_kind.",
     "subordinates.",
     "superiors.",
     "transport.",
