@@ -402,7 +402,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.directory) as temporary:
         directory = Path(temporary)
         print("\n".join(conditions(options, directory)))
-        print("\nCPU milliseconds of one core for each stream-second (aims: ingest 1.5, with recording 3)")
+        print("\nCPU ms of one core for each stream-second (aims at 200: 2 x floor and 0.4, recording 0.7)")
         names = ("floor", "ingest", "+record", "Mbit/s")
         print(f"{'transport':12} {'streams':>7} {' '.join(f'{name:>8}' for name in names)} {'lost':>6}")
         for transport in options.transports:
