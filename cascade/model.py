@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from cascade.shares import Share
+from cascade.shown.shares import Share
 from sipserver.gb.charset import GB2312
 from sipserver.gb.editions import Edition
 from sipserver.sip.flow import Transport

@@ -10,28 +10,28 @@ from typing import Final
 
 from access.rights import Rights
 from cascade import refusals
-from cascade.answers import Answers
-from cascade.camera_answers import CameraAnswers
-from cascade.camera_ports import Cameras
-from cascade.catalogue import PresentedCatalogue
-from cascade.catalogue_answers import CatalogueAnswers
-from cascade.controls import Controls
-from cascade.ledger_book import LedgerBook
-from cascade.ledger_check import LedgerCheck
+from cascade.asked.answers import Answers
+from cascade.asked.camera_answers import CameraAnswers
+from cascade.asked.camera_ports import Cameras
+from cascade.asked.catalogue_answers import CatalogueAnswers
+from cascade.asked.controls import Controls
+from cascade.asked.record_answers import RecordAnswers
 from cascade.link import SuperiorLink
 from cascade.model import LinkState, Superior
-from cascade.notices import Notices
-from cascade.permits import Permits
 from cascade.ports import Calls, CascadeCatalog, HistoryRooms, LivePictures, Loudspeakers, NewsRooms, Standing
-from cascade.record_answers import RecordAnswers
-from cascade.relay import RelayDesk
-from cascade.source_desk import SourceDesk
-from cascade.speech import SpeechDesk
+from cascade.rights.permits import Permits
+from cascade.rights.trail import Trail, asker_of
+from cascade.shown.catalogue import PresentedCatalogue
+from cascade.shown.stock import ChannelStock
 from cascade.stats import CascadeStats
-from cascade.stock import ChannelStock
 from cascade.store import SuperiorStore
-from cascade.trail import Trail, asker_of
-from cascade.wishes import Wishes
+from cascade.streams.relay import RelayDesk
+from cascade.streams.source_desk import SourceDesk
+from cascade.streams.speech import SpeechDesk
+from cascade.told.ledger_book import LedgerBook
+from cascade.told.ledger_check import LedgerCheck
+from cascade.told.notices import Notices
+from cascade.told.wishes import Wishes
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.manscdp import Document, parse_document
 from sipserver.gb.ssrc import SsrcPool

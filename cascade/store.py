@@ -14,12 +14,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cascade.errors import SuperiorExists, UnknownSuperior
-from cascade.items import Override
-from cascade.ledger_store import LedgerStore
 from cascade.model import InitialReport, RecordSource, Superior, TreeForm
-from cascade.shares import Share, ShareKind
+from cascade.shown.items import Override
+from cascade.shown.shares import Share, ShareKind
 from cascade.tables import ledger as ledger_table
 from cascade.tables import presented_ids, shares, superiors
+from cascade.told.ledger_store import LedgerStore
 from catalog.columns import CHUNK_ROWS, chunks, for_writing
 from catalog.model import Row
 from sipserver.gb.editions import Edition

@@ -7,10 +7,10 @@ from typing import Final
 
 from cascade.errors import SuperiorExists, UnknownSuperior
 from cascade.model import Superior
-from cascade.permits import subject_of
 from cascade.post import SuperiorPost, Surroundings
-from cascade.stock import ChannelStock
-from cascade.wishes import Wishes
+from cascade.rights.permits import subject_of
+from cascade.shown.stock import ChannelStock
+from cascade.told.wishes import Wishes
 from sipserver.devices.alarms.model import AlarmForm, AlarmNews, NewsKind
 from sipserver.devices.positions.model import PositionEvent, PositionReported, PtzPositionReported
 from sipserver.sip.errors import MalformedMessage

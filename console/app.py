@@ -21,13 +21,13 @@ from access.secrets import SecretBox
 from access.stats import AccessStats
 from access.tokens import Tokens
 from access.users import Users
+from cascade.below.subordinates import Subordinates
 from cascade.ports import HistoryRooms, NewsRooms
 from cascade.post import Surroundings
+from cascade.rights.trail import Trail
 from cascade.stats import CascadeStats
 from cascade.store import SuperiorStore
-from cascade.subordinates import Subordinates
 from cascade.superiors import Superiors
-from cascade.trail import Trail
 from catalog.forest import Forest
 from catalog.model import ChannelKey
 from catalog.store import CAMERAS, CatalogStore

@@ -9,8 +9,8 @@ from access.audit import AuditLog
 from access.rights import Rights
 from access.tokens import Tokens
 from access.users import Users
+from cascade.below.subordinates import Subordinates
 from cascade.ports import LivePictures
-from cascade.subordinates import Subordinates
 from cascade.superiors import Superiors
 from catalog.forest import Forest
 from catalog.store import CatalogStore

@@ -6,8 +6,8 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Path
 
 from access.roles import Action
-from cascade.subordinates import Pins, SubordinateView
-from cascade.trial import Trial
+from cascade.below.subordinates import Pins, SubordinateView
+from cascade.below.trial import Trial
 from catalog.model import Device
 from console.api.models import MediaTransportChoice, Page
 from console.api.paging import DEFAULT_LIMIT, Cursor, Limit

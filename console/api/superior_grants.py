@@ -9,8 +9,8 @@ from access.audit import AuditEntry
 from access.hours import Hours
 from access.rights import Grant, Limits, Policy, Right, Scope, ScopeKind, StreamChoice
 from access.roles import Action
-from cascade.permits import subject_of
 from cascade.post import SuperiorPost
+from cascade.rights.permits import subject_of
 from catalog.keyset import decode_cursor, encode_cursor
 from console.api.models import Page
 from console.api.paging import DEFAULT_LIMIT, Cursor, Limit

@@ -9,10 +9,10 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Path, Query
 
 from access.roles import Action
-from cascade.channel_table import ItemState
-from cascade.items import Override
-from cascade.ledger import Difference, Ledger, Listed
-from cascade.presented import PresentedTree
+from cascade.shown.channel_table import ItemState
+from cascade.shown.items import Override
+from cascade.shown.presented import PresentedTree
+from cascade.told.ledger import Difference, Ledger, Listed
 from catalog.keyset import decode_cursor, encode_cursor
 from console.api.models import Page
 from console.api.paging import DEFAULT_LIMIT, Cursor, Limit

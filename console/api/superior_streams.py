@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from cascade.call import Call
-from cascade.relayed import RelayedStream
+from cascade.streams.call import Call
+from cascade.streams.relayed import RelayedStream
 from console.api.models import Page
 from console.api.problems import documented
 from console.api.superior_models import SuperiorStream

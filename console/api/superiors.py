@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path
 from access.roles import Action
 from cascade.model import InitialReport, RecordSource, Superior, TreeForm
 from cascade.post import SuperiorPost
-from cascade.shares import Share, ShareKind
+from cascade.shown.shares import Share, ShareKind
 from catalog.keyset import decode_cursor, encode_cursor
 from console.api.models import Page
 from console.api.paging import DEFAULT_LIMIT, Cursor, Limit

@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from access.rights import Grant, Policy, Right
 from cascade.model import RecordSource, Superior
-from cascade.permits import subject_of
-from cascade.shares import Share, ShareKind
+from cascade.rights.permits import subject_of
+from cascade.shown.shares import Share, ShareKind
 from catalog.model import CatalogRow, ChannelKey
 from media.session import MediaSession, MediaTransport, RtpSender, SenderRequest
 from media.settings import MediaSettings

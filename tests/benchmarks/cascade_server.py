@@ -17,10 +17,10 @@ from access.policy_store import PolicyStore
 from access.rights import Rights
 from cascade.model import Superior
 from cascade.post import Surroundings
-from cascade.shares import Share, ShareKind
+from cascade.rights.trail import Trail
+from cascade.shown.shares import Share, ShareKind
 from cascade.store import SuperiorStore
 from cascade.superiors import Superiors
-from cascade.trail import Trail
 from catalog.model import CatalogRow
 from catalog.store import CatalogStore
 from config.database import migrate, open_database

@@ -9,12 +9,13 @@ from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.cascade.test_feeds import ABOVE, OWN, SUPERIOR, Shown
 
-from cascade.catalogue import PresentedCatalogue
-from cascade.ledger_check import STRANGERS_MAX, OwnList
-from cascade.openings import Openings
+from cascade.shown.catalogue import PresentedCatalogue
 from cascade.stats import CascadeStats
-from cascade.subscriptions import Subscriptions
+from cascade.told.ledger_check import STRANGERS_MAX, OwnList
+from cascade.told.openings import Openings
+from cascade.told.subscriptions import Subscriptions
 from sipserver.gb.errors import MalformedText
 from sipserver.gb.ids import GbId
 from sipserver.gb.manscdp import parse_document, serialize_document
@@ -25,7 +26,6 @@ from sipserver.gb.messages.ptz_position import PtzPositionQuery
 from sipserver.gb.messages.subscription_answer import SubscriptionAnswer
 from sipserver.sip.message import SipRequest, SipResponse, make_response
 from tests.fuzz.test_control_fuzz import TOKENS
-from tests.unit.cascade.test_feeds import ABOVE, OWN, SUPERIOR, Shown
 
 OWN_ID = GbId(OWN)
 BODIES = [

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access.rights import Right
-from cascade.camera_answers import CameraAnswers
+from cascade.asked.camera_answers import CameraAnswers
+from cascade.asked.orders import RIGHTS, Order, UnknownOrder, read_order
 from cascade.model import Superior
-from cascade.orders import RIGHTS, Order, UnknownOrder, read_order
-from cascade.trail import Asker
+from cascade.rights.trail import Asker
 from sipserver.gb.config_blocks.basic import BasicParam
 from sipserver.gb.config_blocks.picture import FrameMirror, SnapShotConfig
 from sipserver.gb.errors import MalformedText

@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from access.audit import AuditEntry, AuditLog
 from access.policy_store import PolicyStore
 from access.rights import Grant, Limits, Policy, Right, Rights
-from cascade.permits import subject_of
 from cascade.ports import NewsRooms
 from cascade.post import SuperiorPost, Surroundings
-from cascade.shares import Share, ShareKind
+from cascade.rights.permits import subject_of
+from cascade.rights.trail import Trail
+from cascade.shown.shares import Share, ShareKind
 from cascade.stats import CascadeStats
 from cascade.store import SuperiorStore
 from cascade.superiors import Superiors
-from cascade.trail import Trail
 from catalog.model import CatalogRow, ChannelKey
 from catalog.store import CatalogStore
 from config.database import migrate, open_database

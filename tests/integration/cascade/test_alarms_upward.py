@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cascade.post import SuperiorPost
-from cascade.shares import Share, ShareKind
+from cascade.shown.shares import Share, ShareKind
 from sipserver.devices.alarms.model import Alarm, AlarmForm, AlarmNews, NewsKind
 from sipserver.devices.positions.model import PositionReported, PtzPositionReported, StoredPosition
 from sipserver.devices.subscriptions.kinds import Kind

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cascade import notices as notices_room
-from cascade import subscriptions as room
 from cascade.post import SuperiorPost
+from cascade.told import notices as notices_room
+from cascade.told import subscriptions as room
 from catalog.notified import ChangeKind
 from sipserver.gb import manscdp
 from sipserver.gb.ids import GbId

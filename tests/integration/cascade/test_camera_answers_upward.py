@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from access.rights import Right
-from cascade.answers import MAX_ANSWERS
+from cascade.asked.answers import MAX_ANSWERS
 from sipserver.gb import manscdp
 from sipserver.gb.camera_commands import HomePosition
 from sipserver.gb.config_blocks.basic import BasicParam

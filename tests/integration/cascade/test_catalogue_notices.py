@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from cascade import notices
 from cascade.model import InitialReport, TreeForm
 from cascade.post import SuperiorPost
-from cascade.shares import Share, ShareKind
+from cascade.shown.shares import Share, ShareKind
+from cascade.told import notices
 from catalog.model import CatalogRow
 from catalog.notified import CatalogChange, ChangeKind
 from sipserver.gb import manscdp

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from cascade import catalogue_answers
+from cascade.asked import catalogue_answers
 from cascade.errors import SuperiorExists, UnknownSuperior
-from cascade.ledger import Difference
 from cascade.model import LinkState, Superior, TreeForm
-from cascade.shares import Share, ShareKind
+from cascade.shown.shares import Share, ShareKind
 from cascade.superiors import Superiors
+from cascade.told.ledger import Difference
 from catalog.model import CatalogRow, ChannelKey, ChannelKind
 from catalog.notified import CatalogChange, ChangeKind
 from sipserver.gb.ids import GbId

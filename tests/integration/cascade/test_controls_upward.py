@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from access.rights import Limits, Right
-from cascade.controls import MAX_CONTROLS
+from cascade.asked.controls import MAX_CONTROLS
 from catalog.model import ChannelKey
 from sipserver.devices.ptz.lock import Holder
 from sipserver.gb import manscdp

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade.relayed import RelayedStream, Unacceptable, check
+from cascade.streams.relayed import RelayedStream, Unacceptable, check
 from catalog.model import ChannelKey
 from media.outputs.rtp import SenderEnd
 from sipserver.devices.errors import Refused
@@ -60,7 +60,7 @@ async def test_a_channel_may_be_asked_for_again_and_again_within_bounds(
     own: Own, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another Call-ID is another stream, 503 beyond the bound; the same key in the Subject replaces it."""
-    monkeypatch.setattr("cascade.relay.MAX_STREAMS", 3)
+    monkeypatch.setattr("cascade.streams.relay.MAX_STREAMS", 3)
     with udp_platform() as (_, port, _rtcp):
         dialogs = [(await own.play(port))[1] for _ in range(3)]
         assert (await own.above.invite(CAMERA, own.offer(port)))[0].status == 503
@@ -151,7 +151,7 @@ async def test_a_superior_that_gives_up_waiting_or_pauses_for_ever(
     own: Own, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """GB-C117: CANCEL leaves nothing behind; a pause has an end, and the superior is told."""
-    monkeypatch.setattr("cascade.own_recordings.PAUSE_MAX_S", 0.1)
+    monkeypatch.setattr("cascade.streams.own_recordings.PAUSE_MAX_S", 0.1)
     with udp_platform() as (_, port, _rtcp):
         _, dialog = await own.play(port)
         assert await info(own, dialog) == 200

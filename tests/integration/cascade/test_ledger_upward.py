@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 
 from cascade.errors import SuperiorSilent
-from cascade.items import Override
-from cascade.ledger import Difference
 from cascade.post import SuperiorPost
+from cascade.shown.items import Override
+from cascade.told.ledger import Difference
 from catalog.notified import ChangeKind
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.catalog import CatalogItem, CatalogResponse

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from access.rights import Grant, Policy, Right
-from cascade.permits import subject_of
-from cascade.relayed import RelayedStream
+from cascade.rights.permits import subject_of
+from cascade.streams.relayed import RelayedStream
 from catalog.model import ChannelKey
 from media.session import MediaPlane
 from sipserver.gb.mansrtsp import CONTENT_TYPE, Answer, Control, Controls, Method, NptRange
@@ -166,7 +166,7 @@ async def test_pause_seek_speed_and_direction(own: Own) -> None:
 
 
 async def test_a_teardown_without_bye_is_ended_by_us(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cascade.course.TEARDOWN_BYE_WAIT_S", 0.1)
+    monkeypatch.setattr("cascade.streams.course.TEARDOWN_BYE_WAIT_S", 0.1)
     with udp_platform() as (_, port, _rtcp):
         _, dialog = await own.play(port)
         assert (await own.say(dialog, Controls().teardown().serialize())).status == 200
@@ -176,7 +176,7 @@ async def test_a_teardown_without_bye_is_ended_by_us(own: Own, monkeypatch: pyte
 
 
 async def test_a_superior_that_does_not_hang_up_at_the_end(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cascade.course.END_BYE_WAIT_S", 0.1)
+    monkeypatch.setattr("cascade.streams.course.END_BYE_WAIT_S", 0.1)
     async with tcp_server_platform() as (receiver, port):
         await own.play(
             port, protocol=Protocol.TCP, setup=Setup.PASSIVE, kind=SessionKind.DOWNLOAD, download_speed=16

@@ -179,7 +179,7 @@ async def test_ten_years_are_cut_to_what_is_kept_and_a_flood_of_lines_to_the_new
     below: Below, above: SmallPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer is for the newest 92 days; devices are asked for 31 of them."""
-    monkeypatch.setattr("cascade.records.MAX_LINES", 24)
+    monkeypatch.setattr("cascade.asked.records.MAX_LINES", 24)
     await joined(below, above, fragment_items=20)
     start = MIDNIGHT - timedelta(days=3_650)
     below.recordings.disk.segments_of[KEY] = [

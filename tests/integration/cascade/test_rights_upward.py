@@ -11,7 +11,7 @@ import pytest
 from access.audit import AuditEntry
 from access.hours import Hours
 from access.rights import Grant, Limits, Policy, Right, StreamChoice
-from cascade.permits import subject_of
+from cascade.rights.permits import subject_of
 from media.session import MediaPlane
 from sipserver.devices.stream_request import LiveStream
 from sipserver.sip.dialog import Dialog

@@ -16,7 +16,7 @@ import pytest
 
 from cascade.model import Superior
 from cascade.post import SuperiorPost
-from cascade.shares import Share, ShareKind
+from cascade.shown.shares import Share, ShareKind
 from sipserver.devices.history.settings import HistorySettings
 from sipserver.devices.settings import DeviceSettings
 from sipserver.gb.editions import Edition

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from access.rights import Grant, Policy, Right
-from cascade.permits import subject_of
 from cascade.post import SuperiorPost
-from cascade.shares import Share, ShareKind
+from cascade.rights.permits import subject_of
+from cascade.shown.shares import Share, ShareKind
 from media.rtp import RtpPacket
 from sipserver.devices.audio.settings import AudioSettings
 from sipserver.devices.settings import DeviceSettings

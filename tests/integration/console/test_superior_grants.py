@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from access.rights import Right, StreamChoice
-from cascade.permits import subject_of
+from cascade.rights.permits import subject_of
 from sipserver.gb.editions import Edition
 from sipserver.gb.ids import GbId
 from sipserver.gb.messages.device_control import DeviceControl, PtzCommand

@@ -22,8 +22,8 @@ from access.secrets import SecretBox
 from access.settings import AccessSettings
 from access.tokens import Tokens
 from access.users import Users
+from cascade.below.subordinates import Subordinates
 from cascade.ports import LivePictures
-from cascade.subordinates import Subordinates
 from cascade.superiors import Superiors
 from catalog.forest import Forest
 from catalog.model import CatalogRow, ChannelKey, ChannelKind, Device

@@ -7,12 +7,12 @@ import pytest
 from access.audit import Outcome as AuditOutcome
 from access.rights import Reason as RightReason
 from access.rights import Right, StreamChoice
-from cascade.channel_table import ItemState
-from cascade.ledger import Difference
+from cascade.below.subordinates import CatalogState, SubordinateState
+from cascade.below.trial import STEPS
 from cascade.model import InitialReport, LinkState, RecordSource, TreeForm
-from cascade.shares import ShareKind
-from cascade.subordinates import CatalogState, SubordinateState
-from cascade.trial import STEPS
+from cascade.shown.channel_table import ItemState
+from cascade.shown.shares import ShareKind
+from cascade.told.ledger import Difference
 from console.api.problems import KINDS
 from console.pages.elements import COMPONENTS
 from console.pages.texts import LANGUAGES, TEXTS, language_of, tables

@@ -1,0 +1,1 @@
+"""Platforms below us, as operators decide about them and see them."""

@@ -1,0 +1,1 @@
+"""What a superior may do now, and what it did."""

@@ -1,0 +1,1 @@
+"""What a superior is shown: which channels, under which ids, in which tree."""

@@ -1,0 +1,1 @@
+"""Pictures and sound between a superior and our cameras: live, recorded, spoken."""
