@@ -6,15 +6,12 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta, timezone
-from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
-from sqlalchemy import make_url
 from starlette.requests import Request
 
 from access.audit import AuditLog
-from access.errors import SecretUnreadable
 from access.policy_store import PolicyStore
 from access.rights import Rights
 from access.secrets import SecretBox
@@ -52,7 +49,8 @@ from console.outage_source import OutageSource
 from console.pages.mount import mount
 from console.push_desk import PushDesk
 from console.rooms import RoomStreams
-from console.server import HttpServer, bind_advice, bind_tcp
+from console.server import HttpServer, bind_tcp
+from console.starting import advice_on, secrets_directory
 from console.steps import Step, Steps
 from console.version import product_version
 from gateway.gateway import Gateway
@@ -60,7 +58,6 @@ from gateway.model import SourceState
 from health.exposition import Exposition
 from health.outages.store import OutageStore
 from health.outages.watch import OutageWatch
-from media.errors import ListenFailed as MediaListenFailed
 from media.session import MediaPlane
 from sipserver.devices.alarms.linkage import Ports as LinkedRooms
 from sipserver.devices.alarms.model import AlarmNews
@@ -77,7 +74,6 @@ from sipserver.devices.service import DeviceService
 from sipserver.devices.uploads.ports import Outside
 from sipserver.gb.ssrc import SsrcPool
 from sipserver.transport.driver import SipTransport
-from sipserver.transport.errors import ListenFailed
 from storage.blobs import BlobStore
 from storage.disk import DiskWatch
 from storage.downloads import Downloads
@@ -131,7 +127,7 @@ class Platform:
             await self._open()
         except BaseException as error:
             await self._steps.close()
-            if isinstance(error, Exception) and (advice := _advice(error, self.settings)):
+            if isinstance(error, Exception) and (advice := advice_on(error, self.settings)):
                 raise StartFailed(advice) from error
             raise
 
@@ -470,28 +466,3 @@ def browser_client(app: FastAPI, request: Request) -> Client:
         base_url=str(request.base_url),
         client_host=source_of(request),
     )
-
-
-def secrets_directory(settings: Settings) -> Path:
-    """Where the keys of this installation lie: beside a SQLite file, else with the recordings."""
-    if settings.database.secrets_path:
-        return Path(settings.database.secrets_path)
-    url = make_url(settings.database.url)
-    if url.get_backend_name() == "sqlite" and url.database:
-        return Path(url.database).parent
-    return settings.storage.path
-
-
-def _advice(error: Exception, settings: Settings) -> str:
-    """One line about a failed start; empty when it is a bug of ours, whose trace is needed."""
-    match error:
-        case MediaListenFailed():
-            return bind_advice("media", settings.media.host, settings.media.port, error)
-        case ListenFailed() if isinstance(error.__cause__, OSError):
-            return f"{error}: {bind_advice('sip', settings.sip.host, settings.sip.port, error.__cause__)}"
-        case StartFailed() | ListenFailed() | SecretUnreadable():
-            return str(error)
-        case OSError() if error.filename:
-            return f"{error.filename}: {error.strerror}; check that the path exists and may be written"
-        case _:
-            return ""

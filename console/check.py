@@ -19,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.database import newest_revision, open_database, schema_revision
 from config.schema import Settings
-from console.app import secrets_directory
 from console.server import bind_advice
+from console.starting import secrets_directory
 from media.buffers import check_buffers
 from storage.check import Severity
 from storage.check import check as check_storage

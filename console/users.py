@@ -11,9 +11,9 @@ from access.secrets import SecretBox
 from access.users import Users
 from config.database import migrate, open_database
 from config.schema import Settings
-from console.app import secrets_directory
 from console.errors import StartFailed
 from console.process import EXIT_OK, say
+from console.starting import secrets_directory
 
 COMMAND_LINE = "command line"
 
