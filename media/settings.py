@@ -44,8 +44,9 @@ def is_plain(text: str) -> bool:
 
 
 def default_threads() -> int:
-    """Two receiving threads carry hundreds of streams; a machine with one core gets one."""
-    return min(2, os.cpu_count() or 1)
+    """One receiving thread carries many hundreds of streams, two on four cores and more: half of the cores
+    are for viewers, disks and sockets, and each thread more wakes up as often for half the packets."""
+    return min(2, max(1, (os.cpu_count() or 1) // 2))
 
 
 class ReceiveOn(StrEnum):
@@ -109,7 +110,7 @@ class MediaSettings:
     """Longest wait for one of these connections."""
 
     threads: Annotated[int, Ge(0), Le(64)] = 0
-    """Receiving threads; 0: two, or one on a machine with one core."""
+    """Receiving threads; 0: two, or one on a machine with less than four cores."""
     nap_ms: Annotated[float, Ge(0), Le(50)] = 5.0
     """Rest of a receiving thread between two wake-ups: longer costs delay, shorter costs CPU."""
     receive_buffer_bytes: Annotated[int, Ge(65_536), Le(1 << 30)] = 4 << 20
