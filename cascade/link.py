@@ -124,6 +124,11 @@ class SuperiorLink:
     def is_online(self) -> bool:
         return self._view.state is LinkState.ONLINE
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is tried again at once: sent elsewhere, or the other address has not been tried yet."""
+        return any(client.next_at <= self._clock() for client in self._clients)
+
     def is_peer(self, flow: Flow) -> bool:
         """Whether a flow leads to the superior that we are registered with.
 

@@ -10,7 +10,6 @@ from console.api.superior_models import CharsetName, EditionName, PlatformId, Se
 
 SubordinateStateName = Literal["off", "expected", "online", "doubtful", "lost"]
 CatalogStateName = Literal["none", "asked", "waiting", "whole", "partial"]
-TrialStepName = Literal["registration", "answer", "catalogue", "picture"]
 
 
 def _network(text: str) -> str:
@@ -120,19 +119,3 @@ class SubordinateStream(ApiModel):
     holders: list[str] = Field(description="What it is for.")
     age_s: float
     path: list[str] = Field(description="The platforms that it came by, as they say (X-RoutePath).")
-
-
-class TrialStepItem(ApiModel):
-    """How one step of a test call went."""
-
-    name: TrialStepName
-    ok: bool
-    detail: str
-    took_ms: float
-
-
-class TrialResult(ApiModel):
-    """A test call; the steps end at the first that failed."""
-
-    ok: bool
-    steps: list[TrialStepItem]

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Path
 
 from access.roles import Action
 from cascade.below.subordinates import Pins, SubordinateView
-from cascade.below.trial import Trial
+from cascade.below.trial import SubordinateTrial
+from cascade.trial import in_turn
 from catalog.model import Device
 from console.api.models import MediaTransportChoice, Page
 from console.api.paging import DEFAULT_LIMIT, Cursor, Limit
@@ -19,11 +20,9 @@ from console.api.subordinate_models import (
     SubordinateLink,
     SubordinateReplace,
     SubordinateStream,
-    TrialResult,
-    TrialStepItem,
-    TrialStepName,
 )
 from console.api.superior_models import CharsetName, EditionName
+from console.api.trial_models import TrialResult, result_of
 from console.auth import Caller, may
 
 router = APIRouter(tags=["subordinates"])
@@ -135,16 +134,8 @@ async def try_subordinate(subordinate_id: SubordinateId, caller: MayTry) -> Tria
     context = caller.context
     view = await context.subordinates.get(subordinate_id)
     async with caller.recorded(Action.DIAGNOSE, subordinate_id, did="test call"):
-        steps = await Trial(view, context.devices, context.catalog, context.pictures).run()
-    return TrialResult(
-        ok=all(step.ok for step in steps),
-        steps=[
-            TrialStepItem(
-                name=cast(TrialStepName, step.name), ok=step.ok, detail=step.detail, took_ms=step.took_ms
-            )
-            for step in steps
-        ],
-    )
+        trial = SubordinateTrial(view, context.devices, context.catalog, context.pictures)
+        return result_of(await in_turn(trial.steps))
 
 
 def _device(subordinate_id: str, body: SubordinateCreate | SubordinateReplace, sealed: str | None) -> Device:

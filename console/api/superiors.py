@@ -9,6 +9,8 @@ from access.roles import Action
 from cascade.model import InitialReport, RecordSource, Superior, TreeForm
 from cascade.post import SuperiorPost
 from cascade.shown.shares import Share, ShareKind
+from cascade.superior_trial import SuperiorTrial
+from cascade.trial import in_turn
 from catalog.keyset import decode_cursor, encode_cursor
 from console.api.models import Page
 from console.api.paging import DEFAULT_LIMIT, Cursor, Limit
@@ -22,6 +24,7 @@ from console.api.superior_models import (
     SuperiorReplace,
     SuperiorShare,
 )
+from console.api.trial_models import TrialResult, result_of
 from console.auth import Caller, may
 from sipserver.gb.editions import Edition
 from sipserver.sip.flow import Transport
@@ -33,6 +36,7 @@ SuperiorId = Annotated[
 ]
 MayView = Annotated[Caller, Depends(may(Action.VIEW_CATALOG))]
 MayManage = Annotated[Caller, Depends(may(Action.MANAGE_DEVICES))]
+MayTry = Annotated[Caller, Depends(may(Action.DIAGNOSE))]
 
 SAME_NAMES = (
     "name", "host", "port", "alternate", "domain", "own_id", "own_domain", "username", "charset",
@@ -121,6 +125,22 @@ async def presented_catalogue(
         for item in chosen
     ]
     return Page(items=items, next=encode_cursor(start + limit) if more else None)
+
+
+@router.post(
+    "/superiors/{superior_id}/test-call",
+    summary="Try a superior out",
+    responses=documented(401, 403, 404, 422),
+)
+async def try_superior(superior_id: SuperiorId, caller: MayTry) -> TrialResult:
+    """Does it register us, does it answer, what is it shown, could it have a picture; up to a minute.
+
+    Who is not registered with it is registered anew at once.
+    """
+    context = caller.context
+    post = context.superiors.get(superior_id)
+    async with caller.recorded(Action.DIAGNOSE, superior_id, did="test call"):
+        return result_of(await in_turn(SuperiorTrial(post, context.pictures).steps))
 
 
 def _superior(

@@ -53,14 +53,14 @@ _PAGE: Final[Mapping[str, Text]] = {
     "subordinates.holders": Text("用途", "For"),
     "subordinates.age": Text("时长", "Since"),
     "subordinates.route": Text("经过的平台", "Came by"),
-    "subordinates.trial": Text("开始测试", "Try it"),
-    "subordinates.trial_running": Text("正在测试…", "Trying…"),
+    "trial.begin": Text("开始测试", "Try it"),
+    "trial.running": Text("正在测试…", "Trying…"),
     "subordinates.trial_how": Text(
         "依次检查注册、应答、目录，并取一路实时画面。",
         "Is it registered, does it answer, what does it list, and one live picture.",
     ),
-    "subordinates.trial_ok": Text("全部通过", "All is well"),
-    "subordinates.trial_bad": Text("没有通过", "It does not work"),
+    "trial.ok": Text("全部通过", "All is well"),
+    "trial.bad": Text("没有通过", "It does not work"),
 }
 
 _FORM: Final[Mapping[str, Text]] = {
@@ -111,6 +111,7 @@ _WORDS: Final[Mapping[str, Text]] = {
     "holder.relay": Text("转发上级", "Relayed upward"),
     "holder.snapshot": Text("抓图", "Snapshot"),
     "holder.push": Text("推流", "Push"),
+    "holder.trial": Text("联调测试", "Test call"),
     "holder.conformance": Text("检测", "Conformance"),
 }
 

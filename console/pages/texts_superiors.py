@@ -43,6 +43,11 @@ _PAGE: Final[Mapping[str, Text]] = {
     ),
     "superiors.tab_state": Text("状态", "State"),
     "superiors.tab_catalogue": Text("共享目录", "What it is shown"),
+    "superiors.tab_trial": Text("联调测试", "Test call"),
+    "superiors.trial_how": Text(
+        "依次检查注册、心跳应答、共享的通道，并取一路画面。未注册时立即重新注册。",
+        "Does it register us (at once), does it answer, what is it shown, could it have a picture.",
+    ),
     "superiors.tab_streams": Text("观看中", "What it watches"),
     "superior_state.online": Text("已注册", "Registered"),
     "superior_state.registering": Text("正在注册", "Registering"),

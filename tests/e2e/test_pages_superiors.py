@@ -194,6 +194,14 @@ def test_what_it_did_is_listed(page: Page) -> None:
     expect(page.locator("[data-empty]")).to_contain_text("还没有操作记录")
 
 
+def test_a_test_call_says_what_the_superior_said(page: Page) -> None:
+    entry(page, REFUSED).click()
+    tried = tab(page, "trial")
+    expect(tried).to_contain_text("未注册时立即重新注册")
+    tried.locator("[data-action=trial]").click()
+    expect(tried.locator("[data-step=registration]")).to_contain_text("refused: 403 Forbidden")
+
+
 def test_switching_off_and_removing(page: Page) -> None:
     page.locator("[data-action=switch]").click()
     expect(entry(page, ONLINE)).to_have_attribute("data-state", "off")

@@ -295,6 +295,11 @@ def add_superior_routes(app: FastAPI, api: str) -> None:
         kept.pop(superior_id)
         return Response(status_code=204)
 
+    @app.post(f"{api}/superiors/{{superior_id}}/test-call")
+    async def try_superior(superior_id: str) -> Any:
+        step = {"name": "registration", "ok": False, "detail": "refused: 403 Forbidden", "took_ms": 31.0}
+        return {"ok": False, "steps": [step]}
+
     @app.get(f"{api}/superiors/{{superior_id}}/catalogue")
     async def catalogue(superior_id: str, cursor: str = "0", limit: int = 100) -> Any:
         items = _items() if kept[superior_id]["shares"] else _items()[:1]

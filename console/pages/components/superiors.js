@@ -1,4 +1,5 @@
 // Superior platforms: how we stand with each, what it is shown, and what it watches.
+import PlatformTrial from "tongshi/platform_trial.js";
 import Platforms from "tongshi/platforms.js";
 import SuperiorAudit from "tongshi/superior_audit.js";
 import SuperiorCatalogue from "tongshi/superior_catalogue.js";
@@ -13,7 +14,7 @@ const SIDE = {
   id: "superior_id",
   stateWord: "superior_state",
   tones: { online: "is-good", registering: "is-warn", waiting: "is-bad", off: "is-off" },
-  tabs: { state: SuperiorState, catalogue: SuperiorCatalogue, ledger: SuperiorLedger, streams: SuperiorStreams, rights: SuperiorRights, audit: SuperiorAudit },
+  tabs: { state: SuperiorState, catalogue: SuperiorCatalogue, ledger: SuperiorLedger, streams: SuperiorStreams, rights: SuperiorRights, audit: SuperiorAudit, trial: PlatformTrial },
   form: SuperiorForm,
   settingsOf,
 };

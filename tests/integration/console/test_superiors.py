@@ -122,3 +122,40 @@ async def test_settings_are_checked_and_the_password_is_never_told(
     for method in ("get", "delete"):
         missing = await getattr(site.api, method)("/superiors/34019999002000000002")
         assert (missing.status_code, missing.json()["code"]) == (404, "unknown-superior")
+
+
+async def test_a_superior_is_tried_out(site: SmallSite, above: SmallPlatform) -> None:
+    camera = await site.add_camera()
+    (channel,) = camera.settings.all_channel_ids
+    body = superior(above, superior_id=PLATFORM_ID, own_id="34010000002000000001", enabled=False)
+    assert (await site.api.post("/superiors", json=body)).status_code == 201
+    path = f"/superiors/{PLATFORM_ID}"
+
+    async def tried() -> list[tuple[str, bool, str]]:
+        answer = await site.api.post(f"{path}/test-call")
+        assert answer.status_code == 200, answer.text
+        result = answer.json()
+        assert result["ok"] is all(step["ok"] for step in result["steps"])
+        return [(step["name"], step["ok"], step["detail"]) for step in result["steps"]]
+
+    async def change(**values: Any) -> None:
+        changed = {**body, "enabled": True, **values}
+        del changed["superior_id"]
+        assert (await site.api.put(path, json=changed)).status_code == 200
+
+    assert await tried() == [("registration", False, "it is switched off")]
+    await change(password="wrong", retry_s=600)
+    ((name, ok, detail),) = await tried()
+    assert (name, ok) == ("registration", False)
+    assert "403" in detail or "401" in detail, detail
+    # What an operator does then: mend it, and try again at once.
+    await change(shares=[])
+    steps = await tried()
+    assert [ok for _, ok, _ in steps] == [True, True, False]
+    assert steps[-1][2] == "no rule shows it a camera"
+    await change()
+    steps = await tried()
+    assert [name for name, ok, _ in steps if ok] == ["registration", "answer", "catalogue", "picture"]
+    assert steps[0][2] == f"registered at 127.0.0.1:{above.port}"
+    assert steps[3][2].startswith(f"{channel} H264 ")
+    assert (await site.api.post("/superiors/34000000002000000099/test-call")).status_code == 404

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 
@@ -8,12 +9,12 @@ from access.audit import Outcome as AuditOutcome
 from access.rights import Reason as RightReason
 from access.rights import Right, StreamChoice
 from cascade.below.subordinates import CatalogState, SubordinateState
-from cascade.below.trial import STEPS
 from cascade.model import InitialReport, LinkState, RecordSource, TreeForm
 from cascade.shown.channel_table import ItemState
 from cascade.shown.shares import ShareKind
 from cascade.told.ledger import Difference
 from console.api.problems import KINDS
+from console.api.trial_models import TrialStepName
 from console.pages.elements import COMPONENTS
 from console.pages.texts import LANGUAGES, TEXTS, language_of, tables
 from gateway.model import PullMode, SourceKind, SourceState
@@ -71,7 +72,7 @@ SAID_BY_THE_PLATFORM = {
     "superior_state": set(LinkState),
     "superior_stream": set(StreamChoice),
     "tree_form": set(TreeForm),
-    "trial_step": set(STEPS),
+    "trial_step": set(get_args(TrialStepName)),
 }
 BUILT = (
     "capture_reason.",

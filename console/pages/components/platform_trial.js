@@ -1,4 +1,4 @@
-// A test call: is it registered, does it answer, what does it list, one live picture.
+// A test call of a platform above or below: each step with what was seen.
 import * as api from "tongshi/api.js";
 
 const LONGEST_MS = 180_000; // a catalogue of 100,000 channels, and a camera that is asleep
@@ -6,11 +6,11 @@ const LONGEST_MS = 180_000; // a catalogue of 100,000 channels, and a camera tha
 export default {
   template: `
     <div class="ts-trial">
-      <p class="ts-panel-note">{{ t('subordinates.trial_how') }}</p>
-      <button class="ts-button" data-action="trial" :disabled="isRunning" @click="run"><span v-if="isRunning" class="ts-spinner is-small"></span>{{ t(isRunning ? 'subordinates.trial_running' : 'subordinates.trial') }}</button>
+      <p class="ts-panel-note">{{ t(word + '.trial_how') }}</p>
+      <button class="ts-button" data-action="trial" :disabled="isRunning" @click="run"><span v-if="isRunning" class="ts-spinner is-small"></span>{{ t(isRunning ? 'trial.running' : 'trial.begin') }}</button>
       <p v-if="failure" class="ts-alert" role="alert"><strong>{{ failure.title }}</strong><span>{{ failure.advice }}</span></p>
       <template v-if="result">
-        <div class="ts-verdict" :class="result.ok ? 'is-good' : 'is-bad'" role="status" :data-ok="String(result.ok)"><h3><q-icon :name="result.ok ? 'check_circle' : 'error'" size="20px"></q-icon>{{ t(result.ok ? 'subordinates.trial_ok' : 'subordinates.trial_bad') }}</h3></div>
+        <div class="ts-verdict" :class="result.ok ? 'is-good' : 'is-bad'" role="status" :data-ok="String(result.ok)"><h3><q-icon :name="result.ok ? 'check_circle' : 'error'" size="20px"></q-icon>{{ t(result.ok ? 'trial.ok' : 'trial.bad') }}</h3></div>
         <ol class="ts-steps">
           <li v-for="step in result.steps" :key="step.name" :class="step.ok ? 'is-passed' : 'is-failed'" :data-step="step.name"><q-icon :name="step.ok ? 'check' : 'close'" size="18px"></q-icon><span>{{ t.of('trial_step', step.name) }}</span><span class="ts-step-text">{{ step.detail }} · {{ Math.round(step.took_ms) }} ms</span></li>
         </ol>
@@ -18,6 +18,11 @@ export default {
     </div>`,
   props: { platform: Object, path: String, mayManage: Boolean, t: Function },
   emits: ["changed", "message"],
+  computed: {
+    word() {
+      return this.path.split("/")[1];
+    },
+  },
   data() {
     return { isRunning: false, result: null, failure: null };
   },
