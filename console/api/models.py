@@ -4,7 +4,7 @@ The same classes are used by ``console/client.py``, so a page and an integrator 
 are aware, and are written as RFC 3339 with a numeric offset. Lists are ``{"items": [...], "next": cursor}``.
 """
 
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
@@ -15,6 +15,9 @@ ItemT = TypeVar("ItemT")
 def _to_utc(instant: datetime) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("the instant needs an offset, for example 2026-01-31T08:00:00+08:00")
+    # In the first and last year there are instants that other offsets have no date for.
+    if not MINYEAR < instant.year < MAXYEAR:
+        raise ValueError(f"the year {instant.year} is not between {MINYEAR + 1} and {MAXYEAR - 1}")
     return instant.astimezone(UTC)
 
 
