@@ -20,7 +20,14 @@ from typing import Final
 
 from catalog.model import ChannelKey, RetentionClass
 from media.errors import MediaError
-from media.facts import RecorderFact, RecorderFailed, SegmentClosed, SegmentGrown, SegmentOpened
+from media.facts import (
+    RecorderDetached,
+    RecorderFact,
+    RecorderFailed,
+    SegmentClosed,
+    SegmentGrown,
+    SegmentOpened,
+)
 from storage.clock import Clock
 from storage.cutting import Piece
 from storage.disk import DiskWatch
@@ -29,6 +36,7 @@ from storage.ports import StreamHold, StreamSource
 from storage.settings import StorageSettings
 
 DIRECTORY: Final = "rolling"
+LETTING_GO_S: Final = 5.0
 TAG: Final = "alarm"
 RETRY_MIN_S: Final = 1.0
 RETRY_MAX_S: Final = 60.0
@@ -56,6 +64,8 @@ class RollingBuffer:
         self._jitter = jitter
         self._pieces: dict[Path, Piece] = {}
         self._ended = asyncio.Event()
+        self._let_go = asyncio.Event()
+        """The recorder has told its last fact: it touches no file any more."""
         self._failures = 0
 
     def pieces(self) -> list[Piece]:
@@ -96,6 +106,7 @@ class RollingBuffer:
         metadata = SegmentMetadata(self.key.device_id, self.key.channel_id, run, RetentionClass.ORDINARY)
         await asyncio.to_thread(directory.mkdir, mode=0o750, parents=True, exist_ok=True)
         self._ended.clear()
+        self._let_go.clear()
         session.attach_recorder(
             run,
             directory,
@@ -112,6 +123,10 @@ class RollingBuffer:
                 each.cancel()
             with suppress(MediaError):  # the session ended on its own, and its files with it
                 session.detach_recorder(run)
+            # Who deletes the files next takes their directory too, and a recorder may be about to begin one.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LETTING_GO_S):
+                    await self._let_go.wait()
 
     def _on_fact(self, run: str, fact: RecorderFact) -> None:
         match fact:
@@ -123,6 +138,10 @@ class RollingBuffer:
                 log.warning("footage from before an alarm of %s: %s", self.key, fact.message)
                 self._failures += 1
                 self._ended.set()
+                self._let_go.set()
+            case RecorderDetached():
+                self._ended.set()
+                self._let_go.set()
             case _:
                 pass
 

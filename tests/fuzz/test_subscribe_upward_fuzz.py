@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.cascade.test_feeds import ABOVE, OWN, SUPERIOR, Shown
 
 from cascade.shown.catalogue import PresentedCatalogue
 from cascade.stats import CascadeStats
@@ -26,6 +25,7 @@ from sipserver.gb.messages.ptz_position import PtzPositionQuery
 from sipserver.gb.messages.subscription_answer import SubscriptionAnswer
 from sipserver.sip.message import SipRequest, SipResponse, make_response
 from tests.fuzz.test_control_fuzz import TOKENS
+from tests.unit.cascade.told.test_feeds import ABOVE, OWN, SUPERIOR, Shown
 
 OWN_ID = GbId(OWN)
 BODIES = [

@@ -85,9 +85,15 @@ class ManualClock:
 
 
 async def settle() -> None:
-    """Let every task run until all of them wait for something."""
-    for _ in range(60):
-        await asyncio.sleep(0)
+    """Let every task run until all of them wait for something; what is short in a thread is waited for."""
+    for _ in range(2):
+        for _ in range(30):
+            await asyncio.sleep(0)
+        await asyncio.to_thread(_nothing)
+
+
+def _nothing() -> None:
+    """Behind what other threads have begun."""
 
 
 @dataclass
