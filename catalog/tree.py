@@ -72,6 +72,8 @@ def business_tree(device_id: str, items: Sequence[TreeItem]) -> Tree:
 
     A device stands under each of its organisations, and nowhere here when it has none.
     """
+    # The registering device may list itself: it is the root, and hangs under nothing of its own.
+    items = [item for item in items if item.channel_id != device_id]
     organisations = {item.channel_id: item for item in items if item.kind in ORGANISATIONS}
     tree = _grow(device_id, organisations.values(), lambda item: _owner(item, organisations, device_id))
     children = {parent: list(below) for parent, below in tree.children.items()}

@@ -45,6 +45,12 @@ def test_item_that_closes_a_cycle_goes_to_the_root() -> None:
     assert list(tree.walk()) == [(1, "c"), (2, "b"), (3, "a")]
 
 
+def test_a_device_that_lists_itself_under_its_own_organisation_is_the_root_all_the_same() -> None:
+    rows = [item(DEVICE, ORGANISATION, kind=ChannelKind.SYSTEM), group(), organisation(ORGANISATION, GROUP)]
+    assert list(business_tree(DEVICE, rows).walk()) == [(1, GROUP), (2, ORGANISATION)]
+    assert list(physical_tree(DEVICE, rows).walk()) == []
+
+
 def test_one_channel_stands_in_the_physical_and_in_the_business_tree() -> None:
     """GB-C004."""
     rows = [item("nvr"), item("a", "nvr", ORGANISATION), group(), organisation(ORGANISATION, group=GROUP)]
