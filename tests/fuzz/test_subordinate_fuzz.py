@@ -48,6 +48,11 @@ def test_we_are_never_in_what_a_platform_lists(listed: list[CatalogItem]) -> Non
     assert all(any(each is item for item in listed) for each in kept)
     assert OWN not in {each.device_id for each in kept}
     if any(item.device_id == OWN for item in listed):
+        # Of what is listed twice either line may say where it hangs.
+        often = {
+            item.device_id for item in listed if [each.device_id for each in listed].count(item.device_id) > 1
+        }
+        kept = [each for each in kept if each.device_id not in often]
         assert not any(each.parent_ids and set(each.parent_ids) <= {OWN} for each in kept)
     else:  # who hangs itself under us, and lists nothing of ours, says where it stands
         assert list(kept) == list(listed)
